@@ -1,0 +1,155 @@
+import * as bare from "@bare-ts/lib";
+import { ACTOR_ID_BYTES, decodeActorId, type ActorId } from "./actor-id.ts";
+import { concatBytes, startsWith } from "./bytes.ts";
+import { FormatError } from "./format-error.ts";
+import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
+
+/*
+ * The actor's key-value space, FORMATS §3. An entry with key K is several adjacent rows:
+ *
+ *   subspace | K' | pack(DATA, i)     chunk i of the value, at most 10,000 bytes
+ *   subspace | K' | pack(METADATA)    BARE { version: data, updateTs: i64 }
+ *
+ *   subspace = pack(RIVET, PEGBOARD, ACTOR_KV, id)
+ *   K'       = 05 | 01 | K with 00 as 00 ff | 00 | 00     (a nested tuple of one byte string)
+ */
+
+export const VALUE_CHUNK_BYTES = 10_000;
+
+const NESTED = 0x05;
+const BYTE_STRING = 0x01;
+const ALL_ACTORS = packTuple(KEYWORD.RIVET, KEYWORD.PEGBOARD, KEYWORD.ACTOR_KV);
+const METADATA_SUFFIX = packTuple(KEYWORD.METADATA);
+const DATA_PREFIX = packTuple(KEYWORD.DATA);
+
+/** What all keys of all actors' key-value spaces start with. */
+export const ACTOR_KV_ROOT = concatBytes(ALL_ACTORS, new Uint8Array([0x40]));
+
+/** What all keys of one actor's key-value space start with. */
+export function actorKvSubspace(id: ActorId): Uint8Array {
+  return concatBytes(ALL_ACTORS, packActorId(id));
+}
+
+/** The actor a key under `ACTOR_KV_ROOT` belongs to. @throws FormatError `actor_id_invalid` */
+export function actorOfKvKey(key: Uint8Array): ActorId {
+  return decodeActorId(key.subarray(ACTOR_KV_ROOT.length, ACTOR_KV_ROOT.length + ACTOR_ID_BYTES));
+}
+
+/** What the rows of all entries start with whose key K starts with `prefix`. */
+export function entryKeyPrefix(subspace: Uint8Array, prefix: Uint8Array): Uint8Array {
+  return concatBytes(subspace, new Uint8Array([NESTED, BYTE_STRING]), escapeZeros(prefix));
+}
+
+/** What the rows of the entry with key K start with: the subspace and K'. */
+export function entryKey(subspace: Uint8Array, key: Uint8Array): Uint8Array {
+  return concatBytes(entryKeyPrefix(subspace, key), new Uint8Array([0, 0]));
+}
+
+export function metadataRowKey(subspace: Uint8Array, key: Uint8Array): Uint8Array {
+  return concatBytes(entryKey(subspace, key), METADATA_SUFFIX);
+}
+
+export function chunkRowKey(subspace: Uint8Array, key: Uint8Array, index: number): Uint8Array {
+  return concatBytes(entryKey(subspace, key), packTuple(KEYWORD.DATA, index));
+}
+
+/** One row of an entry, by its key: K, and which of the entry's rows it is. */
+export type EntryRow =
+  | { readonly kind: "metadata"; readonly key: Uint8Array }
+  | { readonly kind: "chunk"; readonly key: Uint8Array; readonly index: number };
+
+/**
+ * Takes a row's key apart.
+ * @throws FormatError `entry_corrupt` when it is not a key of an entry's row.
+ */
+export function decodeRowKey(subspace: Uint8Array, rowKey: Uint8Array): EntryRow {
+  let offset = subspace.length;
+  if (!startsWith(rowKey, subspace) || rowKey[offset] !== NESTED || rowKey[offset + 1] !== BYTE_STRING) {
+    throw corrupt("A row of the actor's key-value space has a key of another form.", rowKey);
+  }
+  offset += 2;
+  const unescaped = new Uint8Array(rowKey.length - offset);
+  let length = 0;
+  for (;;) {
+    const byte = rowKey[offset];
+    if (byte === undefined) {
+      throw corrupt("A row's key ends inside its entry's key.", rowKey);
+    }
+    if (byte !== 0) {
+      unescaped[length++] = byte;
+      offset += 1;
+    } else if (rowKey[offset + 1] === 0xff) {
+      unescaped[length++] = 0;
+      offset += 2;
+    } else if (rowKey[offset + 1] === 0) {
+      offset += 2;
+      break;
+    } else {
+      throw corrupt("A row's key holds more than its entry's key.", rowKey);
+    }
+  }
+  const key = unescaped.subarray(0, length);
+  const suffix = rowKey.subarray(offset);
+  if (suffix.length === METADATA_SUFFIX.length && startsWith(suffix, METADATA_SUFFIX)) {
+    return { kind: "metadata", key };
+  }
+  const index = startsWith(suffix, DATA_PREFIX) ? decodeTupleInteger(suffix.subarray(DATA_PREFIX.length)) : undefined;
+  if (index === undefined) {
+    throw corrupt("A row's key ends in neither a metadata mark nor a chunk index.", rowKey);
+  }
+  return { kind: "chunk", key, index };
+}
+
+/** An entry's metadata: the version of the process that wrote it (text, as bytes) and when, in ms since the epoch. */
+export interface EntryMetadata {
+  readonly version: Uint8Array;
+  readonly updateTs: bigint;
+}
+
+export function encodeEntryMetadata(metadata: EntryMetadata): Uint8Array {
+  const cursor = new bare.ByteCursor(new Uint8Array(metadata.version.length + 18), bare.Config({}));
+  bare.writeData(cursor, metadata.version.slice().buffer);
+  bare.writeI64(cursor, metadata.updateTs);
+  return cursor.bytes.slice(0, cursor.offset);
+}
+
+/** @throws FormatError `entry_corrupt` */
+export function decodeEntryMetadata(bytes: Uint8Array): EntryMetadata {
+  try {
+    const cursor = new bare.ByteCursor(bytes, bare.Config({}));
+    const version = new Uint8Array(bare.readData(cursor));
+    const updateTs = bare.readI64(cursor);
+    if (cursor.offset === bytes.length) {
+      return { version, updateTs };
+    }
+  } catch (error) {
+    if (!(error instanceof bare.BareError)) {
+      throw error;
+    }
+  }
+  throw corrupt("An entry's metadata row is not BARE { version: data, updateTs: i64 }.", bytes);
+}
+
+/** A tuple's non-negative integer below 2^32 at the end of a key, or undefined. */
+function decodeTupleInteger(bytes: Uint8Array): number | undefined {
+  const size = (bytes[0] ?? 0) - 0x14;
+  if (size < 0 || size > 4 || bytes.length !== size + 1 || (size > 0 && bytes[1] === 0)) {
+    return undefined;
+  }
+  return bytes.subarray(1).reduce((value, byte) => value * 256 + byte, 0);
+}
+
+function escapeZeros(bytes: Uint8Array): Uint8Array {
+  const escaped: number[] = [];
+  for (const byte of bytes) {
+    escaped.push(byte);
+    if (byte === 0) {
+      escaped.push(0xff);
+    }
+  }
+  return Uint8Array.from(escaped);
+}
+
+function corrupt(message: string, bytes: Uint8Array): FormatError {
+  return new FormatError("entry_corrupt", message, { bytes: Buffer.from(bytes.subarray(0, 100)).toString("hex") });
+}

@@ -1,0 +1,57 @@
+const INITIAL_BYTES = 64 * 1024;
+
+/** A growing byte array: append at the end, take everything out. Keeps its memory from one `take` to the next. */
+export class ByteBuffer {
+  #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(initialBytes = INITIAL_BYTES) {
+    this.#bytes = new Uint8Array(initialBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length).set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  appendUvarint(value: number): void {
+    const bytes = this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    bytes[this.#length++] = rest;
+  }
+
+  /** What was appended so far, as a view that the next append may invalidate. */
+  peek(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A copy of what was appended since the last `take`; the buffer is empty afterwards. */
+  take(): Uint8Array {
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  /** Drops the first `count` bytes. */
+  drop(count: number): void {
+    this.#bytes.copyWithin(0, count, this.#length);
+    this.#length -= count;
+  }
+
+  #reserve(more: number): Uint8Array {
+    if (this.#length + more > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+      grown.set(this.peek());
+      this.#bytes = grown;
+    }
+    return this.#bytes;
+  }
+}

@@ -1,0 +1,89 @@
+/** Joins byte arrays into one new array. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) {
+    length += part.length;
+  }
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+/** Byte order, as FoundationDB sorts keys: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+export function equalBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) {
+    return a === b;
+  }
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return bytes.length >= prefix.length && Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0;
+}
+
+/**
+ * The first key after every key that starts with `prefix`: the prefix with its last byte that is not 0xff raised by one.
+ * A prefix of 0xff bytes only has no such key within the key space; it gives itself.
+ */
+export function prefixEnd(prefix: Uint8Array): Uint8Array {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) {
+    length -= 1;
+  }
+  const end = prefix.slice(0, length);
+  const last = end[length - 1];
+  if (last === undefined) {
+    return prefix;
+  }
+  end[length - 1] = last + 1;
+  return end;
+}
+
+/** All keys that start with `prefix`. */
+export function prefixRange(prefix: Uint8Array): { begin: Uint8Array; end: Uint8Array } {
+  return { begin: prefix, end: prefixEnd(prefix) };
+}
+
+/** The key right after `key`. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  return concatBytes(key, new Uint8Array(1));
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+/** Bytes of a hex string, or undefined when it is not one (odd length, foreign characters). */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) {
+    return undefined;
+  }
+  return new Uint8Array(Buffer.from(text, "hex"));
+}
+
+/** A DataView over exactly these bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function u32be(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setUint32(0, value);
+  return bytes;
+}
+
+export function u64be(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  viewOf(bytes).setBigUint64(0, value);
+  return bytes;
+}
+
+export const ASCII = new TextEncoder();

@@ -1,0 +1,248 @@
+import { ASCII, equalBytes, startsWith, viewOf } from "./bytes.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+import { FormatError } from "./format-error.ts";
+import { compressPage, decompressPage } from "./page-codec.ts";
+import { PAGE_BYTES } from "./sqlite-header.ts";
+
+/*
+ * LTX version 3 blobs, FORMATS §4; all integers big-endian.
+ *
+ *   header, 100 bytes   "LTX1" | flags u32 = 2 | page size u32 | commit u32 | min txid u64 | max txid u64 | timestamp ms i64 | 60 zeros
+ *   frame per page      pgno u32 | flags u16 = 1 | block length u32 | LZ4 block          pgno strictly rising from 1
+ *   end of frames       6 zeros
+ *   page index          per frame uvarint pgno, uvarint offset, uvarint frame length; uvarint 0
+ *   footer              page index length u64 | 16 zeros
+ */
+
+export const LTX_HEADER_BYTES = 100;
+const FRAME_HEADER_BYTES = 10;
+const FRAMES_END_BYTES = 6;
+const FOOTER_BYTES = 24;
+const MAGIC = ASCII.encode("LTX1");
+const FLAG_NO_CHECKSUM = 2;
+const FRAME_FLAG = 1;
+/** No LZ4 block of one page is longer: 4,096 literals and their length bytes, rounded up. */
+const MAX_BLOCK_BYTES = 4200;
+
+export interface LtxHeader {
+  /** Size of the database in pages once this blob is applied. */
+  readonly commitPages: number;
+  readonly txid: bigint;
+  readonly timestampMs: bigint;
+}
+
+export interface LtxPage {
+  readonly pgno: number;
+  readonly page: Uint8Array;
+}
+
+export function encodeLtxHeader(header: LtxHeader): Uint8Array {
+  const bytes = new Uint8Array(LTX_HEADER_BYTES);
+  const view = viewOf(bytes);
+  bytes.set(MAGIC);
+  view.setUint32(4, FLAG_NO_CHECKSUM);
+  view.setUint32(8, PAGE_BYTES);
+  view.setUint32(12, header.commitPages);
+  view.setBigUint64(16, header.txid);
+  view.setBigUint64(24, header.txid);
+  view.setBigInt64(32, header.timestampMs);
+  return bytes;
+}
+
+/** @throws FormatError `ltx_invalid` */
+export function decodeLtxHeader(bytes: Uint8Array): LtxHeader {
+  if (bytes.length < LTX_HEADER_BYTES) {
+    throw invalid("An LTX blob is shorter than its header.", { bytes: bytes.length });
+  }
+  const view = viewOf(bytes);
+  const txid = view.getBigUint64(16);
+  const zeros = bytes.subarray(40, LTX_HEADER_BYTES).every((byte) => byte === 0);
+  if (
+    !startsWith(bytes, MAGIC) ||
+    view.getUint32(4) !== FLAG_NO_CHECKSUM ||
+    view.getUint32(8) !== PAGE_BYTES ||
+    view.getBigUint64(24) !== txid ||
+    !zeros
+  ) {
+    throw invalid("An LTX blob's header has a wrong magic, flags, page size or txid, or bytes where zeros belong.");
+  }
+  return { commitPages: view.getUint32(12), txid, timestampMs: view.getBigInt64(32) };
+}
+
+/**
+ * Writes one blob piece by piece: `add` pages in order, `finish`, and `take` the bytes so far at any time,
+ * so that a blob of any size needs the memory of one piece and of its page index (about 10 bytes a page).
+ */
+export class LtxEncoder {
+  readonly #out = new ByteBuffer();
+  readonly #index = new ByteBuffer(1024);
+  #offset = LTX_HEADER_BYTES;
+  #lastPgno = 0;
+
+  constructor(header: LtxHeader) {
+    this.#out.append(encodeLtxHeader(header));
+  }
+
+  /** Bytes waiting for `take`. */
+  get pendingBytes(): number {
+    return this.#out.length;
+  }
+
+  /** @throws FormatError `ltx_invalid` when pages do not rise. */
+  add(pgno: number, page: Uint8Array): void {
+    if (pgno <= this.#lastPgno) {
+      throw invalid("Pages go into an LTX blob in rising order from 1.", { pgno, last: this.#lastPgno });
+    }
+    const block = compressPage(page);
+    const header = new Uint8Array(FRAME_HEADER_BYTES);
+    const view = viewOf(header);
+    view.setUint32(0, pgno);
+    view.setUint16(4, FRAME_FLAG);
+    view.setUint32(6, block.length);
+    this.#out.append(header);
+    this.#out.append(block);
+    const frameBytes = FRAME_HEADER_BYTES + block.length;
+    appendIndexEntry(this.#index, pgno, this.#offset, frameBytes);
+    this.#offset += frameBytes;
+    this.#lastPgno = pgno;
+  }
+
+  /** Ends the blob: end of frames, page index, footer. */
+  finish(): void {
+    this.#index.appendUvarint(0);
+    const footer = new Uint8Array(FOOTER_BYTES);
+    viewOf(footer).setBigUint64(0, BigInt(this.#index.length));
+    this.#out.append(new Uint8Array(FRAMES_END_BYTES));
+    this.#out.append(this.#index.peek());
+    this.#out.append(footer);
+  }
+
+  take(): Uint8Array {
+    return this.#out.take();
+  }
+}
+
+/** A whole blob at once. */
+export function encodeLtx(header: LtxHeader, pages: Iterable<LtxPage>): Uint8Array {
+  const encoder = new LtxEncoder(header);
+  for (const { pgno, page } of pages) {
+    encoder.add(pgno, page);
+  }
+  encoder.finish();
+  return encoder.take();
+}
+
+/**
+ * Reads one blob piece by piece: `push` bytes and get the pages they complete, then `end`, which refuses a blob that is cut,
+ * goes on, or whose page index is not the one its frames give.
+ * @throws FormatError `ltx_invalid` from every method.
+ */
+export class LtxDecoder {
+  readonly #pending = new ByteBuffer();
+  readonly #index = new ByteBuffer(1024);
+  #header: LtxHeader | undefined;
+  #offset = 0;
+  #lastPgno = 0;
+  #framesEnded = false;
+
+  /** The header, once enough bytes were pushed. */
+  get header(): LtxHeader | undefined {
+    return this.#header;
+  }
+
+  push(bytes: Uint8Array): LtxPage[] {
+    this.#pending.append(bytes);
+    const pages: LtxPage[] = [];
+    let used = 0;
+    const available = this.#pending.peek();
+    if (this.#header === undefined) {
+      if (available.length < LTX_HEADER_BYTES) {
+        return pages;
+      }
+      this.#header = decodeLtxHeader(available);
+      used = LTX_HEADER_BYTES;
+    }
+    while (!this.#framesEnded) {
+      const frame = this.#readFrame(available.subarray(used), this.#offset + used);
+      if (frame === undefined) {
+        break;
+      }
+      used += frame.bytes;
+      if (frame.page !== undefined) {
+        pages.push(frame.page);
+      }
+    }
+    this.#pending.drop(used);
+    this.#offset += used;
+    return pages;
+  }
+
+  end(): void {
+    if (!this.#framesEnded) {
+      throw invalid("An LTX blob ends before its frames do.");
+    }
+    this.#index.appendUvarint(0);
+    const rest = this.#pending.peek();
+    const index = rest.subarray(0, Math.max(rest.length - FOOTER_BYTES, 0));
+    const footer = rest.subarray(index.length);
+    const footerFits = footer.length === FOOTER_BYTES && viewOf(footer).getBigUint64(0) === BigInt(index.length);
+    if (!footerFits || !footer.subarray(8).every((byte) => byte === 0)) {
+      throw invalid("An LTX blob's footer is missing or wrong.", { bytes: rest.length });
+    }
+    if (!equalBytes(index, this.#index.peek())) {
+      throw invalid("An LTX blob's page index is not the one its frames give.");
+    }
+  }
+
+  #readFrame(bytes: Uint8Array, offset: number): { bytes: number; page?: LtxPage } | undefined {
+    if (bytes.length < FRAMES_END_BYTES) {
+      return undefined;
+    }
+    const view = viewOf(bytes);
+    const pgno = view.getUint32(0);
+    const flags = view.getUint16(4);
+    if (pgno === 0 && flags === 0) {
+      this.#framesEnded = true;
+      return { bytes: FRAMES_END_BYTES };
+    }
+    if (pgno <= this.#lastPgno || flags !== FRAME_FLAG) {
+      throw invalid("An LTX frame's page number does not rise, or its flags are unknown.", { pgno, flags });
+    }
+    if (bytes.length < FRAME_HEADER_BYTES) {
+      return undefined;
+    }
+    const blockBytes = view.getUint32(6);
+    if (blockBytes > MAX_BLOCK_BYTES) {
+      throw invalid("An LTX frame is longer than a page can need.", { pgno, blockBytes });
+    }
+    const frameBytes = FRAME_HEADER_BYTES + blockBytes;
+    if (bytes.length < frameBytes) {
+      return undefined;
+    }
+    const page = decompressPage(bytes.subarray(FRAME_HEADER_BYTES, frameBytes));
+    appendIndexEntry(this.#index, pgno, offset, frameBytes);
+    this.#lastPgno = pgno;
+    return { bytes: frameBytes, page: { pgno, page } };
+  }
+}
+
+/** A whole blob at once. @throws FormatError `ltx_invalid` */
+export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; pages: LtxPage[] } {
+  const decoder = new LtxDecoder();
+  const pages = decoder.push(bytes);
+  decoder.end();
+  if (decoder.header === undefined) {
+    throw invalid("An LTX blob is shorter than its header.");
+  }
+  return { header: decoder.header, pages };
+}
+
+function appendIndexEntry(index: ByteBuffer, pgno: number, offset: number, frameBytes: number): void {
+  index.appendUvarint(pgno);
+  index.appendUvarint(offset);
+  index.appendUvarint(frameBytes);
+}
+
+function invalid(message: string, details?: Record<string, unknown>): FormatError {
+  return new FormatError("ltx_invalid", message, details);
+}

@@ -1,0 +1,94 @@
+import { concatBytes, u32be, viewOf } from "./bytes.ts";
+import { FormatError } from "./format-error.ts";
+
+/*
+ * v2's logical values on physical rows, FORMATS §4.
+ *
+ *   subspace | key              00 | value                                     inline, below 100,000 bytes
+ *                               01 | length u32 BE | pieces u32 BE             split, from there up
+ *   subspace | 03 | key | i     piece i u32 BE, 10,000 bytes each, the last shorter
+ *
+ * The engine inlines 100,000 bytes too; with the mark that is one more than FoundationDB's limit, so Ferry splits there.
+ */
+
+const INLINE = 0x00;
+const SPLIT = 0x01;
+const PIECE_MARK = new Uint8Array([0x03]);
+export const PIECE_BYTES = 10_000;
+const SPLIT_FROM_BYTES = 100_000;
+
+/** A physical row to write. */
+export interface PhysicalRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export function physicalKey(subspace: Uint8Array, logicalKey: Uint8Array): Uint8Array {
+  return concatBytes(subspace, logicalKey);
+}
+
+export function pieceKey(subspace: Uint8Array, logicalKey: Uint8Array, index: number): Uint8Array {
+  return concatBytes(subspace, PIECE_MARK, logicalKey, u32be(index));
+}
+
+/** What the pieces' keys of all logical keys with this prefix start with. */
+export function piecePrefix(subspace: Uint8Array, logicalPrefix: Uint8Array): Uint8Array {
+  return concatBytes(subspace, PIECE_MARK, logicalPrefix);
+}
+
+/** The rows of one logical value, head row first. Pieces are views of `value`, not copies. */
+export function encodeSplitValue(subspace: Uint8Array, logicalKey: Uint8Array, value: Uint8Array): PhysicalRow[] {
+  const key = physicalKey(subspace, logicalKey);
+  if (value.length < SPLIT_FROM_BYTES) {
+    return [{ key, value: concatBytes(new Uint8Array([INLINE]), value) }];
+  }
+  const pieces = Math.ceil(value.length / PIECE_BYTES);
+  const rows: PhysicalRow[] = [
+    { key, value: concatBytes(new Uint8Array([SPLIT]), u32be(value.length), u32be(pieces)) },
+  ];
+  for (let index = 0; index < pieces; index += 1) {
+    const piece = value.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES);
+    rows.push({ key: pieceKey(subspace, logicalKey, index), value: piece });
+  }
+  return rows;
+}
+
+/** The head row of a value: the value itself, or what to look for in pieces. */
+export type SplitHead =
+  | { readonly kind: "inline"; readonly value: Uint8Array }
+  | { readonly kind: "split"; readonly bytes: number; readonly pieces: number };
+
+/** @throws FormatError `split_value_invalid` for an unknown mark, a wrong length, or a piece count that does not fit the length. */
+export function decodeSplitHead(row: Uint8Array): SplitHead {
+  if (row[0] === INLINE) {
+    return { kind: "inline", value: row.subarray(1) };
+  }
+  if (row[0] !== SPLIT || row.length !== 9) {
+    throw new FormatError("split_value_invalid", "A v2 value starts with neither an inline nor a split mark.", {
+      mark: row[0],
+    });
+  }
+  const bytes = viewOf(row).getUint32(1);
+  const pieces = viewOf(row).getUint32(5);
+  if (pieces !== Math.ceil(bytes / PIECE_BYTES)) {
+    throw new FormatError("split_value_invalid", "A split v2 value's piece count does not fit its length.", {
+      bytes,
+      pieces,
+    });
+  }
+  return { kind: "split", bytes, pieces };
+}
+
+/** Joins a split value's pieces. @throws FormatError `split_value_invalid` when one is missing or of another length. */
+export function joinPieces(head: { bytes: number; pieces: number }, pieces: readonly Uint8Array[]): Uint8Array {
+  const right = pieces.every(
+    (piece, index) => piece.length === Math.min(PIECE_BYTES, head.bytes - index * PIECE_BYTES),
+  );
+  if (pieces.length !== head.pieces || !right) {
+    throw new FormatError("split_value_invalid", "A split v2 value has a piece missing or of the wrong length.", {
+      ...head,
+      found: pieces.length,
+    });
+  }
+  return concatBytes(...pieces);
+}

@@ -1,0 +1,31 @@
+import { pack } from "fdb-tuple";
+import { concatBytes } from "./bytes.ts";
+import { encodeActorId, type ActorId } from "./actor-id.ts";
+
+/** Key words of the engine, FORMATS §2. */
+export const KEYWORD = {
+  RIVET: 0,
+  PEGBOARD: 3,
+  DATA: 4,
+  ACTOR: 32,
+  CONNECTABLE: 42,
+  SLEEP_TS: 43,
+  METADATA: 44,
+  RUNNER_ID: 51,
+  DESTROY_TS: 69,
+  ACTOR_KV: 72,
+  ENVOY_KEY: 116,
+} as const;
+
+/** The engine's user type code for an actor id in a tuple; 19 raw bytes follow it. */
+const ACTOR_ID_TYPE = new Uint8Array([0x40]);
+
+/** FoundationDB's tuple encoding of integers, strings and byte strings. */
+export function packTuple(...items: readonly (number | bigint | string | Uint8Array)[]): Uint8Array {
+  return pack(items.map((item) => (item instanceof Uint8Array ? Buffer.from(item) : item)));
+}
+
+/** The tuple element of an actor id. Tuples are concatenations, so it goes between packed parts. */
+export function packActorId(id: ActorId): Uint8Array {
+  return concatBytes(ACTOR_ID_TYPE, encodeActorId(id));
+}

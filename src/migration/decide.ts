@@ -1,0 +1,82 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { actorStatePrefix, decodeActorState, type ActorState } from "../formats/actor-state.ts";
+import { equalBytes, prefixRange } from "../formats/bytes.ts";
+import { FormatError } from "../formats/format-error.ts";
+import type { Transaction } from "../store/store.ts";
+import type { MigrationContext } from "./context.ts";
+import { readLease, type HeldLease } from "./lease.ts";
+import type { Outcome, Verdict } from "./outcome.ts";
+import type { V2State } from "./targets/target.ts";
+import { collect } from "./v1/survey.ts";
+import { rejectionOf } from "./verdict.ts";
+
+/** The engine leaves a stage younger than this alone, and so does Ferry (FORMATS §5). */
+const ENGINE_STAGE_MS = 60_000;
+
+/** What surrounds an actor's v1 data, read serializably in one transaction. */
+export interface Surroundings {
+  /** What v2 holds, or the error that says why it cannot be read. */
+  readonly v2: V2State | FormatError;
+  readonly lease: HeldLease | undefined;
+  readonly actor: ActorState;
+  readonly previous: Outcome | undefined;
+}
+
+export async function readSurroundings(context: MigrationContext, tx: Transaction, id: ActorId): Promise<Surroundings> {
+  const [v2, lease, actor, previous] = await Promise.all([
+    context.target.readState(tx, id).catch(formatErrorAsValue),
+    readLease(tx, id),
+    readActorState(tx, id),
+    context.ledger.read(tx, id),
+  ]);
+  return { v2, lease, actor, previous };
+}
+
+export async function readActorState(tx: Transaction, id: ActorId): Promise<ActorState> {
+  return decodeActorState(id, await collect(tx.getRange(prefixRange(actorStatePrefix(id)))));
+}
+
+/** Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: what v2 holds, who is at work, who is awake. */
+export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): Verdict | undefined {
+  const { v2, lease, actor } = surroundings;
+  if (v2 instanceof FormatError) {
+    return rejectionOf(v2);
+  }
+  if (v2.kind === "native") {
+    return { state: "skipped", reason: "native_v2" };
+  }
+  if (v2.kind === "migrated") {
+    return { state: "skipped", reason: "already_migrated" };
+  }
+  if (lease !== undefined && nowMs < lease.expiresAtMs) {
+    return inProgress("Another attempt holds this actor's lease.");
+  }
+  if (v2.kind === "migrating" && !isOwnStage(surroundings) && v2.staging && nowMs < v2.sinceMs + ENGINE_STAGE_MS) {
+    return inProgress("The engine itself is migrating this actor.");
+  }
+  if (!actor.asleep) {
+    return { state: "deferred", reason: "actor_awake", detail: "The actor is running or placed on a runner." };
+  }
+  return undefined;
+}
+
+/** Whether what v2 holds is the unfinished stage of an earlier attempt of Ferry's, and nobody else's. */
+export function isOwnStage({ v2, lease }: Pick<Surroundings, "v2" | "lease">): boolean {
+  return (
+    !(v2 instanceof FormatError) &&
+    v2.kind === "migrating" &&
+    lease !== undefined &&
+    equalBytes(lease.lease.head, v2.head)
+  );
+}
+
+function inProgress(detail: string): Verdict {
+  return { state: "deferred", reason: "migration_in_progress", detail };
+}
+
+function formatErrorAsValue(error: unknown): FormatError {
+  if (error instanceof FormatError) {
+    return error;
+  }
+  throw error;
+}

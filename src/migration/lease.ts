@@ -1,0 +1,112 @@
+import * as bare from "@bare-ts/lib";
+import type { ActorId } from "../formats/actor-id.ts";
+import { equalBytes, viewOf } from "../formats/bytes.ts";
+import { FormatError } from "../formats/format-error.ts";
+import type { Transaction } from "../store/store.ts";
+import { FenceLostError } from "./errors.ts";
+import { leaseExpiryKey, leaseKey } from "./ferry-keys.ts";
+
+/*
+ * The lease of one attempt on a large actor: two rows of Ferry's own.
+ *
+ *   ("ferry", "lease", id)          BARE { version u8 = 1, token: 16 bytes, layout: str, sleepTs: optional data, head: data }
+ *   ("ferry", "lease_expiry", id)   i64 BE, ms since the epoch
+ *
+ * The first is constant from taking to dropping; every write of the attempt reads it serializably. The second only says when
+ * others may take over: an attempt that outlives it still writes safely until someone does.
+ */
+
+const VERSION = 1;
+const TOKEN_BYTES = 16;
+
+/** What an attempt holds while it stages. */
+export interface Lease {
+  /** Random, one per attempt. */
+  readonly token: Uint8Array;
+  /** The layout being staged; a later attempt continues only the same one. */
+  readonly layout: string;
+  /** The actor's SLEEP_TS row when the copy began: staged rows are of that sleep, and of no other. */
+  readonly sleepTs: Uint8Array | undefined;
+  /** The target's head row as written with the lease, byte for byte. */
+  readonly head: Uint8Array;
+}
+
+export function encodeLease(lease: Lease): Uint8Array {
+  const cursor = new bare.ByteCursor(new Uint8Array(256), bare.Config({}));
+  bare.writeU8(cursor, VERSION);
+  bare.writeFixedData(cursor, lease.token.slice().buffer);
+  bare.writeString(cursor, lease.layout);
+  bare.writeBool(cursor, lease.sleepTs !== undefined);
+  if (lease.sleepTs !== undefined) {
+    bare.writeData(cursor, lease.sleepTs.slice().buffer);
+  }
+  bare.writeData(cursor, lease.head.slice().buffer);
+  return cursor.bytes.slice(0, cursor.offset);
+}
+
+/** @throws FormatError `lease_undecodable` */
+export function decodeLease(bytes: Uint8Array): Lease {
+  try {
+    const cursor = new bare.ByteCursor(bytes, bare.Config({}));
+    const version = bare.readU8(cursor);
+    const token = new Uint8Array(bare.readFixedData(cursor, TOKEN_BYTES));
+    const layout = bare.readString(cursor);
+    const sleepTs = bare.readBool(cursor) ? new Uint8Array(bare.readData(cursor)) : undefined;
+    const head = new Uint8Array(bare.readData(cursor));
+    if (version === VERSION && cursor.offset === bytes.length) {
+      return { token, layout, sleepTs, head };
+    }
+  } catch (error) {
+    if (!(error instanceof bare.BareError)) {
+      throw error;
+    }
+  }
+  throw new FormatError(
+    "lease_undecodable",
+    "Ferry's lease row of this actor cannot be read: it was written by another version.",
+  );
+}
+
+/** A lease as found in the store, with its expiry. */
+export interface HeldLease {
+  readonly lease: Lease;
+  readonly expiresAtMs: number;
+}
+
+/** Reads an actor's lease, serializably. */
+export async function readLease(tx: Transaction, id: ActorId): Promise<HeldLease | undefined> {
+  const [row, expiry] = await Promise.all([tx.get(leaseKey(id)), tx.get(leaseExpiryKey(id))]);
+  if (row === undefined) {
+    return undefined;
+  }
+  return { lease: decodeLease(row), expiresAtMs: expiry?.length === 8 ? Number(viewOf(expiry).getBigInt64(0)) : 0 };
+}
+
+export function writeLease(tx: Transaction, id: ActorId, lease: Lease, expiresAtMs: number): void {
+  tx.set(leaseKey(id), encodeLease(lease));
+  tx.set(leaseExpiryKey(id), encodeExpiry(expiresAtMs));
+}
+
+export function dropLease(tx: Transaction, id: ActorId): void {
+  tx.clear(leaseKey(id));
+  tx.clear(leaseExpiryKey(id));
+}
+
+/** @throws FenceLostError `lease_lost` unless the lease row is byte for byte this attempt's. */
+export async function assertLeaseHeld(tx: Transaction, id: ActorId, lease: Lease): Promise<void> {
+  if (!equalBytes(await tx.get(leaseKey(id)), encodeLease(lease))) {
+    throw new FenceLostError("lease_lost", "Another attempt took this actor's lease.", { actorId: id });
+  }
+}
+
+/** Puts the expiry off; also in the past, which hands the actor to the next attempt at once. @throws FenceLostError */
+export async function renewLease(tx: Transaction, id: ActorId, lease: Lease, expiresAtMs: number): Promise<void> {
+  await assertLeaseHeld(tx, id, lease);
+  tx.set(leaseExpiryKey(id), encodeExpiry(expiresAtMs));
+}
+
+function encodeExpiry(expiresAtMs: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  viewOf(bytes).setBigInt64(0, BigInt(expiresAtMs));
+  return bytes;
+}

@@ -1,0 +1,81 @@
+import type { ActorId } from "../formats/actor-id.ts";
+
+/** Why an actor was left alone, for good. */
+export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2"] as const;
+/** What is wrong with an actor's data; never retried until someone asks. */
+export const REJECT_REASONS = [
+  "journal_present",
+  "wal_present",
+  "shm_present",
+  "header_too_small",
+  "magic_mismatch",
+  "page_size_invalid",
+  "page_size_unsupported",
+  "size_not_page_aligned",
+  "meta_missing",
+  "meta_invalid",
+  "meta_version_unsupported",
+  "chunk_missing",
+  "chunk_unexpected",
+  "chunk_oversized",
+  "entry_corrupt",
+  "too_large",
+  "v2_meta_undecodable",
+  "integrity_check_failed",
+  "verify_mismatch",
+] as const;
+/** Why an actor has to wait; it comes back by itself. */
+export const DEFER_REASONS = ["actor_awake", "migration_in_progress"] as const;
+
+export const OUTCOME_STATES = ["migrated", "skipped", "rejected", "deferred", "failed"] as const;
+export type OutcomeState = (typeof OUTCOME_STATES)[number];
+export type SkipReason = (typeof SKIP_REASONS)[number];
+export type RejectReason = (typeof REJECT_REASONS)[number];
+export type DeferReason = (typeof DEFER_REASONS)[number];
+
+/** How v2 holds the image: `delta` as the engine's migration writes it, `shards` as its compaction leaves it. */
+export const LAYOUTS = ["delta", "shards"] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
+/** What one attempt came to. `reason` of a failure is the error's code. */
+export type Verdict =
+  | { readonly state: "migrated"; readonly image: ImageFacts; readonly layout: Layout }
+  | { readonly state: "skipped"; readonly reason: SkipReason }
+  | {
+      readonly state: "rejected";
+      readonly reason: RejectReason;
+      readonly detail: string;
+      readonly facts?: Partial<ImageFacts>;
+    }
+  | { readonly state: "deferred"; readonly reason: DeferReason; readonly detail: string }
+  | { readonly state: "failed"; readonly reason: string; readonly detail: string };
+
+/** The migrated image: its size, and the SHA-256 of its bytes in hex. */
+export interface ImageFacts {
+  readonly pages: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * What the ledger holds of an actor, and what `ferry outcomes --json` prints, one per line. Absent fields are left out.
+ * `finishedAt` is RFC 3339, UTC, with milliseconds; `attempts` counts this one.
+ */
+export interface Outcome {
+  readonly actorId: ActorId;
+  readonly state: OutcomeState;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly pages?: number;
+  readonly bytes?: number;
+  readonly sha256?: string;
+  readonly layout?: Layout;
+  readonly attempts: number;
+  readonly campaign?: string;
+  readonly finishedAt: string;
+}
+
+/** Whether an actor in this state is done with until someone asks again. */
+export function isFinal(state: OutcomeState): boolean {
+  return state !== "deferred";
+}

@@ -1,0 +1,35 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import type { Transaction } from "../store/store.ts";
+import type { MigrationContext, MigrationOptions } from "./context.ts";
+import { isOwnStage, type Surroundings } from "./decide.ts";
+import { dropLease } from "./lease.ts";
+import type { Outcome, Verdict } from "./outcome.ts";
+import { outcomeOf } from "./verdict.ts";
+
+/**
+ * Records a verdict that leaves v1 and v2 as they are. The one thing it removes is what an earlier attempt of Ferry's left behind:
+ * its expired lease, and the stage under it where that is still Ferry's own.
+ */
+export function recordVerdict(
+  context: MigrationContext,
+  tx: Transaction,
+  id: ActorId,
+  verdict: Verdict,
+  facts: { surroundings: Surroundings; options: MigrationOptions; nowMs: number },
+): Outcome {
+  const { surroundings, options, nowMs } = facts;
+  const { previous, lease } = surroundings;
+  if (verdict.state === "skipped" && previous?.state === "migrated") {
+    // Ferry itself migrated it: what is recorded says more than "skipped" would.
+    return previous;
+  }
+  if (lease !== undefined && nowMs >= lease.expiresAtMs) {
+    dropLease(tx, id);
+    if (isOwnStage(surroundings)) {
+      context.target.clear(tx, id);
+    }
+  }
+  const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
+  context.ledger.write(tx, outcome, previous);
+  return outcome;
+}

@@ -1,0 +1,68 @@
+import { compareBytes, equalBytes, keyAfter } from "../formats/bytes.ts";
+import type { KeyRange, KeyValue, Store } from "../store/store.ts";
+
+/** Rows that can be read, from wherever they are: what a reader of images needs. */
+export interface Rows {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  getRange(range: KeyRange): AsyncIterable<readonly KeyValue[]>;
+}
+
+/** Bytes read in one transaction. */
+const TRANSACTION_BYTES = 1024 * 1024;
+
+/** Rows in a store, read over as many transactions as it takes: fit for rows that nobody changes, or whose change is found out later. */
+export function storeRows(store: Store, signal: AbortSignal): Rows {
+  return {
+    get: async (key) => store.transact(async (tx) => tx.get(key, { snapshot: true }), { label: "read_v2", signal }),
+    async *getRange(range) {
+      let begin: Uint8Array | undefined = range.begin;
+      while (begin !== undefined) {
+        const part = await readPart(store, { begin, end: range.end }, signal);
+        if (part.rows.length > 0) {
+          yield part.rows;
+        }
+        begin = part.next;
+      }
+    },
+  };
+}
+
+async function readPart(
+  store: Store,
+  range: KeyRange,
+  signal: AbortSignal,
+): Promise<{ rows: KeyValue[]; next: Uint8Array | undefined }> {
+  return store.transact(
+    async (tx) => {
+      const rows: KeyValue[] = [];
+      let bytes = 0;
+      for await (const batch of tx.getRange(range, { snapshot: true })) {
+        for (const row of batch) {
+          rows.push(row);
+          bytes += row.key.length + row.value.length;
+        }
+        const last = rows.at(-1);
+        if (bytes >= TRANSACTION_BYTES && last !== undefined) {
+          return { rows, next: keyAfter(last.key) };
+        }
+      }
+      return { rows, next: undefined };
+    },
+    { label: "read_v2", signal },
+  );
+}
+
+/** Rows in memory, for what is about to be written. */
+export function memoryRows(rows: readonly KeyValue[]): Rows {
+  const sorted = rows.toSorted((a, b) => compareBytes(a.key, b.key));
+  return {
+    get: (key) => Promise.resolve(sorted.find((row) => equalBytes(row.key, key))?.value),
+    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, memory is not
+    async *getRange({ begin, end }) {
+      const found = sorted.filter((row) => compareBytes(row.key, begin) >= 0 && compareBytes(row.key, end) < 0);
+      if (found.length > 0) {
+        yield found;
+      }
+    },
+  };
+}

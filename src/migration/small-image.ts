@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import type { ActorId } from "../formats/actor-id.ts";
+import { actorKvSubspace } from "../formats/actor-kv.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
+import type { KeyValue } from "../store/store.ts";
+import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { ImageFacts } from "./outcome.ts";
+import type { PageBatch } from "./pages.ts";
+import { memoryRows } from "./rows.ts";
+import type { ImageSpec } from "./targets/target.ts";
+import { EntryReader } from "./v1/entry-reader.ts";
+import { outlineOfRows, mainMetadata } from "./v1/survey.ts";
+import { assertNoSidecars, ChunkSequence, mainFileBytes } from "./v1/v1-checks.ts";
+
+/** An image held whole: its pages and its facts. */
+export interface SmallImage {
+  readonly pages: readonly Uint8Array[];
+  readonly facts: ImageFacts;
+}
+
+/**
+ * A small actor's image from all its v1 rows, checked in FORMATS' order: sidecars, metadata, chunks, header.
+ * @throws FormatError whose code is the reject reason.
+ */
+export function smallImageOf(id: ActorId, rows: readonly KeyValue[], options: MigrationOptions): SmallImage {
+  const { sidecars, metadataRows, chunkRows } = outlineOfRows(id, rows);
+  assertNoSidecars(sidecars);
+  const imageBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  const entries = new EntryReader(actorKvSubspace(id));
+  const chunks = new ChunkSequence(imageBytes);
+  const pages = entries.push(chunkRows).map((entry) => chunks.push(entry));
+  entries.end();
+  chunks.end();
+  assertSqliteImage((pages[0] ?? new Uint8Array(0)).subarray(0, imageBytes), imageBytes);
+  return { pages, facts: factsOf(pages) };
+}
+
+/** The rows of a small image, verified where the options ask for it, and what they add to the storage used. */
+export async function encodeSmallImage(
+  context: MigrationContext,
+  id: ActorId,
+  image: SmallImage,
+  spec: ImageSpec,
+  verify: boolean,
+): Promise<{ rows: KeyValue[]; storageBytes: number }> {
+  context.observer.enter("encode");
+  const stager = context.target.makeStager(id, spec);
+  const rows: KeyValue[] = [];
+  let storageBytes = 0;
+  const drain = (staged: { rows: readonly KeyValue[]; storageBytes: number }): void => {
+    rows.push(...staged.rows);
+    storageBytes += staged.storageBytes;
+  };
+  for (const [index, page] of image.pages.entries()) {
+    stager.add(index + 1, page);
+    if (stager.ready) {
+      drain(stager.take());
+    }
+  }
+  drain(stager.finish());
+  if (verify) {
+    context.observer.enter("verify");
+    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount), image.facts);
+  }
+  return { rows, storageBytes };
+}
+
+/** Reads an image back and compares its digest. @throws FormatError `verify_mismatch` */
+export async function assertSameImage(batches: AsyncIterable<PageBatch>, expected: ImageFacts): Promise<void> {
+  const hash = createHash("sha256");
+  let pages = 0;
+  try {
+    for await (const batch of batches) {
+      for (const page of batch.pages) {
+        hash.update(page);
+      }
+      pages += batch.pages.length;
+    }
+  } catch (error) {
+    if (!(error instanceof FormatError)) {
+      throw error;
+    }
+    throw new FormatError("verify_mismatch", "The rows written for v2 cannot be read back.", {
+      cause: error.message,
+      code: error.code,
+    });
+  }
+  const sha256 = hash.digest("hex");
+  if (sha256 !== expected.sha256 || pages !== expected.pages) {
+    throw new FormatError("verify_mismatch", "The image read back from v2 is not the image read from v1.", {
+      expected: expected.sha256,
+      found: sha256,
+      pages,
+    });
+  }
+}
+
+function factsOf(pages: readonly Uint8Array[]): ImageFacts {
+  const hash = createHash("sha256");
+  for (const page of pages) {
+    hash.update(page);
+  }
+  return { pages: pages.length, bytes: pages.length * PAGE_BYTES, sha256: hash.digest("hex") };
+}

@@ -1,0 +1,266 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { equalBytes } from "../formats/bytes.ts";
+import { FILE_TAG } from "../formats/v1-file.ts";
+import type { KeyValue, Transaction } from "../store/store.ts";
+import type { MigrationContext, MigrationOptions } from "./context.ts";
+import { readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
+import { FenceLostError } from "./errors.ts";
+import { assertLeaseHeld, dropLease, encodeLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
+import type { Outcome, Verdict } from "./outcome.ts";
+import { recordVerdict } from "./record.ts";
+import type { StagedPlan } from "./staged-plan.ts";
+import type { ImageSpec } from "./targets/target.ts";
+import { collect } from "./v1/survey.ts";
+import { fileMetadataRange } from "./v1/v1-keys.ts";
+import { outcomeOf } from "./verdict.ts";
+
+const TOKEN_BYTES = 16;
+
+/**
+ * What stands between one attempt's writes and everyone else's: every transaction of the stage reads, with a conflict, that the
+ * lease and the head are byte for byte what this attempt wrote last, and stops the attempt when they are not.
+ */
+export class StageFence {
+  readonly context: MigrationContext;
+  readonly id: ActorId;
+  readonly options: MigrationOptions;
+  readonly lease: Lease;
+  #renewAtMs: number;
+
+  constructor(context: MigrationContext, id: ActorId, options: MigrationOptions, lease: Lease) {
+    this.context = context;
+    this.id = id;
+    this.options = options;
+    this.lease = lease;
+    this.#renewAtMs = context.now() + options.leaseMs / 3;
+  }
+
+  /** @throws FenceLostError `lease_lost`, `meta_changed` */
+  async assertHeld(tx: Transaction): Promise<void> {
+    const [head] = await Promise.all([
+      this.context.target.readHead(tx, this.id),
+      assertLeaseHeld(tx, this.id, this.lease),
+    ]);
+    if (!equalBytes(head, this.lease.head)) {
+      throw new FenceLostError(
+        "meta_changed",
+        "The actor's v2 head is not what this attempt wrote: the stage is void.",
+        {
+          actorId: this.id,
+        },
+      );
+    }
+  }
+
+  /** Writes rows of the stage in one transaction. */
+  async write(rows: readonly KeyValue[], signal: AbortSignal): Promise<void> {
+    await this.context.store.transact(
+      async (tx) => {
+        await this.assertHeld(tx);
+        for (const row of rows) {
+          tx.set(row.key, row.value);
+        }
+      },
+      { label: "stage", signal },
+    );
+  }
+
+  /** Puts the expiry off when a third of the lease has gone by. */
+  async renewWhenDue(signal: AbortSignal): Promise<void> {
+    const nowMs = this.context.now();
+    if (nowMs < this.#renewAtMs) {
+      return;
+    }
+    const { leaseMs } = this.options;
+    await this.context.store.transact(async (tx) => renewLease(tx, this.id, this.lease, nowMs + leaseMs), {
+      label: "renew_lease",
+      signal,
+    });
+    this.#renewAtMs = nowMs + leaseMs / 3;
+  }
+
+  /** Lets the lease expire now. The stage stays, under it: the next attempt continues it or clears it away. */
+  async release(): Promise<void> {
+    await this.context.store.transact(async (tx) => renewLease(tx, this.id, this.lease, 0), {
+      label: "release_lease",
+      maxAttempts: 3,
+      timeoutMs: 5_000,
+    });
+  }
+}
+
+/**
+ * Takes the lease, clears away stale rows and writes the staging head, in one transaction that looks at everything again.
+ * Gives the verdict instead where the actor is not to be migrated any more.
+ */
+export async function beginStage(
+  context: MigrationContext,
+  id: ActorId,
+  options: MigrationOptions,
+  stage: { spec: ImageSpec; plan: StagedPlan },
+  signal: AbortSignal,
+): Promise<{ kind: "fence"; fence: StageFence } | { kind: "verdict"; outcome: Outcome }> {
+  const lease: Lease = {
+    token: context.randomBytes(TOKEN_BYTES),
+    layout: options.layout,
+    sleepTs: stage.plan.sleepTs,
+    head: context.target.stagingHead(stage.spec),
+  };
+  const outcome = await context.store.transact(
+    async (tx): Promise<Outcome | undefined> => {
+      const nowMs = context.now();
+      const surroundings = await readSurroundings(context, tx, id);
+      const found = surroundings.lease?.lease;
+      if (found !== undefined && equalBytes(encodeLease(found), encodeLease(lease))) {
+        // A commit whose result was unknown did happen.
+        return undefined;
+      }
+      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, stage.plan));
+      if (verdict !== undefined) {
+        return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
+      }
+      context.target.clear(tx, id);
+      context.target.writeHead(tx, id, lease.head);
+      writeLease(tx, id, lease, nowMs + options.leaseMs);
+      return undefined;
+    },
+    { label: "begin_stage", signal },
+  );
+  return outcome === undefined
+    ? { kind: "fence", fence: new StageFence(context, id, options, lease) }
+    : { kind: "verdict", outcome };
+}
+
+/**
+ * Switches: the final head in, the lease out, the outcome recorded, in one small transaction that also proves that the actor has
+ * not woken since the copy began. If it has, the stage is discarded and the outcome is `deferred`.
+ */
+export async function finalizeStage(
+  fence: StageFence,
+  end: { head: Uint8Array; verdict: Verdict; plan: StagedPlan },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { context, id } = fence;
+  const nowMs = context.now();
+  return context.store.transact(
+    async (tx) => {
+      const [changed, previous, held] = await Promise.all([
+        reasonToDefer(tx, id, end.plan),
+        context.ledger.read(tx, id),
+        readLease(tx, id),
+      ]);
+      const outcome = outcomeOf(id, end.verdict, {
+        previous,
+        finishedAtMs: nowMs,
+        campaign: fence.options.campaign,
+      });
+      if (held === undefined && sameOutcome(previous, outcome)) {
+        // A commit whose result was unknown did happen.
+        return outcome;
+      }
+      await fence.assertHeld(tx);
+      if (changed !== undefined) {
+        return clearAndRecord(fence, tx, changed, { previous, nowMs });
+      }
+      context.target.writeHead(tx, id, end.head);
+      dropLease(tx, id);
+      context.ledger.write(tx, outcome, previous);
+      return outcome;
+    },
+    { label: "finalize", signal },
+  );
+}
+
+/**
+ * Removes the stage and the lease, fenced, and records why: v2 is as it was before the attempt. What looks like bad data in an
+ * actor that woke meanwhile is a torn reading: that is `deferred`, not rejected.
+ */
+export async function discardStage(
+  fence: StageFence,
+  end: { verdict: Verdict; plan: StagedPlan },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { context, id } = fence;
+  const nowMs = context.now();
+  return context.store.transact(
+    async (tx) => {
+      const [changed, previous, held] = await Promise.all([
+        reasonToDefer(tx, id, end.plan),
+        context.ledger.read(tx, id),
+        readLease(tx, id),
+      ]);
+      if (held === undefined && previous?.finishedAt === new Date(nowMs).toISOString()) {
+        // A commit whose result was unknown did happen.
+        return previous;
+      }
+      await fence.assertHeld(tx);
+      return clearAndRecord(fence, tx, changed ?? end.verdict, { previous, nowMs });
+    },
+    { label: "discard_stage", signal },
+  );
+}
+
+/** Records a verdict found before anything was staged, unless the actor has changed since. */
+export async function recordWithoutStage(
+  context: MigrationContext,
+  id: ActorId,
+  options: MigrationOptions,
+  end: { verdict: Verdict; plan: StagedPlan },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const nowMs = context.now();
+  return context.store.transact(
+    async (tx) => {
+      const surroundings = await readSurroundings(context, tx, id);
+      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, end.plan)) ?? end.verdict;
+      return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
+    },
+    { label: "record", signal },
+  );
+}
+
+/** The proof against torn readings: asleep, SLEEP_TS as it was, the main file's metadata entry as it was; serializable. */
+async function reasonToDefer(tx: Transaction, id: ActorId, plan: StagedPlan): Promise<Verdict | undefined> {
+  const [actor, metadataRows] = await Promise.all([
+    readActorState(tx, id),
+    collect(tx.getRange(fileMetadataRange(id, FILE_TAG.main))),
+  ]);
+  const unchanged =
+    actor.asleep && equalBytes(actor.sleepTs, plan.sleepTs) && sameRows(metadataRows, plan.metadataRows);
+  return unchanged
+    ? undefined
+    : {
+        state: "deferred",
+        reason: "actor_awake",
+        detail: "The actor woke, or its v1 database was written, while it was being copied.",
+      };
+}
+
+function clearAndRecord(
+  fence: StageFence,
+  tx: Transaction,
+  verdict: Verdict,
+  facts: { previous: Outcome | undefined; nowMs: number },
+): Outcome {
+  const { context, id, options } = fence;
+  context.target.clear(tx, id);
+  dropLease(tx, id);
+  const outcome = outcomeOf(id, verdict, {
+    previous: facts.previous,
+    finishedAtMs: facts.nowMs,
+    campaign: options.campaign,
+  });
+  context.ledger.write(tx, outcome, facts.previous);
+  return outcome;
+}
+
+function sameOutcome(a: Outcome | undefined, b: Outcome): boolean {
+  return a?.state === b.state && a.finishedAt === b.finishedAt && a.sha256 === b.sha256;
+}
+
+function sameRows(a: readonly KeyValue[], b: readonly KeyValue[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((row, index) => equalBytes(row.key, b[index]?.key) && equalBytes(row.value, b[index]?.value))
+  );
+}

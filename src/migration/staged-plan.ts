@@ -1,0 +1,12 @@
+import type { KeyValue } from "../store/store.ts";
+
+/** What the first transaction saw of a large actor; finalize proves that it still holds. */
+export interface StagedPlan {
+  readonly imageBytes: number;
+  /** The rows of the main file's metadata entry. */
+  readonly metadataRows: readonly KeyValue[];
+  /** The actor's SLEEP_TS row. */
+  readonly sleepTs: Uint8Array | undefined;
+  /** Whether staging would remove v2 rows that are not Ferry's: then nothing is staged before everything was checked. */
+  readonly disturbs: boolean;
+}

@@ -1,0 +1,69 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import { u64be } from "../../../formats/bytes.ts";
+import { LtxEncoder } from "../../../formats/ltx.ts";
+import type { PhysicalRow } from "../../../formats/split-value.ts";
+import { deltaKey, pidxKey, PIDX_KEY_BYTES, PIDX_VALUE_BYTES } from "../../../formats/v2-keys.ts";
+import type { ImageSpec, StagedRows, Stager } from "../target.ts";
+import { MIGRATION_TXID } from "./storage-head.ts";
+import { logicalRows, storageBytesOf } from "./storage-rows.ts";
+
+/** What one transaction writes: rows of about this many bytes, and never twice it. */
+const TRANSACTION_BYTES = 1_000_000;
+/** A PIDX row as FoundationDB counts it. */
+const PIDX_ROW_BYTES = 90;
+
+/**
+ * Layout `delta`: one LTX blob over all pages, cut into DELTA chunks of one transaction each, with the PIDX rows of its pages.
+ * PIDX rows mean nothing before META says so; writing them along keeps the switch small, whatever the image's size.
+ */
+export class DeltaStager implements Stager {
+  readonly #id: ActorId;
+  readonly #encoder: LtxEncoder;
+  #chunk = 0;
+  #firstPgno = 1;
+  #nextPgno = 1;
+
+  constructor(id: ActorId, spec: ImageSpec) {
+    this.#id = id;
+    this.#encoder = new LtxEncoder({
+      commitPages: spec.pageCount,
+      txid: MIGRATION_TXID,
+      timestampMs: BigInt(spec.creationTsMs),
+    });
+  }
+
+  add(pgno: number, page: Uint8Array): void {
+    this.#encoder.add(pgno, page);
+    this.#nextPgno = pgno + 1;
+  }
+
+  get ready(): boolean {
+    const pidxBytes = (this.#nextPgno - this.#firstPgno) * PIDX_ROW_BYTES;
+    return this.#encoder.pendingBytes + pidxBytes >= TRANSACTION_BYTES;
+  }
+
+  take(): StagedRows {
+    const key = deltaKey(this.#id, MIGRATION_TXID, this.#chunk);
+    const value = this.#encoder.take();
+    const rows: PhysicalRow[] = logicalRows(key, value);
+    const txid = u64be(MIGRATION_TXID);
+    for (let pgno = this.#firstPgno; pgno < this.#nextPgno; pgno += 1) {
+      rows.push(...logicalRows(pidxKey(this.#id, pgno), txid));
+    }
+    const pages = this.#nextPgno - this.#firstPgno;
+    const staged = {
+      rows,
+      storageBytes: storageBytesOf(key, value) + pages * (PIDX_KEY_BYTES + PIDX_VALUE_BYTES),
+      firstPgno: this.#firstPgno,
+      endPgno: this.#nextPgno,
+    };
+    this.#chunk += 1;
+    this.#firstPgno = this.#nextPgno;
+    return staged;
+  }
+
+  finish(): StagedRows {
+    this.#encoder.finish();
+    return this.take();
+  }
+}

@@ -1,0 +1,82 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import {
+  DB_HEAD_BYTES,
+  decodeDbHead,
+  encodeDbHead,
+  isStageInProgress,
+  newDbHead,
+  type DbHead,
+} from "../../../formats/db-head.ts";
+import { FormatError } from "../../../formats/format-error.ts";
+import { decodeSplitHead, encodeSplitValue, physicalKey } from "../../../formats/split-value.ts";
+import { metaKey, META_KEY_BYTES, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import type { ImageSpec, V2State } from "../target.ts";
+
+/** META itself counts in `sqlite_storage_used`; its length is fixed. */
+const META_STORAGE_BYTES = META_KEY_BYTES + DB_HEAD_BYTES;
+/** The one txid of a migrated image. */
+export const MIGRATION_TXID = 1n;
+
+export function metaRowKey(id: ActorId): Uint8Array {
+  return physicalKey(V2_SUBSPACE, metaKey(id));
+}
+
+/** @throws FormatError `v2_meta_undecodable` */
+export function decodeMetaRow(row: Uint8Array): DbHead {
+  let inline: Uint8Array | undefined;
+  try {
+    const head = decodeSplitHead(row);
+    inline = head.kind === "inline" ? head.value : undefined;
+  } catch (error) {
+    if (!(error instanceof FormatError)) {
+      throw error;
+    }
+  }
+  if (inline === undefined) {
+    throw new FormatError("v2_meta_undecodable", "The actor's v2 META row cannot be read: it is not an inline value.");
+  }
+  return decodeDbHead(inline);
+}
+
+/** @throws FormatError `v2_meta_undecodable` */
+export function stateOfMetaRow(row: Uint8Array | undefined): V2State {
+  if (row === undefined) {
+    return { kind: "absent" };
+  }
+  const head = decodeMetaRow(row);
+  switch (head.origin) {
+    case "native":
+      return { kind: "native" };
+    case "migrated_from_v1":
+      return { kind: "migrated" };
+    case "migrating_from_v1":
+      return { kind: "migrating", head: row, staging: isStageInProgress(head), sinceMs: Number(head.creationTsMs) };
+  }
+}
+
+/** META while the image is staged: txid 1 handed out, nothing in it yet. */
+export function stagingMetaRow(spec: ImageSpec): Uint8Array {
+  return metaRow({
+    ...newDbHead("migrating_from_v1", BigInt(spec.creationTsMs)),
+    nextTxid: MIGRATION_TXID + 1n,
+    storageUsedBytes: BigInt(META_STORAGE_BYTES),
+  });
+}
+
+/** META of the complete image, `storageBytes` being what its DELTA, PIDX and SHARD rows add up to. */
+export function finalMetaRow(spec: ImageSpec, storageBytes: number): Uint8Array {
+  return metaRow({
+    ...newDbHead("migrated_from_v1", BigInt(spec.creationTsMs)),
+    headTxid: MIGRATION_TXID,
+    nextTxid: MIGRATION_TXID + 1n,
+    // Shards are what compaction leaves: everything up to txid 1 is materialized in them.
+    materializedTxid: spec.layout === "shards" ? MIGRATION_TXID : 0n,
+    dbSizePages: spec.pageCount,
+    storageUsedBytes: BigInt(META_STORAGE_BYTES + storageBytes),
+  });
+}
+
+function metaRow(head: DbHead): Uint8Array {
+  const [row] = encodeSplitValue(new Uint8Array(0), new Uint8Array(0), encodeDbHead(head));
+  return row?.value ?? new Uint8Array(0);
+}

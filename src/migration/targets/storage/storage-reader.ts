@@ -1,0 +1,201 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import { SHARD_PAGES } from "../../../formats/db-head.ts";
+import { viewOf } from "../../../formats/bytes.ts";
+import { FormatError } from "../../../formats/format-error.ts";
+import { decodeLtx, LtxDecoder, type LtxPage } from "../../../formats/ltx.ts";
+import { decodeSplitHead, joinPieces, physicalKey } from "../../../formats/split-value.ts";
+import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import { inOrder } from "../../in-order.ts";
+import type { PageBatch } from "../../pages.ts";
+import type { Rows } from "../../rows.ts";
+import { logicalRange, piecesRange } from "./storage-rows.ts";
+
+/** Shards read ahead of their use. */
+const READ_AHEAD = 4;
+
+/** The pages of one shard as PIDX and SHARD name them: which txid holds which page, and the shard's own pages where one is missing. */
+interface ShardPlan {
+  readonly firstPgno: number;
+  readonly endPgno: number;
+  readonly txidOf: ReadonlyMap<number, bigint>;
+  readonly shardPages: readonly LtxPage[];
+}
+
+/**
+ * Reads an image as v2's reader does: page p from the DELTA that PIDX names, else from SHARD p/64. In page order, so that a DELTA
+ * blob of any size is passed through once, with the memory of one of its pieces.
+ */
+export async function* readStoragePages(
+  rows: Rows,
+  id: ActorId,
+  pageCount: number,
+): AsyncGenerator<PageBatch, void, undefined> {
+  const deltas = new Map<bigint, DeltaCursor>();
+  try {
+    for await (const plan of inOrder(planShards(rows, id, pageCount), READ_AHEAD)) {
+      const pages: Uint8Array[] = [];
+      for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
+        pages.push(await readPage(rows, id, pgno, plan, deltas));
+      }
+      yield { firstPgno: plan.firstPgno, pages };
+    }
+    for (const cursor of deltas.values()) {
+      await cursor.drain();
+    }
+  } finally {
+    await Promise.all([...deltas.values()].map(async (cursor) => cursor.close()));
+  }
+}
+
+async function readPage(
+  rows: Rows,
+  id: ActorId,
+  pgno: number,
+  plan: ShardPlan,
+  deltas: Map<bigint, DeltaCursor>,
+): Promise<Uint8Array> {
+  const txid = plan.txidOf.get(pgno);
+  let page: Uint8Array | undefined;
+  if (txid === undefined) {
+    page = plan.shardPages.find((shardPage) => shardPage.pgno === pgno)?.page;
+  } else {
+    const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
+    deltas.set(txid, cursor);
+    page = await cursor.seek(pgno);
+  }
+  if (page === undefined) {
+    throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
+  }
+  return page;
+}
+
+/** Walks PIDX beside the shards, and gives per shard the task that reads what of it PIDX does not cover. */
+async function* planShards(
+  rows: Rows,
+  id: ActorId,
+  pageCount: number,
+): AsyncGenerator<() => Promise<ShardPlan>, void, undefined> {
+  const pidx = readPidx(rows, id);
+  let next = await pidx.next();
+  for (let firstPgno = 1; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
+    const endPgno = Math.min(nextShard(firstPgno), pageCount + 1);
+    const txidOf = new Map<number, bigint>();
+    while (next.done !== true && next.value.pgno < endPgno) {
+      txidOf.set(next.value.pgno, next.value.txid);
+      next = await pidx.next();
+    }
+    const covered = txidOf.size === endPgno - firstPgno;
+    yield async () => ({
+      firstPgno,
+      endPgno,
+      txidOf,
+      shardPages: covered ? [] : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
+    });
+  }
+}
+
+function nextShard(pgno: number): number {
+  return (Math.floor(pgno / SHARD_PAGES) + 1) * SHARD_PAGES;
+}
+
+async function* readPidx(rows: Rows, id: ActorId): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
+  const prefix = physicalKey(V2_SUBSPACE, pidxPrefix(id));
+  for await (const batch of rows.getRange(logicalRange(pidxPrefix(id)))) {
+    for (const row of batch) {
+      const pgno = trailingU32(row.key, prefix);
+      const head = decodeSplitHead(row.value);
+      if (pgno === undefined || head.kind !== "inline" || head.value.length !== 8) {
+        throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
+      }
+      yield { pgno, txid: viewOf(head.value).getBigUint64(0) };
+    }
+  }
+}
+
+async function readShard(rows: Rows, id: ActorId, shard: number): Promise<LtxPage[]> {
+  const key = shardKey(id, shard);
+  const [row, pieces] = await Promise.all([rows.get(physicalKey(V2_SUBSPACE, key)), collectValues(rows, key)]);
+  if (row === undefined) {
+    return [];
+  }
+  const head = decodeSplitHead(row);
+  return decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces)).pages;
+}
+
+async function collectValues(rows: Rows, logicalKey: Uint8Array): Promise<Uint8Array[]> {
+  const values: Uint8Array[] = [];
+  for await (const batch of rows.getRange(piecesRange(logicalKey))) {
+    values.push(...batch.map((row) => row.value));
+  }
+  return values;
+}
+
+/** Goes through one DELTA's pages in order. */
+class DeltaCursor {
+  readonly #pages: AsyncGenerator<LtxPage, void, undefined>;
+  #current: LtxPage | undefined;
+
+  constructor(rows: Rows, id: ActorId, txid: bigint) {
+    this.#pages = readDelta(rows, id, txid);
+  }
+
+  /** The page with this number, or undefined when the blob has none; numbers must rise from call to call. */
+  async seek(pgno: number): Promise<Uint8Array | undefined> {
+    while (this.#current === undefined || this.#current.pgno < pgno) {
+      const next = await this.#pages.next();
+      if (next.done === true) {
+        return undefined;
+      }
+      this.#current = next.value;
+    }
+    return this.#current.pgno === pgno ? this.#current.page : undefined;
+  }
+
+  /** Reads on to the blob's end, so that its page index and footer are checked too. */
+  async drain(): Promise<void> {
+    this.#current = undefined;
+    for await (const page of this.#pages) {
+      this.#current = page;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pages.return();
+  }
+}
+
+async function* readDelta(rows: Rows, id: ActorId, txid: bigint): AsyncGenerator<LtxPage, void, undefined> {
+  const decoder = new LtxDecoder();
+  for await (const batch of rows.getRange(logicalRange(deltaTxidPrefix(id, txid)))) {
+    for (const row of batch) {
+      const head = decodeSplitHead(row.value);
+      const logicalKey = row.key.subarray(V2_SUBSPACE.length);
+      if (head.kind === "inline") {
+        yield* pushSliced(decoder, head.value);
+        continue;
+      }
+      let bytes = 0;
+      for await (const pieces of rows.getRange(piecesRange(logicalKey))) {
+        for (const piece of pieces) {
+          bytes += piece.value.length;
+          yield* pushSliced(decoder, piece.value);
+        }
+      }
+      if (bytes !== head.bytes) {
+        throw new FormatError("split_value_invalid", "A DELTA chunk's pieces do not add up to its length.", {
+          bytes,
+          expected: head.bytes,
+        });
+      }
+    }
+  }
+  decoder.end();
+}
+
+/** Pages shrink up to a hundredfold, so a blob is unpacked a little at a time. */
+function* pushSliced(decoder: LtxDecoder, bytes: Uint8Array): Generator<LtxPage, void, undefined> {
+  const sliceBytes = 10_000;
+  for (let offset = 0; offset < bytes.length; offset += sliceBytes) {
+    yield* decoder.push(bytes.subarray(offset, offset + sliceBytes));
+  }
+}

@@ -1,0 +1,42 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import { concatBytes, keyAfter, prefixRange } from "../../../formats/bytes.ts";
+import { encodeSplitValue, physicalKey, piecePrefix, type PhysicalRow } from "../../../formats/split-value.ts";
+import { deltaPrefix, metaKey, pidxPrefix, shardPrefix, v2ActorPrefix, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import type { KeyRange } from "../../../store/store.ts";
+
+/** The rows of one logical value. */
+export function logicalRows(logicalKey: Uint8Array, value: Uint8Array): PhysicalRow[] {
+  return encodeSplitValue(V2_SUBSPACE, logicalKey, value);
+}
+
+/** What a logical value adds to `sqlite_storage_used`. */
+export function storageBytesOf(logicalKey: Uint8Array, value: Uint8Array): number {
+  return logicalKey.length + value.length;
+}
+
+/** The physical keys of logical keys with a prefix; their pieces lie elsewhere. */
+export function logicalRange(logicalPrefix: Uint8Array): KeyRange {
+  return prefixRange(physicalKey(V2_SUBSPACE, logicalPrefix));
+}
+
+/** The pieces of one logical key's split value. */
+export function piecesRange(logicalKey: Uint8Array): KeyRange {
+  return prefixRange(piecePrefix(V2_SUBSPACE, logicalKey));
+}
+
+/** Every row of an actor's META, DELTA, PIDX and SHARD, pieces included. */
+export function allRanges(id: ActorId): KeyRange[] {
+  const meta = physicalKey(V2_SUBSPACE, metaKey(id));
+  const prefixes = [deltaPrefix(id), pidxPrefix(id), shardPrefix(id)];
+  return [
+    { begin: meta, end: keyAfter(meta) },
+    piecesRange(metaKey(id)),
+    ...prefixes.flatMap((prefix) => [logicalRange(prefix), prefixRange(piecePrefix(V2_SUBSPACE, prefix))]),
+  ];
+}
+
+/** Two ranges that hold every v2 row of an actor, known or not: to see whether there is any. */
+export function anyRanges(id: ActorId): KeyRange[] {
+  const actor = concatBytes(v2ActorPrefix(id), new Uint8Array([0x2f]));
+  return [logicalRange(actor), prefixRange(piecePrefix(V2_SUBSPACE, actor))];
+}

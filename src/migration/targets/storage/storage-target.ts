@@ -1,0 +1,56 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import type { Transaction } from "../../../store/store.ts";
+import type { ImageSpec, Stager, Target } from "../target.ts";
+import { DeltaStager } from "./delta-stager.ts";
+import { ShardStager } from "./shard-stager.ts";
+import { decodeMetaRow, finalMetaRow, metaRowKey, stagingMetaRow, stateOfMetaRow } from "./storage-head.ts";
+import { readStoragePages } from "./storage-reader.ts";
+import { allRanges, anyRanges } from "./storage-rows.ts";
+
+/** v2 as FORMATS §4 has it: META, DELTA, PIDX and SHARD rows under the engine's `sqlite-storage` subspace. */
+export const storageTarget: Target = {
+  name: "storage",
+  readState: async (tx, id) => stateOfMetaRow(await tx.get(metaRowKey(id))),
+  hasRows,
+  clear(tx, id) {
+    for (const range of allRanges(id)) {
+      tx.clearRange(range);
+    }
+  },
+  readHead: async (tx, id) => tx.get(metaRowKey(id)),
+  writeHead(tx, id, head) {
+    tx.set(metaRowKey(id), head);
+  },
+  stagingHead: stagingMetaRow,
+  finalHead: finalMetaRow,
+  makeStager,
+  readPages: readStoragePages,
+  async readPageCount(rows, id) {
+    const row = await rows.get(metaRowKey(id));
+    if (row === undefined) {
+      return undefined;
+    }
+    const head = decodeMetaRow(row);
+    return head.origin === "migrating_from_v1" ? undefined : head.dbSizePages;
+  },
+};
+
+function makeStager(id: ActorId, spec: ImageSpec): Stager {
+  switch (spec.layout) {
+    case "delta":
+      return new DeltaStager(id, spec);
+    case "shards":
+      return new ShardStager(id, spec);
+  }
+}
+
+async function hasRows(tx: Transaction, id: ActorId): Promise<boolean> {
+  for (const range of anyRanges(id)) {
+    for await (const batch of tx.getRange(range, { limit: 1 })) {
+      if (batch.length > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}

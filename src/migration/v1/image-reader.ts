@@ -1,0 +1,75 @@
+import type { ActorId } from "../../formats/actor-id.ts";
+import { actorKvSubspace } from "../../formats/actor-kv.ts";
+import { FormatError } from "../../formats/format-error.ts";
+import { FILE_TAG, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
+import type { KeyValue, Store } from "../../store/store.ts";
+import { inOrder } from "../in-order.ts";
+import type { PageBatch } from "../pages.ts";
+import { EntryReader } from "./entry-reader.ts";
+import { ChunkSequence } from "./v1-checks.ts";
+import { fileChunkSpan } from "./v1-keys.ts";
+
+/** Chunks read in one transaction: 1 MiB, far from the 5 s window, and the unit of memory. */
+const SPAN_CHUNKS = 256;
+/** Transactions reading ahead. */
+const READ_AHEAD = 3;
+/** No span of right chunks is larger, keys and metadata rows included; what is more is a chunk too long. */
+const MAX_SPAN_BYTES = 4 * SPAN_CHUNKS * V1_CHUNK_BYTES;
+
+/**
+ * Reads the main file of a large actor page by page, over many transactions: the caller proves that the actor slept throughout.
+ * @throws FormatError `chunk_missing`, `chunk_unexpected`, `chunk_oversized`, `entry_corrupt`, as soon as it gets there.
+ */
+export async function* readV1Image(
+  store: Store,
+  id: ActorId,
+  imageBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<PageBatch, void, undefined> {
+  const chunkCount = Math.ceil(imageBytes / V1_CHUNK_BYTES);
+  const spans: (() => Promise<PageBatch>)[] = [];
+  for (let first = 0; first < chunkCount || first === 0; first += SPAN_CHUNKS) {
+    const end = first + SPAN_CHUNKS < chunkCount ? first + SPAN_CHUNKS : Number.MAX_SAFE_INTEGER;
+    spans.push(async () => readSpan(store, id, imageBytes, { first, end }, signal));
+  }
+  for await (const batch of inOrder(spans, READ_AHEAD)) {
+    if (batch.pages.length > 0) {
+      yield batch;
+    }
+  }
+}
+
+async function readSpan(
+  store: Store,
+  id: ActorId,
+  imageBytes: number,
+  span: { first: number; end: number },
+  signal: AbortSignal,
+): Promise<PageBatch> {
+  const rows = await store.transact(
+    async (tx) => {
+      const collected: KeyValue[] = [];
+      let bytes = 0;
+      // Snapshot: a conflict with a writer would only cost a retry; what proves the copy is the finalize transaction.
+      for await (const batch of tx.getRange(fileChunkSpan(id, FILE_TAG.main, span.first, span.end), {
+        snapshot: true,
+      })) {
+        for (const row of batch) {
+          collected.push(row);
+          bytes += row.value.length;
+        }
+        if (bytes > MAX_SPAN_BYTES) {
+          throw new FormatError("chunk_oversized", "The database's chunks hold more than 4,096 bytes each.", { bytes });
+        }
+      }
+      return collected;
+    },
+    { label: "read_v1", signal },
+  );
+  const entries = new EntryReader(actorKvSubspace(id));
+  const chunks = new ChunkSequence(imageBytes, span);
+  const pages = entries.push(rows).map((entry) => chunks.push(entry));
+  entries.end();
+  chunks.end();
+  return { firstPgno: span.first + 1, pages };
+}

@@ -1,0 +1,94 @@
+import type { ActorId } from "../../formats/actor-id.ts";
+import { actorKvSubspace } from "../../formats/actor-kv.ts";
+import { startsWith } from "../../formats/bytes.ts";
+import { decodeFileMetadata, FILE_TAG, fileMetadataKey, type FileTag } from "../../formats/v1-file.ts";
+import type { KeyRange, KeyValue, Transaction } from "../../store/store.ts";
+import { EntryReader, type Entry } from "./entry-reader.ts";
+import { findEntry, type Sidecars } from "./v1-checks.ts";
+import { fileChunksRange, fileMetadataRange, v1Range } from "./v1-keys.ts";
+
+/** Room beside the image itself in a small actor's rows: keys, metadata rows, empty sidecars. */
+const SLACK_BYTES = 256 * 1024;
+
+/**
+ * What one transaction sees of an actor's v1 data.
+ * - `none`: no key of SQLite's v1 storage.
+ * - `rows`: everything, because it is small.
+ * - `large`: what lies around the main file's chunks.
+ */
+export type V1Survey =
+  | { readonly kind: "none" }
+  | { readonly kind: "rows"; readonly rows: readonly KeyValue[] }
+  | { readonly kind: "large"; readonly sidecars: Sidecars; readonly metadataRows: readonly KeyValue[] };
+
+/** Reads an actor's v1 data, serializably: all of it up to about `smallBytes`, else only its outline. */
+export async function surveyV1(tx: Transaction, id: ActorId, smallBytes: number): Promise<V1Survey> {
+  const metadataKey = fileMetadataRange(id, FILE_TAG.main);
+  const rows: KeyValue[] = [];
+  let bytes = 0;
+  for await (const batch of tx.getRange(v1Range(id))) {
+    for (const row of batch) {
+      rows.push(row);
+      bytes += row.key.length + row.value.length;
+    }
+    const first = rows[0];
+    const largeByMetadata =
+      first !== undefined && startsWith(first.key, metadataKey.begin) && saysLarge(first.value, smallBytes);
+    if (largeByMetadata || bytes > 2 * smallBytes + SLACK_BYTES) {
+      return await outline(tx, id);
+    }
+  }
+  return rows.length === 0 ? { kind: "none" } : { kind: "rows", rows };
+}
+
+/** Sidecars and the main file's metadata among all rows of a small actor, and what of them are the main file's chunks. */
+export function outlineOfRows(
+  id: ActorId,
+  rows: readonly KeyValue[],
+): { sidecars: Sidecars; metadataRows: KeyValue[]; chunkRows: KeyValue[] } {
+  const within = (range: KeyRange): KeyValue[] => rows.filter((row) => startsWith(row.key, range.begin));
+  const has = (tag: FileTag): boolean => within(fileChunksRange(id, tag)).length > 0;
+  return {
+    sidecars: { journal: has(FILE_TAG.journal), wal: has(FILE_TAG.wal), shm: has(FILE_TAG.shm) },
+    metadataRows: within(fileMetadataRange(id, FILE_TAG.main)),
+    chunkRows: within(fileChunksRange(id, FILE_TAG.main)),
+  };
+}
+
+/** The main file's metadata entry from its rows. @throws FormatError `entry_corrupt` */
+export function mainMetadata(id: ActorId, metadataRows: readonly KeyValue[]): Entry | undefined {
+  const reader = new EntryReader(actorKvSubspace(id));
+  const entries = reader.push(metadataRows);
+  reader.end();
+  return findEntry(entries, fileMetadataKey(FILE_TAG.main));
+}
+
+async function outline(tx: Transaction, id: ActorId): Promise<V1Survey> {
+  const exists = async (tag: FileTag): Promise<boolean> =>
+    (await collect(tx.getRange(fileChunksRange(id, tag), { limit: 1 }))).length > 0;
+  const [journal, wal, shm, metadataRows] = await Promise.all([
+    exists(FILE_TAG.journal),
+    exists(FILE_TAG.wal),
+    exists(FILE_TAG.shm),
+    collect(tx.getRange(fileMetadataRange(id, FILE_TAG.main), { limit: 8 })),
+  ]);
+  return { kind: "large", sidecars: { journal, wal, shm }, metadataRows };
+}
+
+/** All rows of a range that is known to be small. */
+export async function collect(batches: AsyncIterable<readonly KeyValue[]>): Promise<KeyValue[]> {
+  const rows: KeyValue[] = [];
+  for await (const batch of batches) {
+    rows.push(...batch);
+  }
+  return rows;
+}
+
+function saysLarge(value: Uint8Array, smallBytes: number): boolean {
+  try {
+    return decodeFileMetadata(value) > BigInt(smallBytes);
+  } catch {
+    // An unreadable size is no size; the checks that follow name what is wrong with it.
+    return false;
+  }
+}

@@ -1,0 +1,111 @@
+import { equalBytes } from "../../formats/bytes.ts";
+import { FormatError } from "../../formats/format-error.ts";
+import { decodeFileMetadata, decodeV1Key, FILE_TAG, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
+import type { Entry } from "./entry-reader.ts";
+
+/** Which of SQLite's sidecars have at least one chunk; metadata alone is a file of size zero and does not count. */
+export interface Sidecars {
+  readonly journal: boolean;
+  readonly wal: boolean;
+  readonly shm: boolean;
+}
+
+/** @throws FormatError `journal_present`, `wal_present`, `shm_present`, the first that applies in this order. */
+export function assertNoSidecars(sidecars: Sidecars): void {
+  if (sidecars.journal) {
+    throw new FormatError(
+      "journal_present",
+      "A rollback journal lies beside the database: SQLite crashed in a write transaction, and the main file may hold half of it.",
+    );
+  }
+  if (sidecars.wal) {
+    throw new FormatError("wal_present", "A write-ahead log lies beside the database; it may hold committed changes.");
+  }
+  if (sidecars.shm) {
+    throw new FormatError("shm_present", "A WAL index (SHM) lies beside the database, which v1 never writes.");
+  }
+}
+
+/**
+ * The main file's size in bytes, from its metadata entry.
+ * @throws FormatError `meta_missing`, `meta_invalid`, `meta_version_unsupported`, `too_large`.
+ */
+export function mainFileBytes(metadata: Entry | undefined, maxImageBytes: number): number {
+  if (metadata === undefined) {
+    throw new FormatError("meta_missing", "The actor has v1 data but no metadata of the main database file.");
+  }
+  const bytes = decodeFileMetadata(metadata.value);
+  if (bytes > BigInt(maxImageBytes)) {
+    throw new FormatError("too_large", "The database is larger than the configured limit.", {
+      bytes: bytes.toString(),
+      maxImageBytes,
+    });
+  }
+  return Number(bytes);
+}
+
+/**
+ * Takes the main file's chunks in key order and gives its pages: indices 0 to ceil(size / 4096) - 1, each once.
+ * @throws FormatError `chunk_missing`, `chunk_unexpected`, `chunk_oversized` from `push` and `end`.
+ */
+export class ChunkSequence {
+  readonly #chunkCount: number;
+  #next: number;
+  readonly #end: number;
+
+  /** Chunks `first` to `end`, excluded, of a file of `fileBytes`; by default all. */
+  constructor(fileBytes: number, span: { first: number; end: number } = { first: 0, end: Number.MAX_SAFE_INTEGER }) {
+    this.#chunkCount = Math.ceil(fileBytes / V1_CHUNK_BYTES);
+    this.#next = span.first;
+    this.#end = Math.min(span.end, this.#chunkCount);
+  }
+
+  /** The page of one chunk: a view where the chunk fills it, else a copy with zeros behind. */
+  push(entry: Entry): Uint8Array {
+    const key = decodeV1Key(entry.key);
+    if (key.kind !== "chunk" || key.tag !== FILE_TAG.main || key.index >= this.#chunkCount) {
+      throw new FormatError(
+        "chunk_unexpected",
+        "The database has a chunk past its size, or under a key of another form.",
+        {
+          key: Buffer.from(entry.key).toString("hex"),
+          chunks: this.#chunkCount,
+        },
+      );
+    }
+    if (key.index !== this.#next) {
+      throw this.#missing();
+    }
+    if (entry.value.length > V1_CHUNK_BYTES) {
+      throw new FormatError("chunk_oversized", "A chunk of the database is longer than 4,096 bytes.", {
+        index: key.index,
+        bytes: entry.value.length,
+      });
+    }
+    this.#next += 1;
+    if (entry.value.length === V1_CHUNK_BYTES) {
+      return entry.value;
+    }
+    const page = new Uint8Array(V1_CHUNK_BYTES);
+    page.set(entry.value);
+    return page;
+  }
+
+  end(): void {
+    if (this.#next < this.#end) {
+      throw this.#missing();
+    }
+  }
+
+  #missing(): FormatError {
+    return new FormatError("chunk_missing", "A chunk of the database is missing.", {
+      index: this.#next,
+      chunks: this.#chunkCount,
+    });
+  }
+}
+
+/** The entry with this key among entries in order, if it is there. */
+export function findEntry(entries: readonly Entry[], key: Uint8Array): Entry | undefined {
+  return entries.find((entry) => equalBytes(entry.key, key));
+}

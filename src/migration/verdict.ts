@@ -1,0 +1,45 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { InvariantError } from "../errors.ts";
+import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
+
+/** Turns what an attempt came to into what the ledger records. */
+export function outcomeOf(
+  id: ActorId,
+  verdict: Verdict,
+  facts: { previous: Outcome | undefined; finishedAtMs: number; campaign: string | undefined },
+): Outcome {
+  const finishedAt = new Date(facts.finishedAtMs).toISOString();
+  const again = facts.previous?.finishedAt === finishedAt;
+  const attempts = (facts.previous?.attempts ?? 0) + (again ? 0 : 1);
+  return {
+    actorId: id,
+    state: verdict.state,
+    ...("reason" in verdict ? { reason: verdict.reason } : {}),
+    ...("detail" in verdict ? { detail: verdict.detail } : {}),
+    ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout } : {}),
+    ...(verdict.state === "rejected" ? verdict.facts : {}),
+    attempts,
+    ...(facts.campaign === undefined ? {} : { campaign: facts.campaign }),
+    finishedAt,
+  };
+}
+
+/** The rejection a format error stands for. Rethrows what is not about the actor's data. */
+export function rejectionOf(error: unknown): Verdict & { state: "rejected" } {
+  if (!(error instanceof FormatError)) {
+    throw error;
+  }
+  const reason = REJECT_REASONS.find((known) => known === error.code);
+  if (reason === undefined) {
+    throw new InvariantError("A format error reached the outcome that no reject reason stands for.", { cause: error });
+  }
+  return { state: "rejected", reason, detail: describe(reason, error) };
+}
+
+/** The sentence for an operator, with the numbers behind it. */
+function describe(reason: RejectReason, error: FormatError): string {
+  const numbers = Object.entries(error.details).map(([name, value]) => `${name} ${String(value)}`);
+  const page = `See docs/runbooks/${reason}.md.`;
+  return numbers.length === 0 ? `${error.message} ${page}` : `${error.message} (${numbers.join(", ")}) ${page}`;
+}
