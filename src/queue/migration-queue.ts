@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto";
+
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+
+import { InvariantError } from "../errors.ts";
+import type { ActorId } from "../formats/actor-id.ts";
+import type { MigrationRequest } from "./migration-request.ts";
+import { pollUntil, type PollOptions } from "./polling.ts";
+import { QueueScripts, type QueueCounts } from "./queue-scripts.ts";
+import { closeRedis, openRedis } from "./redis-connection.ts";
+import { redisUnavailable } from "./redis-errors.ts";
+import { assertRedisFit, readRedisFacts, type RedisFacts } from "./redis-fit.ts";
+import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix, type RedisOptions } from "./redis-options.ts";
+
+/** Jobs per round trip of `enqueue`: a pipeline of 500 keeps Redis busy for some ten milliseconds. */
+const BATCH_SIZE = 500;
+/** Adds of one request that met a job just as it ended; more in a row means that the queue's keys contradict each other. */
+const MAX_ROUNDS = 50;
+/** How many finished jobs stay visible; the ledger holds every outcome, so this is for looking at Redis only. */
+const KEPT_COMPLETED = { count: 100, age: 3_600 };
+const KEPT_FAILED = { count: 1_000, age: 7 * 86_400 };
+/** Entries of BullMQ's event stream; nothing of Ferry's reads it. */
+const EVENT_STREAM_LENGTH = 1_000;
+
+/**
+ * What became of a request: `enqueued` as a job of its own; `already_queued`: merged into the actor's waiting job, which takes over the
+ * latest request's options; `queued_after_active`: will run when the actor's active job ends.
+ */
+export type EnqueueAnswer = "enqueued" | "already_queued" | "queued_after_active";
+
+/** One answer per request, in order, and their counts. */
+export interface EnqueueReport {
+  readonly enqueued: number;
+  readonly alreadyQueued: number;
+  readonly queuedAfterActive: number;
+  readonly results: readonly { readonly actorId: ActorId; readonly answer: EnqueueAnswer }[];
+}
+
+/** At most `window` jobs waiting; at most `delayedLimit` (default 50,000) put off, so that deferred actors cannot fill Redis either. */
+export interface RoomOptions extends PollOptions {
+  readonly window: number;
+  readonly delayedLimit?: number | undefined;
+}
+
+/** `onError` gets what the client reports between commands, e.g. a lost connection. */
+export interface MigrationQueueSettings {
+  readonly onError?: (error: Error) => void;
+  readonly connectDeadlineMs?: number;
+}
+
+/**
+ * The producer's and observer's side of the queue. Every method fails within seconds when Redis does not answer,
+ * with UnavailableError `redis_unreachable`, `redis_auth`, `redis_full` or `redis_read_only`.
+ */
+export class MigrationQueue {
+  /** What Redis said of itself when the queue was opened. */
+  readonly facts: RedisFacts;
+  readonly #options: RedisOptions;
+  readonly #redis: Redis;
+  readonly #queue: Queue;
+  readonly #scripts: QueueScripts;
+
+  /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
+  static async open(options: RedisOptions, settings: MigrationQueueSettings = {}): Promise<MigrationQueue> {
+    const redis = await openRedis(options, { role: "command", ...settings });
+    try {
+      return new MigrationQueue(options, redis, await assertRedisFit(redis, options), settings);
+    } catch (error) {
+      await closeRedis(redis);
+      throw error;
+    }
+  }
+
+  private constructor(options: RedisOptions, redis: Redis, facts: RedisFacts, settings: MigrationQueueSettings) {
+    this.facts = facts;
+    this.#options = options;
+    this.#redis = redis;
+    this.#scripts = new QueueScripts(redis, queueKeyPrefix(options));
+    this.#queue = new Queue(QUEUE_NAME, {
+      connection: redis,
+      prefix: options.prefix ?? DEFAULT_PREFIX,
+      streams: { events: { maxLen: EVENT_STREAM_LENGTH } },
+      defaultJobOptions: { removeOnComplete: KEPT_COMPLETED, removeOnFail: KEPT_FAILED },
+    });
+    this.#queue.on("error", (error) => settings.onError?.(error));
+  }
+
+  /**
+   * Puts requests on the queue, each actor at most once at a time over all workers; no request is lost: see `EnqueueAnswer`.
+   * After an error some may be queued and some not; asking again is safe.
+   */
+  async enqueue(requests: readonly MigrationRequest[]): Promise<EnqueueReport> {
+    const results: { actorId: ActorId; answer: EnqueueAnswer }[] = [];
+    for (let start = 0; start < requests.length; start += BATCH_SIZE) {
+      const batch = requests.slice(start, start + BATCH_SIZE);
+      const answers = await this.#call(() => this.#addBatch(batch));
+      batch.forEach((request, index) => {
+        results.push({ actorId: request.actorId, answer: answers[index] ?? "enqueued" });
+      });
+    }
+    const count = (answer: EnqueueAnswer): number => results.filter((result) => result.answer === answer).length;
+    return {
+      enqueued: count("enqueued"),
+      alreadyQueued: count("already_queued"),
+      queuedAfterActive: count("queued_after_active"),
+      results,
+    };
+  }
+
+  /** How many jobs are where; one round trip. */
+  counts(): Promise<QueueCounts> {
+    return this.#call(() => this.#scripts.counts(Date.now()));
+  }
+
+  /** Worker processes with a connection to this queue; undefined where Redis does not let us ask. */
+  async connectedWorkers(): Promise<number | undefined> {
+    try {
+      const clients = (await this.#redis.client("LIST")) as string;
+      const name = `${this.#options.prefix ?? DEFAULT_PREFIX}:${Buffer.from(QUEUE_NAME).toString("base64")}`;
+      return clients.split("\n").filter((line) => line.includes(` name=${name} `) || line.includes(` name=${name}:w:`))
+        .length;
+    } catch (error) {
+      if (error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message)) {
+        return undefined;
+      }
+      throw redisUnavailable(this.#options.url, error);
+    }
+  }
+
+  /** Memory and eviction policy as Redis reports them now. */
+  redisFacts(): Promise<RedisFacts> {
+    return this.#call(() => readRedisFacts(this.#redis));
+  }
+
+  /** Writes one small key that expires by itself: a Redis that only reads is not healthy. */
+  async probeWrite(): Promise<void> {
+    await this.#call(() => this.#redis.set(`${queueKeyPrefix(this.#options)}ferry-probe`, Date.now(), "EX", 60));
+  }
+
+  /**
+   * Waits until fewer than `window` jobs wait, and returns how many may be added. Several producers can overshoot by a batch each.
+   * @throws the signal's reason.
+   */
+  waitForRoom(options: RoomOptions): Promise<number> {
+    return pollUntil(async () => {
+      const { waiting, delayed } = await this.counts();
+      const room = Math.min(options.window - waiting, (options.delayedLimit ?? 50_000) - delayed);
+      return room > 0 ? room : undefined;
+    }, options);
+  }
+
+  /**
+   * Waits until nothing waits or runs on the whole queue. Deferred actors do not count: they stay for later. Retries after an error do:
+   * an end before them would leave actors without an outcome.
+   */
+  async drained(options: PollOptions = {}): Promise<void> {
+    await pollUntil(async () => ((await this.#call(() => this.#scripts.isDrained())) ? true : undefined), options);
+  }
+
+  /** Releases the connection; idempotent. */
+  async close(): Promise<void> {
+    await this.#queue.close().catch(() => undefined);
+    await closeRedis(this.#redis);
+  }
+
+  async #addBatch(requests: readonly MigrationRequest[]): Promise<readonly EnqueueAnswer[]> {
+    const answers = new Array<EnqueueAnswer>(requests.length).fill("enqueued");
+    let open = requests.map((request, index) => ({ request, index }));
+    for (let round = 0; open.length > 0; round += 1) {
+      if (round === MAX_ROUNDS) {
+        throw new InvariantError(
+          "The queue neither takes nor holds a request; its keys in Redis contradict each other.",
+          {
+            details: { actorId: open[0]?.request.actorId },
+          },
+        );
+      }
+      // An id of its own per add tells a new job from one that was there: BullMQ answers with the id of the job that holds the actor.
+      const ids = open.map(({ request }) => `${request.actorId}-${randomBytes(6).toString("hex")}`);
+      const jobs = await this.#queue.addBulk(
+        open.map(({ request }, index) => ({
+          name: "migrate",
+          data: request,
+          opts: { jobId: ids[index] ?? "", deduplication: { id: request.actorId, keepLastIfActive: true } },
+        })),
+      );
+      open.forEach(({ index }) => {
+        answers[index] = "enqueued";
+      });
+      const duplicates = open
+        .map((entry, index) => ({ ...entry, id: ids[index] ?? "", holder: jobs[index]?.id }))
+        .filter(({ id, holder }) => id !== holder);
+      const states = await Promise.all(
+        duplicates.map(({ request, id }) =>
+          this.#scripts.settleDuplicate(request.actorId, id, JSON.stringify(request)),
+        ),
+      );
+      duplicates.forEach(({ index }, at) => {
+        answers[index] = states[at] === "kept" ? "queued_after_active" : "already_queued";
+      });
+      open = duplicates.filter((_, at) => states[at] === "again");
+    }
+    return answers;
+  }
+
+  async #call<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      throw redisUnavailable(this.#options.url, error);
+    }
+  }
+}

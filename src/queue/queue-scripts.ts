@@ -1,0 +1,158 @@
+import type { Redis } from "ioredis";
+
+/*
+ * What BullMQ leaves open, as four small scripts over its keys (docs/decisions/queue-exclusivity.md has the reasons):
+ *
+ *   <base>wait, active     lists of job ids          <base>de:<actor>  id of the job that holds the actor
+ *   <base>delayed, failed  sorted sets of job ids    <base>dn:<actor>  hash: the request kept until that job ends
+ *   <base>prioritized                                <base><job id>    hash: the job
+ *
+ * They rely on the layout of the BullMQ version that package.json pins; test/queue/ fails when it changes.
+ */
+
+/** The field that tells a delayed job which waits for its actor from one that waits after an error. */
+export const PUT_OFF_REASON_FIELD = "failedReason";
+/** Its value for a deferred actor; a retry has the error's code there. */
+export const DEFERRED_MARK = "deferred";
+
+const IS_LIVE = `
+local function isActive(base, id) return redis.call('LPOS', base .. 'active', id) end
+local function isPending(base, id)
+  return redis.call('LPOS', base .. 'wait', id) or redis.call('ZSCORE', base .. 'delayed', id)
+    or redis.call('ZSCORE', base .. 'prioritized', id)
+end`;
+
+/**
+ * Says what became of an add that BullMQ answered with another job's id, and makes sure that the latest request is the one served.
+ * KEYS: base. ARGV: actor id, id of the job that was not added, its payload.
+ */
+const SETTLE_DUPLICATE = `${IS_LIVE}
+local base, actor, id, payload = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local holderKey, keptKey = base .. 'de:' .. actor, base .. 'dn:' .. actor
+local function requestedAt(json) return json and string.match(json, '"requestedAt":"([^"]+)"') or '' end
+local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end
+
+local holder = redis.call('GET', holderKey)
+if not holder then return 'again' end
+if holder == id then return 'kept' end
+local kept = redis.call('HGET', keptKey, 'data')
+if isActive(base, holder) then
+  if not kept then return 'again' end
+  redis.call('HSET', keptKey, 'data', later(payload, kept))
+  return 'kept'
+end
+if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
+  redis.call('DEL', holderKey)
+  return 'again'
+end
+local held = redis.call('HGET', base .. holder, 'data')
+redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept or ''))
+redis.call('DEL', keptKey)
+return 'merged'`;
+
+/**
+ * Gives a job that starts once more the actor, unless another live job has it.
+ * KEYS: base. ARGV: actor id, job id. Answers 1, or 0 when this job has to make way.
+ */
+const CLAIM = `${IS_LIVE}
+local base, actor, id = KEYS[1], ARGV[1], ARGV[2]
+local holderKey = base .. 'de:' .. actor
+local holder = redis.call('GET', holderKey)
+if holder and holder ~= id and redis.call('EXISTS', base .. holder) == 1
+  and (isActive(base, holder) or isPending(base, holder)) then
+  redis.call('HDEL', base .. id, 'deid')
+  return 0
+end
+redis.call('SET', holderKey, id)
+return 1`;
+
+/** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the oldest waiting job's time or false. */
+const COUNTS = `
+local base = KEYS[1]
+local oldest = redis.call('LINDEX', base .. 'wait', -1)
+return {
+  redis.call('LLEN', base .. 'wait'), redis.call('ZCARD', base .. 'prioritized'), redis.call('LLEN', base .. 'active'),
+  redis.call('ZCARD', base .. 'delayed'), redis.call('ZCARD', base .. 'failed'), redis.call('HEXISTS', base .. 'meta', 'paused'),
+  oldest and redis.call('HGET', base .. oldest, 'timestamp')
+}`;
+
+/** KEYS: base. ARGV: the field and the mark of deferred jobs. 1 when nothing waits, runs, or waits to be tried again after an error. */
+const IS_DRAINED = `
+local base = KEYS[1]
+if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then
+  return 0
+end
+for _, id in ipairs(redis.call('ZRANGE', base .. 'delayed', 0, -1)) do
+  if redis.call('HGET', base .. id, ARGV[1]) ~= ARGV[2] then return 0 end
+end
+return 1`;
+
+interface ScriptedRedis extends Redis {
+  ferrySettleDuplicate(base: string, actorId: string, jobId: string, payload: string): Promise<DuplicateState>;
+  ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
+  ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
+  ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
+}
+
+/**
+ * `merged` into the job that waits; `kept` to run after the active one; `again`: the job it met is gone, so it has to be added
+ * once more.
+ */
+export type DuplicateState = "merged" | "kept" | "again";
+
+/** How many jobs are in which state. */
+export interface QueueCounts {
+  readonly waiting: number;
+  readonly active: number;
+  /** Put off: deferred actors, and retries after an error. */
+  readonly delayed: number;
+  readonly failed: number;
+  readonly isPaused: boolean;
+  /** How long the oldest waiting job has been there, in milliseconds; 0 when none waits. */
+  readonly oldestWaitingMs: number;
+}
+
+/** The scripts on one connection and one queue. */
+export class QueueScripts {
+  readonly #redis: ScriptedRedis;
+  readonly #base: string;
+
+  /** `base` is what the queue's keys start with. */
+  constructor(redis: Redis, base: string) {
+    for (const [name, lua] of Object.entries({
+      ferrySettleDuplicate: SETTLE_DUPLICATE,
+      ferryClaim: CLAIM,
+      ferryCounts: COUNTS,
+      ferryIsDrained: IS_DRAINED,
+    })) {
+      redis.defineCommand(name, { numberOfKeys: 1, lua });
+    }
+    this.#redis = redis as ScriptedRedis;
+    this.#base = base;
+  }
+
+  settleDuplicate(actorId: string, jobId: string, payload: string): Promise<DuplicateState> {
+    return this.#redis.ferrySettleDuplicate(this.#base, actorId, jobId, payload);
+  }
+
+  /** Whether the job holds its actor, or could take it back. */
+  async claim(actorId: string, jobId: string): Promise<boolean> {
+    return (await this.#redis.ferryClaim(this.#base, actorId, jobId)) === 1;
+  }
+
+  async counts(nowMs: number): Promise<QueueCounts> {
+    const [waiting, prioritized, active, delayed, failed, paused, oldest] = await this.#redis.ferryCounts(this.#base);
+    return {
+      waiting: waiting + prioritized,
+      active,
+      delayed,
+      failed,
+      isPaused: paused === 1,
+      oldestWaitingMs: oldest === null ? 0 : Math.max(0, nowMs - Number(oldest)),
+    };
+  }
+
+  async isDrained(): Promise<boolean> {
+    return (await this.#redis.ferryIsDrained(this.#base, PUT_OFF_REASON_FIELD, DEFERRED_MARK)) === 1;
+  }
+}

@@ -1,0 +1,64 @@
+import { FerryError, InvariantError, UnavailableError } from "../errors.ts";
+import { redactUrl } from "./redact-url.ts";
+
+const AUTHENTICATION = /^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/;
+const FULL = "OOM ";
+const READ_ONLY = "READONLY ";
+const NOT_ANSWERING =
+  /Connection is closed|timed out|not ready in time|max retries per request|Stream isn't writeable|^(LOADING|MASTERDOWN|TRYAGAIN) /;
+
+/** Whether Redis asked for other credentials: waiting does not help. */
+export function isAuthenticationError(error: unknown): boolean {
+  return error instanceof Error && AUTHENTICATION.test(error.message);
+}
+
+/** Whether the connection is the trouble, which the client mends by itself, rather than an answer of Redis. */
+export function isConnectionError(error: unknown): boolean {
+  return (error instanceof Error && NOT_ANSWERING.test(error.message)) || isSystemError(error);
+}
+
+/**
+ * A Redis client's error as one sentence for an operator, with exit status 3; Ferry's own errors pass unchanged.
+ * Codes: `redis_auth`, `redis_full`, `redis_read_only`, `redis_unreachable`, `redis_refused` for any other answer of Redis;
+ * what does not come from Redis at all is an InvariantError.
+ */
+export function redisUnavailable(url: string, cause: unknown): FerryError {
+  if (cause instanceof FerryError) {
+    return cause;
+  }
+  const place = redactUrl(url);
+  const text = cause instanceof Error ? cause.message : "";
+  if (isAuthenticationError(cause)) {
+    return unavailable("redis_auth", `Redis at ${place} refuses these credentials: give the right user and password.`);
+  }
+  if (text.startsWith(FULL)) {
+    return unavailable("redis_full", `Redis at ${place} has reached its maxmemory: give it more, or wait for workers.`);
+  }
+  if (text.startsWith(READ_ONLY)) {
+    return unavailable(
+      "redis_read_only",
+      `Redis at ${place} is a replica and takes no writes: give the primary's URL.`,
+    );
+  }
+  if (isConnectionError(cause)) {
+    return unavailable(
+      "redis_unreachable",
+      `Redis at ${place} does not answer: start it, or give its URL with --redis.`,
+    );
+  }
+  if (cause instanceof Error && cause.name === "ReplyError") {
+    return unavailable("redis_refused", `Redis at ${place} refuses a command: ${text}`);
+  }
+  return new InvariantError("A call to the queue failed for a reason that is not Redis's.", { cause });
+
+  function unavailable(code: string, message: string): UnavailableError {
+    return new UnavailableError(code, message, { details: { redis: place }, cause });
+  }
+}
+
+/** ECONNREFUSED, ENOTFOUND, a TLS failure: whatever the operating system or TLS layer gave a code. */
+function isSystemError(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && typeof error.code === "string" && !error.code.startsWith("ERR_INVALID")
+  );
+}

@@ -1,0 +1,37 @@
+import { InvariantError, UsageError } from "../errors.ts";
+import { StoreError, type StoreErrorKind } from "../store/errors.ts";
+
+/** How an error is tried again: exponential with jitter, so that a store that comes back is not met by all workers at once. */
+export interface RetryPolicy {
+  /** Attempts in all before the actor counts as failed. Default 8. */
+  readonly attempts: number;
+  /** Wait before the second attempt, in milliseconds; doubles each time. Default 5,000. */
+  readonly baseDelayMs: number;
+  /** Longest wait, in milliseconds. Default 300,000: eight attempts then span some ten minutes, a failover or a rolling restart. */
+  readonly maxDelayMs: number;
+}
+
+/** See `RetryPolicy`. */
+export const DEFAULT_RETRY_POLICY: RetryPolicy = { attempts: 8, baseDelayMs: 5_000, maxDelayMs: 300_000 };
+
+const FINAL_STORE_ERRORS: ReadonlySet<StoreErrorKind> = new Set([
+  "too_large",
+  "key_too_large",
+  "value_too_large",
+  "read_only",
+]);
+
+/** Whether the same error is sure to come again: a bug, a wrong setting, a limit of the store. Everything else is tried again. */
+export function isFinalError(error: unknown): boolean {
+  return (
+    error instanceof InvariantError ||
+    error instanceof UsageError ||
+    (error instanceof StoreError && FINAL_STORE_ERRORS.has(error.kind))
+  );
+}
+
+/** The wait after attempt number `attempt` (from 1), in milliseconds: between half of the exponential delay and all of it. */
+export function retryDelayMs(policy: RetryPolicy, attempt: number, random: () => number = Math.random): number {
+  const full = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+  return Math.round(full / 2 + (full / 2) * random());
+}
