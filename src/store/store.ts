@@ -1,3 +1,5 @@
+import type { StoreErrorKind } from "./errors.ts";
+
 /** FoundationDB's limits, kept by every engine: documented at "Known Limitations" of its manual. */
 export const LIMITS = {
   keyBytes: 10_000,
@@ -76,7 +78,7 @@ export interface TransactOptions {
 export interface TransactionReport {
   readonly label: string;
   /** `committed` wrote; `read_only` had nothing to write; `failed` is a body that threw an error of its own; else the error's kind. */
-  readonly result: "committed" | "read_only" | "failed" | import("./errors.ts").StoreErrorKind;
+  readonly result: "committed" | "read_only" | "failed" | StoreErrorKind;
   readonly writtenBytes: number;
   readonly durationMs: number;
   /** The commit alone; 0 where nothing was committed. */

@@ -1,0 +1,67 @@
+import { existsSync, realpathSync } from "node:fs";
+import { type Clock, systemClock } from "./clock.ts";
+import { EngineStore } from "./engine-store.ts";
+import { LmdbCommitter } from "./lmdb-committer.ts";
+import { type EnvironmentOptions, type LmdbEnvironment, openEnvironment } from "./lmdb-environment.ts";
+import { LmdbRows } from "./lmdb-rows.ts";
+import { LmdbSnapshot } from "./lmdb-snapshot.ts";
+import { LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
+import { Transactor, type TransactorOptions } from "./retry.ts";
+import type { Store } from "./store.ts";
+
+/** How to open an embedded store. */
+export type LmdbStoreOptions = TransactorOptions & EnvironmentOptions;
+
+interface OpenDirectory {
+  readonly environment: LmdbEnvironment;
+  readonly committer: LmdbCommitter;
+  users: number;
+}
+
+/**
+ * Directories this process has open, by their real path. Shared state on purpose: LMDB forbids opening one directory twice in
+ * a process, and a second opening would wait for ever for a write lock whose holder waits for this thread.
+ */
+const openDirectories = new Map<string, OpenDirectory>();
+
+/**
+ * Opens the embedded engine: LMDB in a directory, under FoundationDB's rules. Any number of processes can have the directory
+ * open, on one machine and not over a network file system.
+ * @throws UnavailableError
+ */
+export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
+  const clock = options.clock ?? systemClock;
+  const directory = openDirectory(path, clock, options);
+  const parts: LmdbTransactionParts = {
+    openSnapshot: () => new LmdbSnapshot(directory.environment.root, clock),
+    rows: new LmdbRows(directory.environment.rows),
+    committer: directory.committer,
+  };
+  const transactor = new Transactor({ begin: () => new LmdbTransaction(parts) }, options);
+  return new EngineStore({ url: `lmdb:${path}`, engine: "lmdb", transactor, release: () => closeDirectory(directory) });
+}
+
+function openDirectory(path: string, clock: Clock, options: EnvironmentOptions): OpenDirectory {
+  const known = existsSync(path) ? openDirectories.get(realpathSync(path)) : undefined;
+  if (known !== undefined) {
+    known.users += 1;
+    return known;
+  }
+  const environment = openEnvironment(path, options);
+  const directory = { environment, committer: new LmdbCommitter(environment, clock), users: 1 };
+  openDirectories.set(realpathSync(path), directory);
+  return directory;
+}
+
+async function closeDirectory(directory: OpenDirectory): Promise<void> {
+  directory.users -= 1;
+  if (directory.users > 0) {
+    return;
+  }
+  for (const [name, open] of openDirectories) {
+    if (open === directory) {
+      openDirectories.delete(name);
+    }
+  }
+  await directory.environment.root.close();
+}
