@@ -1,0 +1,48 @@
+import { DEFER_REASONS, REJECT_REASONS, SKIP_REASONS, type Outcome, type OutcomeState } from "../migration/outcome.ts";
+
+/** Labels of `ferry_outcomes_total`. */
+export interface OutcomeLabels {
+  readonly state: OutcomeState;
+  readonly reason: string;
+}
+
+/** Codes that a failed outcome can have; a reason that is none of them counts as `other`, so that the set stays closed. */
+const FAILURE_REASONS = [
+  "store_conflict",
+  "store_commit_unknown",
+  "store_too_old",
+  "store_timed_out",
+  "store_too_large",
+  "store_key_too_large",
+  "store_value_too_large",
+  "store_read_only",
+  "store_throttled",
+  "store_disk_full",
+  "store_unavailable",
+  "lease_lost",
+  "meta_changed",
+  "stage_gone",
+  "worker_lost",
+  "invariant",
+  "other",
+] as const;
+
+const reasonsOf = {
+  migrated: [""],
+  skipped: SKIP_REASONS,
+  rejected: REJECT_REASONS,
+  deferred: DEFER_REASONS,
+  failed: FAILURE_REASONS,
+} as const satisfies Record<OutcomeState, readonly string[]>;
+
+/** Every pair of labels there can be. */
+export const OUTCOME_LABELS: readonly OutcomeLabels[] = Object.entries(reasonsOf).flatMap(([state, reasons]) =>
+  reasons.map((reason) => ({ state: state as OutcomeState, reason })),
+);
+
+/** The labels of an outcome; an unknown reason becomes `other`. */
+export function outcomeLabels(outcome: Pick<Outcome, "state" | "reason">): OutcomeLabels {
+  const known: readonly string[] = reasonsOf[outcome.state];
+  const reason = outcome.reason ?? "";
+  return { state: outcome.state, reason: known.includes(reason) ? reason : "other" };
+}
