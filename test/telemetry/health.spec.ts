@@ -67,9 +67,7 @@ describe("telemetry/health", () => {
         { name: "store_read", probe: () => Promise.reject(new Error("away: fdb://u:secret@host")) },
       ],
     });
-    await eventually("both checks have run", async () =>
-      (await (await get(server, "/readyz")).text()).includes("away"),
-    );
+    await eventually("both checks have run", async () => (await get(server, "/readyz")).text.includes("away"));
     const response = await get(server, "/readyz");
     expect(response.status).to.equal(503);
     const body = JSON.parse(response.text) as {
@@ -120,6 +118,6 @@ describe("telemetry/health", () => {
     await server.close();
     await server.close();
     const error: unknown = await get(server, "/healthz").catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: "ECONNREFUSED" });
+    expect((error as { code?: string }).code).to.be.oneOf(["ECONNREFUSED", "ECONNRESET"]);
   });
 });
