@@ -34,6 +34,9 @@ export const ledger: OutcomeLedger = {
     return row === undefined ? undefined : decodeOutcome(id, row);
   },
   write(tx, outcome, previous) {
+    if (outcome === previous) {
+      return;
+    }
     if (previous !== undefined) {
       tx.clear(indexKey(previous));
       // Deferrals come by the dozen and say the same; what else was found, and when, is kept.

@@ -11,7 +11,10 @@ export type Activity = (typeof ACTIVITIES)[number];
 export interface OutcomeLedger {
   /** What is recorded of an actor, read serializably. */
   read(tx: Transaction, id: ActorId): Promise<Outcome | undefined>;
-  /** Records an outcome in place of `previous`, which must be what `read` gave in this transaction. */
+  /**
+   * Records an outcome in place of `previous`, which must be what `read` gave in this transaction. The very same object means that
+   * nothing new was found: Ferry had migrated the actor before.
+   */
   write(tx: Transaction, outcome: Outcome, previous: Outcome | undefined): void;
 }
 

@@ -20,7 +20,8 @@ export function recordVerdict(
   const { surroundings, options, nowMs } = facts;
   const { previous, lease } = surroundings;
   if (verdict.state === "skipped" && previous?.state === "migrated") {
-    // Ferry itself migrated it: what is recorded says more than "skipped" would.
+    // Ferry itself migrated it: what is recorded says more than "skipped" would, and stands.
+    context.ledger.write(tx, previous, previous);
     return previous;
   }
   if (lease !== undefined && nowMs >= lease.expiresAtMs) {

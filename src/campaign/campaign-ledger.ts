@@ -1,0 +1,124 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { u64be } from "../formats/bytes.ts";
+import type { OutcomeLedger } from "../migration/context.ts";
+import type { Outcome } from "../migration/outcome.ts";
+import type { Transaction } from "../store/store.ts";
+import type { Campaign, CampaignActor } from "./campaign.ts";
+import { actorKey, laterKey, openKey, todoKey } from "./campaign-keys.ts";
+import { moveCount, placeOf } from "./campaign-counts.ts";
+import { findCampaign } from "./campaign-store.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+import { ledger } from "./ledger.ts";
+
+/** First wait of a deferred actor; it doubles with every deferral up to the last. */
+const FIRST_DELAY_MS = 5_000;
+const LAST_DELAY_MS = 600_000;
+
+/** How long after its n-th deferral, from 1, an actor is tried again. */
+export function deferDelayMs(deferrals: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, deferrals - 1), LAST_DELAY_MS);
+}
+
+/** Reads an actor's row in a campaign, serializably. */
+export async function readCampaignActor(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+): Promise<CampaignActor | undefined> {
+  const row = await tx.get(actorKey(name, id));
+  return row === undefined ? undefined : (decodeJson(row) as CampaignActor);
+}
+
+/** Moves an actor within a campaign: its row, the rows that find it by standing, and the counts, together. */
+export function moveActor(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+  move: { from: CampaignActor; to: CampaignActor; nowMs: number },
+): void {
+  const { from, to, nowMs } = move;
+  if (from.standing !== "done") {
+    tx.clear(standingKey(name, id, from));
+  }
+  switch (to.standing) {
+    case "todo":
+      tx.set(standingKey(name, id, to), u64be(BigInt(to.bytes)));
+      break;
+    case "open":
+      tx.set(standingKey(name, id, to), u64be(BigInt(nowMs)));
+      break;
+    case "later":
+      tx.set(standingKey(name, id, to), new Uint8Array(0));
+      break;
+    case "done":
+      break;
+  }
+  tx.set(actorKey(name, id), encodeJson(to));
+  moveCount(tx, name, to.bytes, { from: placeOf(from), to: placeOf(to) });
+}
+
+/**
+ * The ledger of one job of a campaign: keeps the actor's outcome and the campaign's counts in the same transaction.
+ * `startedAtMs` is when the job began, for its duration.
+ */
+export function campaignLedger(name: string, startedAtMs: number): OutcomeLedger {
+  const seen = new WeakMap<Transaction, { actor: CampaignActor | undefined; campaign: Campaign | undefined }>();
+  return {
+    async read(tx, id) {
+      const [previous, actor, campaign] = await Promise.all([
+        ledger.read(tx, id),
+        readCampaignActor(tx, name, id),
+        findSpec(tx, name),
+      ]);
+      seen.set(tx, { actor, campaign });
+      return previous;
+    },
+    write(tx, outcome, previous) {
+      ledger.write(tx, outcome, previous);
+      const { actor, campaign } = seen.get(tx) ?? { actor: undefined, campaign: undefined };
+      if (actor === undefined || campaign === undefined || actor.standing === "done") {
+        // Not fed by this campaign, or a job that ran twice: its first result counts.
+        return;
+      }
+      const finishedAtMs = Date.parse(outcome.finishedAt);
+      const to = standingAfter(actor, outcome, { already: outcome === previous, campaign, startedAtMs, finishedAtMs });
+      moveActor(tx, name, outcome.actorId, { from: actor, to, nowMs: finishedAtMs });
+    },
+  };
+}
+
+/** The campaign's row changes with its state; a job only needs its specification, so it must not conflict with that. */
+async function findSpec(tx: Transaction, name: string): Promise<Campaign | undefined> {
+  return findCampaign(tx, name, { snapshot: true });
+}
+
+function standingAfter(
+  actor: CampaignActor,
+  outcome: Outcome,
+  facts: { already: boolean; campaign: Campaign; startedAtMs: number; finishedAtMs: number },
+): CampaignActor {
+  const { lane, bytes, feeds } = actor;
+  const deferrals = actor.deferrals + (outcome.state === "deferred" ? 1 : 0);
+  if (outcome.state === "deferred" && deferrals <= facts.campaign.spec.deferLimit) {
+    const dueMs = facts.finishedAtMs + deferDelayMs(deferrals);
+    return { standing: "later", lane, bytes, feeds, deferrals, dueMs };
+  }
+  // Ferry had migrated it before this campaign came to it: the ledger keeps that, the campaign counts a skip.
+  const result = facts.already
+    ? ({ state: "skipped", reason: "already_migrated" } as const)
+    : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
+  const durationMs = Math.max(0, facts.finishedAtMs - facts.startedAtMs);
+  return { standing: "done", lane, bytes, feeds, deferrals, ...result, durationMs, finishedAtMs: facts.finishedAtMs };
+}
+
+function standingKey(name: string, id: ActorId, actor: CampaignActor): Uint8Array {
+  switch (actor.standing) {
+    case "todo":
+      return todoKey(name, actor.lane, id);
+    case "open":
+    case "done":
+      return openKey(name, id);
+    case "later":
+      return laterKey(name, actor.dueMs ?? 0, id);
+  }
+}

@@ -1,0 +1,139 @@
+import { UsageError } from "../errors.ts";
+import { prefixRange } from "../formats/bytes.ts";
+import type { ReadOptions, Store, Transaction } from "../store/store.ts";
+import type { Campaign, CampaignSettings, CampaignSpec, CampaignState } from "./campaign.ts";
+import { assertCampaignName } from "./campaign.ts";
+import { campaignKey, CAMPAIGNS, historyKey, historyPrefix } from "./campaign-keys.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+
+/** Who asks for a change, and why. */
+export interface Author {
+  readonly who: string;
+  readonly reason?: string;
+}
+
+/** One line of a campaign's history. */
+export interface HistoryEntry {
+  readonly atMs: number;
+  readonly who: string;
+  readonly what: string;
+  readonly reason?: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+/** Reads a campaign, or undefined; serializably unless asked otherwise. */
+export async function findCampaign(
+  tx: Transaction,
+  name: string,
+  options?: ReadOptions,
+): Promise<Campaign | undefined> {
+  const row = await tx.get(campaignKey(name), options);
+  return row === undefined ? undefined : (decodeJson(row) as Campaign);
+}
+
+/** @throws UsageError when there is none of this name. */
+export async function readCampaign(tx: Transaction, name: string): Promise<Campaign> {
+  const campaign = await findCampaign(tx, name);
+  if (campaign === undefined) {
+    throw new UsageError(`There is no campaign "${name}"; ferry campaign list shows those there are.`);
+  }
+  return campaign;
+}
+
+export function writeCampaign(tx: Transaction, campaign: Campaign): void {
+  tx.set(campaignKey(campaign.name), encodeJson(campaign));
+}
+
+export async function listCampaigns(store: Store): Promise<Campaign[]> {
+  return store.transact(
+    async (tx) => {
+      const campaigns: Campaign[] = [];
+      for await (const batch of tx.getRange(prefixRange(CAMPAIGNS), { snapshot: true })) {
+        campaigns.push(...batch.map((row) => decodeJson(row.value) as Campaign));
+      }
+      return campaigns;
+    },
+    { label: "campaign" },
+  );
+}
+
+/** Creates a campaign in state `created`. @throws UsageError when the name is taken or malformed. */
+export async function createCampaign(
+  store: Store,
+  campaign: { name: string; spec: CampaignSpec; settings: CampaignSettings },
+  author: Author,
+  nowMs: number,
+): Promise<Campaign> {
+  const { name, spec, settings } = campaign;
+  assertCampaignName(name);
+  return store.transact(
+    async (tx) => {
+      const existing = await findCampaign(tx, name);
+      if (existing !== undefined) {
+        throw new UsageError(`A campaign "${name}" exists already, ${existing.state}; choose another name.`);
+      }
+      const created: Campaign = {
+        name,
+        spec,
+        settings,
+        state: "created",
+        stateSinceMs: nowMs,
+        createdAtMs: nowMs,
+        createdBy: author.who,
+        // A list is complete once its ids were added, which `create` does itself.
+        scanFinished: false,
+        breakerBase: { finished: 0, bad: 0 },
+      };
+      writeCampaign(tx, created);
+      addHistory(tx, name, { atMs: nowMs, what: "create", after: { spec, settings }, ...author });
+      return created;
+    },
+    { label: "campaign" },
+  );
+}
+
+/** Changes a campaign's state in this transaction, and says so in its history. */
+export function setState(
+  tx: Transaction,
+  campaign: Campaign,
+  change: { state: CampaignState; what: string; nowMs: number; patch?: Partial<Campaign> },
+  author: Author,
+): Campaign {
+  const { stateReason: _, ...rest } = campaign;
+  const changed: Campaign = {
+    ...rest,
+    ...change.patch,
+    state: change.state,
+    stateSinceMs: change.nowMs,
+    ...(author.reason === undefined ? {} : { stateReason: author.reason }),
+  };
+  writeCampaign(tx, changed);
+  addHistory(tx, campaign.name, {
+    atMs: change.nowMs,
+    what: change.what,
+    before: campaign.state,
+    after: change.state,
+    ...author,
+  });
+  return changed;
+}
+
+export function addHistory(tx: Transaction, name: string, entry: HistoryEntry): void {
+  // Two changes in one millisecond are two rows: the number only keeps them apart.
+  tx.set(historyKey(name, entry.atMs, Math.floor(Math.random() * 1_000_000)), encodeJson(entry));
+}
+
+export async function readCampaignHistory(store: Store, name: string): Promise<HistoryEntry[]> {
+  return store.transact(
+    async (tx) => {
+      await readCampaign(tx, name);
+      const entries: HistoryEntry[] = [];
+      for await (const batch of tx.getRange(prefixRange(historyPrefix(name)), { snapshot: true })) {
+        entries.push(...batch.map((row) => decodeJson(row.value) as HistoryEntry));
+      }
+      return entries;
+    },
+    { label: "campaign" },
+  );
+}

@@ -1,0 +1,103 @@
+import { UsageError } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import type { Campaign, CampaignSettings, CampaignState } from "./campaign.ts";
+import { finishedAndBad, readCounts } from "./campaign-counts.ts";
+import { addHistory, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
+
+/*
+ * The states and who changes them:
+ *
+ *   created ──start──▶ running ◀─resume── paused ◀─pause, circuit breaker── running
+ *   running, paused, created ──cancel──▶ draining ──(nothing in flight)──▶ cancelled        by the feeder
+ *   running ──(every actor done with)──▶ completed                                          by the feeder
+ *
+ * Every verb is idempotent: asked again it says what it found and changes nothing.
+ */
+
+export type Verb = "start" | "pause" | "resume" | "cancel";
+
+/** What a verb did: `changed`, or `already` so. */
+export interface VerbResult {
+  readonly result: "changed" | "already";
+  readonly before: CampaignState;
+  readonly campaign: Campaign;
+  /** Actors fed and not finished, at that moment. */
+  readonly open: number;
+}
+
+const RULES: Record<Verb, { from: readonly CampaignState[]; already: readonly CampaignState[]; to: CampaignState }> = {
+  start: { from: ["created"], already: ["running"], to: "running" },
+  pause: { from: ["running"], already: ["paused"], to: "paused" },
+  resume: { from: ["paused"], already: ["running"], to: "running" },
+  cancel: { from: ["created", "running", "paused"], already: ["draining", "cancelled"], to: "draining" },
+};
+
+/** @throws UsageError when the campaign is in a state from which the verb leads nowhere; the message says which and what to do. */
+export async function applyVerb(
+  store: Store,
+  name: string,
+  verb: Verb,
+  author: Author,
+  nowMs: number,
+): Promise<VerbResult> {
+  return store.transact(
+    async (tx) => {
+      const campaign = await readCampaign(tx, name);
+      const counts = await readCounts(tx, name);
+      const rule = RULES[verb];
+      const found = { before: campaign.state, open: counts.open.actors };
+      if (rule.already.includes(campaign.state)) {
+        return { ...found, result: "already", campaign };
+      }
+      if (!rule.from.includes(campaign.state)) {
+        throw new UsageError(
+          `Campaign "${name}" is ${campaign.state}: ${verb} does nothing from there.${hint(campaign.state)}`,
+        );
+      }
+      const restarts = rule.to === "running";
+      const patch: Partial<Campaign> = {
+        ...(restarts ? { breakerBase: finishedAndBad(counts) } : {}),
+        ...(verb === "start" ? { startedAtMs: nowMs } : {}),
+      };
+      const changed = setState(tx, campaign, { state: rule.to, what: verb, nowMs, patch }, author);
+      return { ...found, result: "changed", campaign: changed };
+    },
+    { label: "campaign" },
+  );
+}
+
+/** Changes the settings that may change, and keeps what they were in the history. */
+export async function changeSettings(
+  store: Store,
+  name: string,
+  patch: Partial<CampaignSettings>,
+  author: Author,
+  nowMs: number,
+): Promise<Campaign> {
+  return store.transact(
+    async (tx) => {
+      const campaign = await readCampaign(tx, name);
+      const changed: Campaign = { ...campaign, settings: { ...campaign.settings, ...patch } };
+      writeCampaign(tx, changed);
+      addHistory(tx, name, { atMs: nowMs, what: "set", before: campaign.settings, after: changed.settings, ...author });
+      return changed;
+    },
+    { label: "campaign" },
+  );
+}
+
+function hint(state: CampaignState): string {
+  switch (state) {
+    case "created":
+      return " Start it first.";
+    case "paused":
+      return " Resume or cancel it.";
+    case "running":
+      return " Pause or cancel it.";
+    case "draining":
+      return " It is being cancelled.";
+    case "completed":
+    case "cancelled":
+      return " It is over; create another.";
+  }
+}

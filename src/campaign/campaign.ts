@@ -1,0 +1,110 @@
+import { UsageError } from "../errors.ts";
+import type { Layout, OutcomeState } from "../migration/outcome.ts";
+
+/** Where a campaign's actors come from: all with v1 data, a given list, or what the ledger says was rejected or failed. */
+export type CampaignSource =
+  { readonly kind: "scan" } | { readonly kind: "list" } | { readonly kind: "rejected"; readonly reason?: string };
+
+/** Which of the source's actors take part; absent: no limit. Sizes are of the v1 main file, in bytes. */
+export interface CampaignFilters {
+  /** Datacenter label of the actor id. */
+  readonly label?: number;
+  readonly minBytes?: number;
+  readonly maxBytes?: number;
+  /** A fixed sample by actor id: the same actors at every try. */
+  readonly samplePercent?: number;
+}
+
+/** What a campaign is. Frozen at creation. */
+export interface CampaignSpec {
+  readonly source: CampaignSource;
+  readonly filters: CampaignFilters;
+  /** `small-first`: three lanes by size, so that most of the fleet is done early; `scan`: in the order of ids. */
+  readonly order: "small-first" | "scan";
+  /** Overrides for its jobs. */
+  readonly options: Readonly<Record<string, string | number | boolean>> & { readonly layout?: Layout };
+  /** How often an actor may be deferred before it is given up as deferred. */
+  readonly deferLimit: number;
+  /** Pauses when more than `percent` of at least `actors` finished ones were rejected or failed. */
+  readonly breaker: { readonly percent: number; readonly actors: number };
+}
+
+/** The few settings that may change while it runs. Absent rates: no limit. */
+export interface CampaignSettings {
+  /** Actors fed and not finished, at most. */
+  readonly window: number;
+  readonly actorsPerSecond?: number;
+  readonly bytesPerSecond?: number;
+  readonly concurrentActors?: number;
+  /** When the rates end by themselves, ms since the epoch. */
+  readonly ratesUntilMs?: number;
+}
+
+export const CAMPAIGN_STATES = ["created", "running", "paused", "draining", "completed", "cancelled"] as const;
+export type CampaignState = (typeof CAMPAIGN_STATES)[number];
+
+/** A campaign as the store holds it. Times are ms since the epoch. */
+export interface Campaign {
+  readonly name: string;
+  readonly spec: CampaignSpec;
+  readonly settings: CampaignSettings;
+  readonly state: CampaignState;
+  readonly stateSinceMs: number;
+  /** Why it is in this state: the operator's words, or the circuit breaker's. */
+  readonly stateReason?: string;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  readonly startedAtMs?: number;
+  readonly finishedAtMs?: number;
+  /** Whether every actor of the source is known: from then on totals are exact. */
+  readonly scanFinished: boolean;
+  /** Finished and bad actors when the breaker was last reset, by `start` or `resume`. */
+  readonly breakerBase: { readonly finished: number; readonly bad: number };
+}
+
+/** Where an actor stands in a campaign: waiting to be fed, fed, put off, or done with. */
+export type ActorStanding = "todo" | "open" | "later" | "done";
+
+/** An actor's row in a campaign, from the time it is first fed. */
+export interface CampaignActor {
+  readonly standing: ActorStanding;
+  readonly lane: number;
+  readonly bytes: number;
+  /** How often it was fed. */
+  readonly feeds: number;
+  readonly deferrals: number;
+  /** For `later`: when it is due. */
+  readonly dueMs?: number;
+  /** For `done`. */
+  readonly state?: OutcomeState;
+  readonly reason?: string;
+  readonly durationMs?: number;
+  readonly finishedAtMs?: number;
+}
+
+export const DEFAULT_WINDOW = 5000;
+export const DEFAULT_DEFER_LIMIT = 50;
+export const DEFAULT_BREAKER = { percent: 50, actors: 50 } as const;
+
+const MIB = 1024 * 1024;
+/** Upper bounds of the lanes' sizes. */
+const LANE_BYTES = [MIB, 64 * MIB] as const;
+
+/** The lane an actor of this size waits in: 0 is fed first. */
+export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
+  if (order === "scan") {
+    return 0;
+  }
+  const lane = LANE_BYTES.findIndex((limit) => bytes <= limit);
+  return lane === -1 ? LANE_BYTES.length : lane;
+}
+
+/** @throws UsageError */
+export function assertCampaignName(name: string): void {
+  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name)) {
+    throw new UsageError(
+      "A campaign's name has 1 to 40 characters: lower-case letters, digits and hyphens, and starts with a letter or digit.",
+      { details: { name } },
+    );
+  }
+}

@@ -1,0 +1,156 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
+import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
+import type { Campaign, CampaignActor } from "./campaign.ts";
+import { actorAtEnd, laterEnd, laterPrefix, openPrefix, todoKey, todoPrefix } from "./campaign-keys.ts";
+import { moveActor, readCampaignActor } from "./campaign-ledger.ts";
+import { readCampaign } from "./campaign-store.ts";
+
+/** Actors moved in one transaction. */
+export const FEED_BATCH = 250;
+
+/** An actor that was just fed. */
+export interface FedActor {
+  readonly id: ActorId;
+  readonly bytes: number;
+}
+
+/**
+ * Moves up to `limit` actors of a running campaign from its lists to the open ones: deferred ones that are due first, then lane by
+ * lane. What is returned is recorded as fed; the caller puts it on the queue, and `openActors` finds again what it did not get to.
+ */
+export async function takeActors(
+  store: Store,
+  name: string,
+  limit: { actors: number; bytes: number },
+  guard: (tx: Transaction) => Promise<void>,
+  nowMs: number,
+): Promise<FedActor[]> {
+  return store.transact(
+    async (tx) => {
+      await guard(tx);
+      // Read with a conflict: a pause that commits first keeps these actors where they are.
+      const campaign = await readCampaign(tx, name);
+      if (campaign.state !== "running") {
+        return [];
+      }
+      const due = await firstRows(tx, { begin: laterPrefix(name), end: laterEnd(name, nowMs) }, limit.actors);
+      const todo =
+        due.length >= limit.actors ? [] : await firstRows(tx, todoRange(campaign), limit.actors - due.length);
+      const candidates = [
+        ...(await Promise.all(due.map(async ({ key }) => laterActor(tx, name, actorAtEnd(key))))),
+        ...(await Promise.all(todo.map(async (row) => todoActor(tx, campaign, row)))),
+      ];
+      return open(tx, name, candidates, limit.bytes, nowMs);
+    },
+    { label: "campaign_feed" },
+  );
+}
+
+/** Puts an actor back where it was fed from: its job was not run, because the campaign is paused or being cancelled. */
+export async function returnActor(store: Store, name: string, id: ActorId, nowMs: number): Promise<void> {
+  await store.transact(
+    async (tx) => {
+      const actor = await readCampaignActor(tx, name, id);
+      if (actor?.standing === "open") {
+        const { lane, bytes, feeds, deferrals } = actor;
+        const to: CampaignActor = { standing: "todo", lane, bytes, feeds: feeds - 1, deferrals };
+        moveActor(tx, name, id, { from: actor, to, nowMs });
+      }
+    },
+    { label: "campaign_return" },
+  );
+}
+
+/** Actors fed before a time and not finished, a page at a time. */
+export async function openActors(
+  store: Store,
+  name: string,
+  page: { after: Uint8Array | undefined; limit: number; fedBeforeMs: number },
+): Promise<{ ids: ActorId[]; last: Uint8Array | undefined }> {
+  return store.transact(
+    async (tx) => {
+      const range = prefixRange(openPrefix(name));
+      const rows = await firstRows(
+        tx,
+        { begin: page.after === undefined ? range.begin : keyAfter(page.after), end: range.end },
+        page.limit,
+      );
+      const old = rows.filter(({ value }) => Number(viewOf(value).getBigUint64(0)) < page.fedBeforeMs);
+      const last = rows.length < page.limit ? undefined : rows.at(-1)?.key;
+      return { ids: old.map(({ key }) => actorAtEnd(key)), last };
+    },
+    { label: "campaign_open" },
+  );
+}
+
+/** Until the scan is over only the lane that cannot be overtaken is fed: what is found later may be smaller. */
+function todoRange(campaign: Campaign): KeyRange {
+  const all = prefixRange(todoPrefix(campaign.name));
+  if (campaign.scanFinished || campaign.spec.order === "scan") {
+    return all;
+  }
+  return { begin: all.begin, end: todoLane(campaign.name, 1) };
+}
+
+function todoLane(name: string, lane: number): Uint8Array {
+  const key = todoKey(name, lane, "" as ActorId);
+  // Without the empty string's two bytes: what all keys of the lane start with.
+  return key.subarray(0, key.length - 2);
+}
+
+async function todoActor(
+  tx: Transaction,
+  campaign: Campaign,
+  row: KeyValue,
+): Promise<{ id: ActorId; actor: CampaignActor }> {
+  const id = actorAtEnd(row.key);
+  const known = await readCampaignActor(tx, campaign.name, id);
+  const lane = laneAt(campaign.name, row.key);
+  const bytes = Number(viewOf(row.value).getBigUint64(0));
+  return { id, actor: known ?? { standing: "todo", lane, bytes, feeds: 0, deferrals: 0 } };
+}
+
+/** The lane in a todo key: lanes are single digits, so their tuple integer is 14 (zero) or 15 and a byte. */
+function laneAt(name: string, key: Uint8Array): number {
+  const offset = todoPrefix(name).length;
+  return key[offset] === 0x14 ? 0 : (key[offset + 1] ?? 0);
+}
+
+async function laterActor(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+): Promise<{ id: ActorId; actor: CampaignActor | undefined }> {
+  return { id, actor: await readCampaignActor(tx, name, id) };
+}
+
+function open(
+  tx: Transaction,
+  name: string,
+  candidates: readonly { id: ActorId; actor: CampaignActor | undefined }[],
+  maxBytes: number,
+  nowMs: number,
+): FedActor[] {
+  const fed: FedActor[] = [];
+  let bytes = 0;
+  for (const { id, actor } of candidates) {
+    if (actor === undefined || (fed.length > 0 && bytes + actor.bytes > maxBytes)) {
+      continue;
+    }
+    bytes += actor.bytes;
+    const { lane, deferrals } = actor;
+    const to: CampaignActor = { standing: "open", lane, bytes: actor.bytes, feeds: actor.feeds + 1, deferrals };
+    moveActor(tx, name, id, { from: actor, to, nowMs });
+    fed.push({ id, bytes: actor.bytes });
+  }
+  return fed;
+}
+
+async function firstRows(tx: Transaction, range: KeyRange, limit: number): Promise<KeyValue[]> {
+  const rows: KeyValue[] = [];
+  for await (const batch of tx.getRange(range, { limit, snapshot: true })) {
+    rows.push(...batch);
+  }
+  return rows;
+}

@@ -1,0 +1,64 @@
+import type { Store, Transaction } from "../store/store.ts";
+import { FerryError } from "../errors.ts";
+import { FEEDER } from "./campaign-keys.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+
+/** Who feeds, and until when without a sign of life. */
+export interface FeederLease {
+  readonly token: string;
+  readonly host: string;
+  readonly expiresAtMs: number;
+}
+
+/** How long a silent feeder is waited for: takeover happens within this and one tick. */
+const LEASE_MS = 6_000;
+
+/** Another feeder has taken over: this one stops feeding and waits for its turn. */
+export class FeederReplacedError extends FerryError {
+  constructor() {
+    super("feeder_replaced", "Another feeder has taken over.");
+  }
+}
+
+/** Takes or renews the feeder's lease. @returns whether this feeder is the one now. */
+export async function holdFeederLease(
+  store: Store,
+  me: { token: string; host: string },
+  nowMs: number,
+): Promise<boolean> {
+  return store.transact(
+    async (tx) => {
+      const held = await readFeederLease(tx);
+      if (held !== undefined && held.token !== me.token && nowMs < held.expiresAtMs) {
+        return false;
+      }
+      tx.set(FEEDER, encodeJson({ ...me, expiresAtMs: nowMs + LEASE_MS }));
+      return true;
+    },
+    { label: "feeder_lease" },
+  );
+}
+
+/** Gives the lease up, so that another feeder need not wait. */
+export async function dropFeederLease(store: Store, token: string): Promise<void> {
+  await store.transact(
+    async (tx) => {
+      if ((await readFeederLease(tx))?.token === token) {
+        tx.clear(FEEDER);
+      }
+    },
+    { label: "feeder_lease" },
+  );
+}
+
+/** @throws FeederReplacedError unless the lease is this feeder's; a takeover meanwhile conflicts with the transaction. */
+export async function assertFeeder(tx: Transaction, token: string): Promise<void> {
+  if ((await readFeederLease(tx))?.token !== token) {
+    throw new FeederReplacedError();
+  }
+}
+
+export async function readFeederLease(tx: Transaction): Promise<FeederLease | undefined> {
+  const row = await tx.get(FEEDER);
+  return row === undefined ? undefined : (decodeJson(row) as FeederLease);
+}

@@ -1,0 +1,101 @@
+import { prefixRange } from "../formats/bytes.ts";
+import type { Store, Transaction } from "../store/store.ts";
+import { FLEET, workerKey, WORKERS } from "./campaign-keys.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+
+/** Limits for all of Ferry; absent: none. `untilMs`: when they end by themselves. */
+export interface FleetLimits {
+  readonly actorsPerSecond?: number;
+  readonly bytesPerSecond?: number;
+  readonly concurrentActors?: number;
+  readonly untilMs?: number;
+  readonly setBy?: string;
+  readonly reason?: string;
+}
+
+/** What a worker says of itself every few seconds. */
+export interface Heartbeat {
+  readonly workerId: string;
+  readonly atMs: number;
+  readonly startedAtMs: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  /** Actors it may work on at once, as configured, and as its load control allows now. */
+  readonly concurrency: number;
+  readonly limit: number;
+  /** Why the limit is below the concurrency. */
+  readonly throttledBecause?: string;
+  /** Actors under way, by campaign; "" for those of none. */
+  readonly inFlight: Readonly<Record<string, number>>;
+  /** Seconds of its slots by activity since it started: the attribution of its time. */
+  readonly activitySeconds: Readonly<Record<string, number>>;
+}
+
+/** A worker that has been silent for longer is gone. */
+const SILENT_MS = 20_000;
+
+/** The limits in force now. */
+export async function readFleetLimits(tx: Transaction, nowMs: number): Promise<FleetLimits> {
+  const row = await tx.get(FLEET, { snapshot: true });
+  const limits: FleetLimits = row === undefined ? {} : decodeJson(row);
+  return limits.untilMs !== undefined && limits.untilMs <= nowMs ? {} : limits;
+}
+
+/** Replaces the limits; `undefined` lifts them. */
+export async function setFleetLimits(store: Store, limits: FleetLimits | undefined): Promise<void> {
+  await store.transact(
+    (tx) => {
+      if (limits === undefined) {
+        tx.clear(FLEET);
+      } else {
+        tx.set(FLEET, encodeJson(limits));
+      }
+      return Promise.resolve();
+    },
+    { label: "fleet" },
+  );
+}
+
+export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {
+  await store.transact(
+    (tx) => {
+      tx.set(workerKey(heartbeat.workerId), encodeJson(heartbeat));
+      return Promise.resolve();
+    },
+    { label: "heartbeat", maxAttempts: 3, timeoutMs: 5_000 },
+  );
+}
+
+export async function removeHeartbeat(store: Store, workerId: string): Promise<void> {
+  await store.transact(
+    (tx) => {
+      tx.clear(workerKey(workerId));
+      return Promise.resolve();
+    },
+    { label: "heartbeat", maxAttempts: 3, timeoutMs: 5_000 },
+  );
+}
+
+/** Workers heard of lately. */
+export async function readWorkers(tx: Transaction, nowMs: number): Promise<Heartbeat[]> {
+  const heartbeats: Heartbeat[] = [];
+  for await (const batch of tx.getRange(prefixRange(WORKERS), { snapshot: true })) {
+    heartbeats.push(...batch.map((row) => decodeJson(row.value) as Heartbeat));
+  }
+  return heartbeats.filter((heartbeat) => heartbeat.atMs > nowMs - SILENT_MS);
+}
+
+/** Removes the rows of workers that have been silent for an hour. */
+export async function forgetSilentWorkers(store: Store, nowMs: number): Promise<void> {
+  await store.transact(
+    async (tx) => {
+      for await (const batch of tx.getRange(prefixRange(WORKERS), { snapshot: true })) {
+        for (const row of batch.filter(({ value }) => (decodeJson(value) as Heartbeat).atMs < nowMs - 3_600_000)) {
+          tx.clear(row.key);
+        }
+      }
+    },
+    { label: "heartbeat" },
+  );
+}

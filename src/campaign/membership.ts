@@ -1,0 +1,157 @@
+import { actorLabel, encodeActorId, type ActorId } from "../formats/actor-id.ts";
+import { fromHex, toHex, u64be, viewOf } from "../formats/bytes.ts";
+import type { KeyRange, Store, Transaction } from "../store/store.ts";
+import { laneOf, type Campaign, type CampaignFilters } from "./campaign.ts";
+import { moveCount } from "./campaign-counts.ts";
+import { cursorKey, todoKey } from "./campaign-keys.ts";
+import { readCampaignActor } from "./campaign-ledger.ts";
+import { findCampaign, readCampaign, writeCampaign } from "./campaign-store.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-actors.ts";
+
+/** Ranges scanned side by side. */
+const SCAN_RANGES = 16;
+const ACTORS_PER_TRANSACTION = 250;
+const READS_PER_TRANSACTION = 1000;
+
+/** Whether an actor takes part, by the campaign's filters. */
+export function passesFilters(actor: V1Actor, filters: CampaignFilters): boolean {
+  const { label, minBytes = 0, maxBytes = Number.MAX_SAFE_INTEGER, samplePercent = 100 } = filters;
+  return (
+    (label === undefined || actorLabel(actor.id) === label) &&
+    actor.bytes >= minBytes &&
+    actor.bytes <= maxBytes &&
+    sampleOf(actor.id) < samplePercent
+  );
+}
+
+/** A number from 0 to 100 that depends on the id alone: its last random bytes. */
+function sampleOf(id: ActorId): number {
+  return (viewOf(encodeActorId(id)).getUint32(13) / 0x1_0000_0000) * 100;
+}
+
+/** Adds given actors to a campaign; those that are in it already are left alone. In transactions of bounded size. */
+export async function addActors(
+  store: Store,
+  name: string,
+  ids: AsyncIterable<ActorId> | Iterable<ActorId>,
+): Promise<{ added: number; left: number }> {
+  let added = 0;
+  let seen = 0;
+  let batch: ActorId[] = [];
+  const flush = async (): Promise<void> => {
+    const part = [...new Set(batch)];
+    batch = [];
+    added += await store.transact(async (tx) => addBatch(tx, await readCampaign(tx, name), part), {
+      label: "campaign_add",
+    });
+  };
+  for await (const id of ids) {
+    batch.push(id);
+    seen += 1;
+    if (batch.length === ACTORS_PER_TRANSACTION) {
+      await flush();
+    }
+  }
+  await flush();
+  return { added, left: seen - added };
+}
+
+async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly ActorId[]): Promise<number> {
+  const actors = await Promise.all(ids.map(async (id) => ({ id, bytes: await readV1Size(tx, id) })));
+  const added = await Promise.all(
+    actors.map(async (actor) => {
+      if (!passesFilters(actor, campaign.spec.filters)) {
+        return 0;
+      }
+      const lane = laneOf(actor.bytes, campaign.spec.order);
+      const [row, todo] = await Promise.all([
+        readCampaignActor(tx, campaign.name, actor.id),
+        tx.get(todoKey(campaign.name, lane, actor.id)),
+      ]);
+      if (row !== undefined || todo !== undefined) {
+        return 0;
+      }
+      addTodo(tx, campaign, actor);
+      return 1;
+    }),
+  );
+  return added.reduce((sum: number, one) => sum + one, 0);
+}
+
+/** Says that every actor of the source is in the campaign. */
+export async function finishScan(store: Store, name: string): Promise<void> {
+  await store.transact(
+    async (tx) => {
+      writeCampaign(tx, { ...(await readCampaign(tx, name)), scanFinished: true });
+    },
+    { label: "campaign" },
+  );
+}
+
+/** How far the scan of a range got: where to go on from, in hex; null when it is done, undefined when it has not begun. */
+type RangeCursor = string | null | undefined;
+
+/**
+ * One round of a scanning campaign: a transaction per range that is not done, each adding the actors it finds and moving the cursor
+ * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished.
+ */
+export async function scanRound(
+  store: Store,
+  campaign: Campaign,
+  guard: (tx: Transaction) => Promise<void>,
+): Promise<boolean> {
+  const ranges = splitActorSpace(SCAN_RANGES);
+  const results = await Promise.all(
+    ranges.map(async (range, index) => scanPart(store, campaign, { range, index }, guard)),
+  );
+  const finished = results.every((next) => next === null);
+  if (finished) {
+    await finishScan(store, campaign.name);
+  }
+  return finished;
+}
+
+async function scanPart(
+  store: Store,
+  campaign: Campaign,
+  part: { range: KeyRange; index: number },
+  guard: (tx: Transaction) => Promise<void>,
+): Promise<string | null> {
+  const { range, index } = part;
+  return store.transact(
+    async (tx) => {
+      await guard(tx);
+      const current = await findCampaign(tx, campaign.name, { snapshot: true });
+      // Read with a conflict and moved with what it covers: a transaction that runs twice adds nothing twice.
+      const at = await readCursor(tx, campaign.name, index);
+      if (current === undefined || at === null) {
+        return null;
+      }
+      const begin = (at === undefined ? undefined : fromHex(at)) ?? range.begin;
+      const { actors, next } = await readV1Actors(
+        tx,
+        { begin, end: range.end },
+        { maxActors: ACTORS_PER_TRANSACTION, maxReads: READS_PER_TRANSACTION },
+      );
+      for (const actor of actors.filter((found) => passesFilters(found, campaign.spec.filters))) {
+        addTodo(tx, campaign, actor);
+      }
+      const cursor = next === undefined ? null : toHex(next);
+      tx.set(cursorKey(campaign.name, index), encodeJson({ at: cursor }));
+      return cursor;
+    },
+    { label: "campaign_scan" },
+  );
+}
+
+async function readCursor(tx: Transaction, name: string, index: number): Promise<RangeCursor> {
+  const row = await tx.get(cursorKey(name, index));
+  return row === undefined ? undefined : (decodeJson(row) as { at: string | null }).at;
+}
+
+function addTodo(tx: Transaction, campaign: Campaign, actor: V1Actor): void {
+  const lane = laneOf(actor.bytes, campaign.spec.order);
+  tx.set(todoKey(campaign.name, lane, actor.id), u64be(BigInt(actor.bytes)));
+  moveCount(tx, campaign.name, actor.bytes, { from: undefined, to: { state: "todo", reason: "" } });
+}

@@ -1,0 +1,42 @@
+import { prefixRange } from "../formats/bytes.ts";
+import type { Store, Transaction } from "../store/store.ts";
+import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
+import { samplePrefix, sampleKey } from "./campaign-keys.ts";
+import { OUTCOME_STATES } from "../migration/outcome.ts";
+import { decodeJson, encodeJson } from "./json-row.ts";
+
+/** Where a campaign stood at a time. */
+export interface Sample {
+  readonly atMs: number;
+  readonly done: number;
+  readonly bad: number;
+  readonly bytes: number;
+  readonly open: number;
+  readonly later: number;
+}
+
+export function sampleOf(counts: CampaignCounts, atMs: number): Sample {
+  const { finished, bad } = finishedAndBad(counts);
+  const bytes = OUTCOME_STATES.reduce((sum, state) => sum + counts.done[state].bytes, 0);
+  return { atMs, done: finished, bad, bytes, open: counts.open.actors, later: counts.later.actors };
+}
+
+export async function writeSample(store: Store, name: string, counts: CampaignCounts, atMs: number): Promise<void> {
+  await store.transact(
+    (tx) => {
+      tx.set(sampleKey(name, atMs), encodeJson(sampleOf(counts, atMs)));
+      return Promise.resolve();
+    },
+    { label: "campaign_sample" },
+  );
+}
+
+/** The samples of a campaign, the newest `limit` of them, oldest first. */
+export async function readSamples(tx: Transaction, name: string, limit: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const newest = tx.getRange(prefixRange(samplePrefix(name)), { limit, reverse: true, snapshot: true });
+  for await (const batch of newest) {
+    samples.push(...batch.map((row) => decodeJson(row.value) as Sample));
+  }
+  return samples.reverse();
+}

@@ -1,0 +1,107 @@
+import { parseActorId, type ActorId } from "../formats/actor-id.ts";
+import { ACTOR_KV_ROOT, actorKvSubspace, actorOfKvKey, chunkRowKey } from "../formats/actor-kv.ts";
+import { compareBytes, concatBytes, equalBytes, prefixEnd, prefixRange } from "../formats/bytes.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { decodeFileMetadata, FILE_TAG, fileMetadataKey } from "../formats/v1-file.ts";
+import { v1Range } from "../migration/v1/v1-keys.ts";
+import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
+
+/** An actor with v1 data, and its main file's size in bytes where its metadata says one. */
+export interface V1Actor {
+  readonly id: ActorId;
+  readonly bytes: number;
+}
+
+/**
+ * Cuts the actors' key-value space into `count` ranges of about as many actors: ids are random in their second to fifth byte.
+ */
+export function splitActorSpace(count: number): KeyRange[] {
+  const whole = prefixRange(ACTOR_KV_ROOT);
+  const cut = (index: number): Uint8Array => {
+    const bound = Buffer.alloc(4);
+    bound.writeUInt32BE(Math.floor((index / count) * 0x1_0000_0000));
+    return concatBytes(ACTOR_KV_ROOT, new Uint8Array([0x01]), bound);
+  };
+  return Array.from({ length: count }, (_, index) => ({
+    begin: index === 0 ? whole.begin : cut(index),
+    end: index === count - 1 ? whole.end : cut(index + 1),
+  }));
+}
+
+/**
+ * Finds the next actors with v1 data in a range, skipping over everything else by seeks: one read for an actor that has nothing
+ * before its SQLite rows, two for others. `next` is where to go on, undefined at the range's end.
+ */
+export async function readV1Actors(
+  tx: Transaction,
+  range: KeyRange,
+  limits: { maxActors: number; maxReads: number },
+): Promise<{ actors: V1Actor[]; next: Uint8Array | undefined }> {
+  const actors: V1Actor[] = [];
+  let begin = range.begin;
+  for (let reads = 0; actors.length < limits.maxActors && reads < limits.maxReads; reads += 1) {
+    const row = await firstRow(tx, { begin, end: range.end });
+    if (row === undefined) {
+      return { actors, next: undefined };
+    }
+    const found = step(row);
+    if (found.actor !== undefined) {
+      actors.push(found.actor);
+    }
+    begin = found.next;
+  }
+  return { actors, next: begin };
+}
+
+/** What a row found by a seek tells, and where to seek next. */
+function step(row: KeyValue): { actor?: V1Actor; next: Uint8Array } {
+  const id = actorOf(row.key);
+  if (id === undefined) {
+    // Not a key of an actor's: beyond any actor with the same 19 bytes there may be others.
+    return { next: concatBytes(row.key, new Uint8Array(1)) };
+  }
+  const v1 = v1Range(id);
+  if (compareBytes(row.key, v1.begin) < 0) {
+    return { next: v1.begin };
+  }
+  const next = prefixEnd(actorKvSubspace(id));
+  return compareBytes(row.key, v1.end) < 0 ? { actor: { id, bytes: sizeOf(id, row) }, next } : { next };
+}
+
+/** The size of an actor's main file by its metadata; 0 where there is none that can be read. */
+export async function readV1Size(tx: Transaction, id: ActorId): Promise<number> {
+  const row = await firstRow(tx, v1Range(id));
+  return row === undefined ? 0 : sizeOf(id, row);
+}
+
+async function firstRow(tx: Transaction, range: KeyRange): Promise<KeyValue | undefined> {
+  for await (const batch of tx.getRange(range, { limit: 1, snapshot: true })) {
+    return batch[0];
+  }
+  return undefined;
+}
+
+function sizeOf(id: ActorId, row: KeyValue): number {
+  if (!equalBytes(row.key, chunkRowKey(actorKvSubspace(id), fileMetadataKey(FILE_TAG.main), 0))) {
+    return 0;
+  }
+  try {
+    return Number(decodeFileMetadata(row.value));
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return 0;
+    }
+    throw error;
+  }
+}
+
+function actorOf(key: Uint8Array): ActorId | undefined {
+  try {
+    return parseActorId(actorOfKvKey(key));
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
