@@ -1,0 +1,38 @@
+import type { Outcome } from "../migration/outcome.ts";
+
+/** An outcome as one line of JSON: the documented fields in their order, absent ones left out. */
+export function formatOutcomeJson(outcome: Outcome): string {
+  const { actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt } = outcome;
+  return JSON.stringify({
+    ...{ actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt },
+  });
+}
+
+const COLUMNS = [
+  ["ACTOR", 30],
+  ["STATE", 8],
+  ["REASON", 24],
+  ["PAGES", 7],
+  ["TRIES", 5],
+] as const;
+
+/** The head of a table of outcomes; 79 columns. */
+export function outcomeTableHead(): string {
+  return row(COLUMNS.map(([title]) => title));
+}
+
+/** An outcome as a line of that table. */
+export function formatOutcomeRow(outcome: Outcome): string {
+  const { actorId, state, reason = "", pages, attempts } = outcome;
+  return row([actorId, state, reason, pages === undefined ? "" : String(pages), String(attempts)]);
+}
+
+function row(cells: readonly string[]): string {
+  return cells
+    .map((cell, index) => {
+      const [title, width] = COLUMNS[index] ?? ["", 0];
+      return title === "PAGES" || title === "TRIES" ? cell.padStart(width) : cell.padEnd(width);
+    })
+    .join(" ")
+    .trimEnd();
+}

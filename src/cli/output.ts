@@ -1,0 +1,54 @@
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+
+/** Whoever read our output has had enough (EPIPE): the command ends quietly. */
+export class OutputClosedError extends Error {}
+
+/** Standard output: data only, one line at a time, no faster than the reader takes it. */
+export class Output {
+  readonly #stream: Writable & { readonly isTTY?: boolean };
+  #error: Error | undefined;
+
+  constructor(stream: Writable & { readonly isTTY?: boolean }) {
+    this.#stream = stream;
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = error.code === "EPIPE" ? new OutputClosedError("output closed", { cause: error }) : error;
+    });
+  }
+
+  get isTerminal(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
+  /** Writes text and a line break. @throws OutputClosedError */
+  async line(text: string): Promise<void> {
+    await this.text(`${text}\n`);
+  }
+
+  /** Writes text as it is. @throws OutputClosedError */
+  async text(text: string): Promise<void> {
+    this.#assertOpen();
+    if (!this.#stream.write(text)) {
+      // An error ends the wait as well; `once` rejects with it.
+      await once(this.#stream, "drain").catch(() => undefined);
+      this.#assertOpen();
+    }
+  }
+
+  /** Waits until everything is handed over. @throws OutputClosedError */
+  async flush(): Promise<void> {
+    this.#assertOpen();
+    await new Promise<void>((resolve) => {
+      this.#stream.write("", () => {
+        resolve();
+      });
+    });
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
+    if (this.#error !== undefined) {
+      throw this.#error;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { Command } from "commander";
+import * as commands from "./commands/index.ts";
+import type { Runner } from "./run.ts";
+import { addSettings } from "./setting-options.ts";
+import { ferryVersion } from "./version.ts";
+
+/** A command of `ferry`: adds itself to the program, and runs through the runner. */
+export type RegisterCommand = (program: Command, runner: Runner) => void;
+
+/** The whole command line. Parsing throws CommanderError instead of ending the process, and prints nothing about errors. */
+export function makeProgram(runner: Runner): Command {
+  const program = new Command("ferry")
+    .description("Carries Rivet actors' SQLite databases from v1 to v2 storage in FoundationDB.")
+    .version(ferryVersion(), "-V, --version")
+    .configureHelp({ showGlobalOptions: true })
+    .option("--json", "machine output on stdout; logs and progress always go to stderr");
+  addSettings(program, "store", "redisUrl", "logLevel", "logFormat");
+  program.addHelpText("after", AFTER_HELP);
+  for (const register of Object.values<RegisterCommand>(commands)) {
+    register(program, runner);
+  }
+  quieten(program);
+  return program;
+}
+
+const AFTER_HELP = `
+Flags beat environment variables, which beat defaults.
+Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug.`;
+
+/** Sub-commands made with their parent take its settings over; those below them as well. */
+function quieten(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  command.commands.forEach(quieten);
+}

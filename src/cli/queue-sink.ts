@@ -1,0 +1,38 @@
+import type { JobSink } from "../campaign/enqueue.ts";
+import type { MigrationQueue } from "../queue/migration-queue.ts";
+import type { RequestOptions } from "../queue/migration-request.ts";
+
+/** How jobs of one command are made. */
+export interface QueueSinkOptions {
+  readonly options: RequestOptions;
+  /** Most jobs left waiting. */
+  readonly window: number;
+  /** Called once, when the window is full for the first time. */
+  readonly onFull?: () => void;
+}
+
+/** The queue as a producer's sink. */
+export function queueSink(queue: MigrationQueue, settings: QueueSinkOptions): JobSink {
+  let wasFull = false;
+  return {
+    async add(ids) {
+      const requestedAt = new Date().toISOString();
+      const hasOptions = Object.keys(settings.options).length > 0;
+      const report = await queue.enqueue(
+        ids.map((actorId) => ({ actorId, requestedAt, ...(hasOptions ? { options: settings.options } : {}) })),
+      );
+      return {
+        enqueued: report.enqueued,
+        alreadyQueued: report.alreadyQueued + report.queuedAfterActive,
+        queuedAfterActive: report.queuedAfterActive,
+      };
+    },
+    async waitForRoom(signal) {
+      if (!wasFull && (await queue.counts()).waiting >= settings.window) {
+        wasFull = true;
+        settings.onFull?.();
+      }
+      return queue.waitForRoom({ window: settings.window, signal });
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Readable } from "node:stream";
+import type { Command } from "commander";
+import { loadConfig, type Config, type Environment } from "../config/config.ts";
+import type { MigrationQueue } from "../queue/migration-queue.ts";
+import type { Store } from "../store/store.ts";
+import type { OpenStoreOptions } from "../store/open-store.ts";
+import { EXIT, type ExitStatus } from "./exit-status.ts";
+import type { Notes } from "./notes.ts";
+import type { Output } from "./output.ts";
+import { redisOptions } from "./redis-settings.ts";
+import { givenFlags } from "./setting-options.ts";
+
+/** What the process offers to a command. */
+export interface Surroundings {
+  readonly environment: Environment;
+  readonly stdin: Readable;
+  readonly output: Output;
+  readonly notes: Notes;
+  /** Fires with an InterruptedError when the user asks to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** What a command gets to work with; all it opens is closed when it ends. */
+export interface Run extends Surroundings {
+  readonly config: Config;
+  /** Whether standard output is for machines. */
+  readonly json: boolean;
+  /** The store of the configuration. @throws UsageError, UnavailableError */
+  openStore(options?: OpenStoreOptions): Promise<Store>;
+  /** The queue of the configuration. @throws UsageError, UnavailableError */
+  openQueue(): Promise<MigrationQueue>;
+}
+
+/** Runs commands: reads the configuration, hands out what they need, closes it, and keeps the exit status. */
+export class Runner {
+  readonly #surroundings: Surroundings;
+  /** Of the last command. */
+  exitStatus: ExitStatus = EXIT.done;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Runs the body of a command; it returns the exit status, or nothing for 0. */
+  async run(command: Command, body: (run: Run) => Promise<ExitStatus | undefined>): Promise<void> {
+    const config = loadConfig(this.#surroundings.environment, givenFlags(command));
+    const opened: { close(): Promise<void> }[] = [];
+    const keep = <T extends { close(): Promise<void> }>(resource: T): T => {
+      opened.push(resource);
+      return resource;
+    };
+    const run: Run = {
+      ...this.#surroundings,
+      config,
+      json: command.optsWithGlobals<{ json?: boolean }>().json === true,
+      // Loaded when needed: the engines and the queue's client take a third of a second, and --help needs neither.
+      openStore: async (options) => {
+        const { openStore } = await import("../store/open-store.ts");
+        return keep(await openStore(config.store, options));
+      },
+      openQueue: async () => {
+        const { MigrationQueue } = await import("../queue/migration-queue.ts");
+        return keep(await MigrationQueue.open(redisOptions(config)));
+      },
+    };
+    try {
+      this.exitStatus = (await body(run)) ?? EXIT.done;
+      await run.output.flush();
+    } finally {
+      for (const resource of opened.reverse()) {
+        await resource.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { deferDelayMs } from "../../campaign/campaign-ledger.ts";
+import { ledger } from "../../campaign/ledger.ts";
+import { FerryError } from "../../errors.ts";
+import type { MigrationContext, MigrationOptions } from "../../migration/context.ts";
+import { migrateActor } from "../../migration/migrate-actor.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import type { Target } from "../../migration/targets/target.ts";
+import { outcomeOf } from "../../migration/verdict.ts";
+import type { JobContext, JobHandlers, JobResult } from "../../queue/job-runner.ts";
+import type { MigrationRequest, RequestOptions } from "../../queue/migration-request.ts";
+import type { Store } from "../../store/store.ts";
+import { AttemptMeter } from "../../telemetry/attempt-meter.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
+import { describeError } from "../describe-error.ts";
+import { logOutcome } from "./outcome-log.ts";
+
+/** What jobs are done with. */
+export interface JobHandlerOptions {
+  readonly store: Store;
+  readonly target: Target;
+  /** The options of one job. @throws UsageError */
+  readonly optionsOf: (request: RequestOptions | undefined) => MigrationOptions;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Told of every outcome that was recorded. */
+  readonly onOutcome: (outcome: Outcome) => void;
+}
+
+/** What the queue calls for each job: one attempt at one actor; and what is recorded when no attempt is left. */
+export function makeJobHandlers(options: JobHandlerOptions): JobHandlers {
+  return {
+    process: (request, job) => processJob(options, request, job),
+    onExhausted: (request, error, job) => recordFailure(options, request, error, jobLog(options, request, job)),
+  };
+}
+
+async function processJob(options: JobHandlerOptions, request: MigrationRequest, job: JobContext): Promise<JobResult> {
+  const { store, target, metrics } = options;
+  const log = jobLog(options, request, job);
+  const startedAt = new Date().toISOString();
+  const meter = new AttemptMeter(metrics);
+  const context: MigrationContext = {
+    store,
+    target,
+    ledger,
+    now: Date.now,
+    randomBytes,
+    observer: {
+      enter: (activity) => {
+        meter.enter(activity);
+      },
+      fenceLost: (code) => {
+        meter.fenceLost(code);
+        log.warn("attempt.fence_lost", "A fence stopped the attempt", { reason: code });
+      },
+      releaseFailed: (error) => {
+        log.warn("attempt.release_failed", "The lease could not be released; it will expire", { error });
+      },
+    },
+  };
+  let recorded: Outcome;
+  try {
+    const migration = options.optionsOf(request.options);
+    recorded = await migrateActor(
+      context,
+      request.actorId,
+      request.campaign === undefined ? migration : { ...migration, campaign: request.campaign },
+      job.signal,
+    );
+  } catch (error) {
+    const { phase, durationMs } = meter.threw();
+    log.debug("attempt.failed", "The attempt ended in an error", { phase, durationMs, error });
+    throw error;
+  }
+  // What Ferry had migrated before keeps its outcome in the ledger; this attempt only found that.
+  const outcome: Outcome =
+    recorded.finishedAt < startedAt ? { ...recorded, state: "skipped", reason: "already_migrated" } : recorded;
+  logOutcome(log, outcome, meter.ended(outcome));
+  options.onOutcome(outcome);
+  return outcome.state === "deferred" ? { kind: "defer", delayMs: deferDelayMs(outcome.attempts) } : { kind: "done" };
+}
+
+async function recordFailure(
+  options: JobHandlerOptions,
+  request: MigrationRequest,
+  error: unknown,
+  log: Logger,
+): Promise<void> {
+  const { store, metrics } = options;
+  const finishedAtMs = Date.now();
+  const outcome = await store.transact(
+    async (tx) => {
+      const previous = await ledger.read(tx, request.actorId);
+      if (previous?.state === "migrated") {
+        // An attempt whose commit was never confirmed did happen after all.
+        return previous;
+      }
+      const failed = outcomeOf(
+        request.actorId,
+        { state: "failed", reason: error instanceof FerryError ? error.code : "other", detail: describeError(error) },
+        { previous, finishedAtMs, campaign: request.campaign },
+      );
+      ledger.write(tx, failed, previous);
+      return failed;
+    },
+    { label: "record" },
+  );
+  if (outcome.state === "failed") {
+    metrics.outcomes.inc({ state: "failed", reason: outcome.reason ?? "other" });
+  }
+  log.error("actor.failed", "All attempts at the actor failed", { reason: outcome.reason, error });
+  options.onOutcome(outcome);
+}
+
+function jobLog(
+  options: JobHandlerOptions,
+  request: MigrationRequest,
+  job: { readonly jobId: string; readonly attempt: number },
+): Logger {
+  return options.log.child({
+    actorId: request.actorId,
+    jobId: job.jobId,
+    attempt: job.attempt,
+    campaign: request.campaign,
+  });
+}

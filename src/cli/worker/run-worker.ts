@@ -1,0 +1,125 @@
+import type { Config } from "../../config/config.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import { WorkerHost } from "../../queue/worker-host.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
+import { sampleQueue } from "../../telemetry/queue-meter.ts";
+import { storeMeter } from "../../telemetry/store-meter.ts";
+import { countWorkerEvent, HostMeter } from "../../telemetry/worker-meter.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { openLog } from "../log.ts";
+import { assertAvailable, migrationOptions, TARGETS } from "../migration-options.ts";
+import { redisOptions } from "../redis-settings.ts";
+import type { Run } from "../run.ts";
+import { ferryVersion } from "../version.ts";
+import { makeJobHandlers } from "./job-handlers.ts";
+import { startMetricsEndpoint } from "./metrics-endpoint.ts";
+import { logWorkerEvent } from "./worker-log.ts";
+
+const HOST_SAMPLE_MS = 1_000;
+const QUEUE_SAMPLE_MS = 10_000;
+
+/** Outcomes of one worker's life, for its last log line and its exit status. */
+type Tally = Record<Outcome["state"], number>;
+
+/**
+ * Runs a worker until it is told to stop or, with `drain`, until nothing waits or runs. Told to stop, it takes no new job, lets those
+ * under way finish within the drain timeout, hands the rest back, and ends with 0. With `drain`, 1 when it rejected an actor or gave up
+ * on one.
+ */
+export async function runWorker(run: Run, options: { drain: boolean }): Promise<ExitStatus> {
+  const { config, signal } = run;
+  assertAvailable(config);
+  const log = openLog(run);
+  try {
+    const metrics = createMetrics({ version: ferryVersion() });
+    const store = await run.openStore({ observer: storeMeter(metrics) });
+    const queue = await run.openQueue();
+    const tally: Tally = { migrated: 0, skipped: 0, rejected: 0, deferred: 0, failed: 0 };
+    const handlers = makeJobHandlers({
+      store,
+      target: TARGETS[config.target],
+      optionsOf: (request) => migrationOptions(config, request),
+      metrics,
+      log,
+      onOutcome: (outcome) => {
+        tally[outcome.state] += 1;
+      },
+    });
+    const host = await startHost(config, { handlers, metrics, log });
+    const endpoint = await startMetricsEndpoint({
+      config,
+      metrics,
+      queue,
+      store,
+      isDraining: () => host.state !== "running",
+      log,
+    }).catch(async (error: unknown) => {
+      await host.stop();
+      throw error;
+    });
+    const hostMeter = new HostMeter(metrics, host);
+    const timers = [
+      setInterval(() => {
+        hostMeter.sample();
+      }, HOST_SAMPLE_MS),
+      setInterval(() => {
+        // A Redis that is away shows in readiness and in the host's own events.
+        sampleQueue(metrics, queue).catch(() => undefined);
+      }, QUEUE_SAMPLE_MS),
+    ];
+    log.info("worker.started", "The worker takes jobs", {
+      store: store.url,
+      redis: config.redisUrl,
+      concurrency: config.concurrency,
+      layout: config.layout,
+    });
+    try {
+      await untilDone(host, options.drain, signal);
+    } finally {
+      await host.stop();
+      timers.forEach(clearInterval);
+      await endpoint?.close();
+    }
+    log.info("worker.stopped", "The worker has stopped", tally);
+    return options.drain && !signal.aborted && tally.rejected + tally.failed > 0 ? EXIT.rejected : EXIT.done;
+  } finally {
+    await log.close();
+  }
+}
+
+function startHost(
+  config: Config,
+  parts: { handlers: ReturnType<typeof makeJobHandlers>; metrics: Metrics; log: Logger },
+): Promise<WorkerHost> {
+  return WorkerHost.start({
+    ...parts.handlers,
+    redis: redisOptions(config),
+    concurrency: config.concurrency,
+    drainDeadlineMs: config.drainTimeoutMs,
+    onEvent: (event) => {
+      countWorkerEvent(parts.metrics, event);
+      logWorkerEvent(parts.log, event);
+    },
+  });
+}
+
+/** Until the signal fires or, with `drain`, the queue is empty. */
+async function untilDone(host: WorkerHost, drain: boolean, signal: AbortSignal): Promise<void> {
+  if (drain) {
+    await host.drained({ signal }).catch((error: unknown) => {
+      if (!signal.aborted) {
+        throw error;
+      }
+    });
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener("abort", () => {
+      resolve();
+    });
+  });
+}
