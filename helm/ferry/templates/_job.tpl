@@ -1,0 +1,33 @@
+{{/*
+The spec of a Job that runs one command of Ferry. Takes a dict: root, component, args (what follows `ferry`).
+Exit statuses of the command: 3 means that the store or Redis could not be reached, which passes; 1 (done, and something was rejected or
+failed), 2 (usage) and 4 (a bug) would come out the same again.
+*/}}
+{{- define "ferry.jobSpec" -}}
+{{- $jobs := .root.Values.jobs -}}
+backoffLimit: {{ $jobs.backoffLimit | int64 }}
+ttlSecondsAfterFinished: {{ $jobs.ttlSecondsAfterFinished | int64 }}
+podFailurePolicy:
+  rules:
+    - action: FailJob
+      onExitCodes: {containerName: {{ .component }}, operator: In, values: [1, 2, 4]}
+    # An evicted pod is no attempt.
+    - action: Ignore
+      onPodConditions: [{type: DisruptionTarget, status: "True"}]
+template:
+  {{- $env := list (dict "name" "JOB_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['batch.kubernetes.io/job-name']"))) }}
+  {{- include "ferry.podTemplate" (dict "root" .root "component" .component "values" $jobs "command" (concat (list "dist/src/cli/main.js") .args) "env" $env "serves" false "restartPolicy" "Never") | nindent 2 }}
+{{- end -}}
+
+{{/* A Job whose name follows its arguments: a Job cannot change, and an upgrade must not repeat what has not changed. */}}
+{{- define "ferry.oneJob" -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "ferry.fullname" .root }}-{{ .component }}-{{ toJson .args | sha256sum | trunc 8 }}
+  labels:
+    {{- include "ferry.labels" (dict "root" .root "component" .component) | nindent 4 }}
+  {{- include "ferry.annotations" (dict "root" .root) }}
+spec:
+  {{- include "ferry.jobSpec" . | nindent 2 }}
+{{- end -}}
