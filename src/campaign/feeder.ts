@@ -3,7 +3,7 @@ import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { listCampaigns, readCampaign, setState } from "./campaign-store.ts";
-import { FEED_BATCH, openActors, takeActors, type FedActor } from "./feed.ts";
+import { FEED_BATCH, openActors, returnActor, takeActors } from "./feed.ts";
 import { assertFeeder, dropFeederLease, FeederReplacedError, holdFeederLease } from "./feeder-lease.ts";
 import { readFleetLimits, type FleetLimits } from "./fleet.ts";
 import { scanRound } from "./membership.ts";
@@ -131,7 +131,7 @@ export class Feeder {
     }
     let busy = false;
     for (const { campaign, counts } of counted) {
-      if (campaign.state === "running" || campaign.state === "draining") {
+      if (campaign.state === "running" || campaign.state === "draining" || campaign.state === "paused") {
         const fed = await this.#serve(campaign, counts, { fleet, openActorsOfAll });
         openActorsOfAll += fed.actors;
         busy ||= fed.busy;
@@ -150,7 +150,7 @@ export class Feeder {
       await this.#recover(campaign);
       pace.recoverAtMs = this.#options.now() + RECOVER_EVERY_MS;
     }
-    if (campaign.state === "draining") {
+    if (campaign.state !== "running") {
       await this.#endWhenIdle(campaign, counts);
       return { actors: 0, busy: false };
     }
@@ -161,8 +161,8 @@ export class Feeder {
     if (await this.#tripBreaker(campaign, counts)) {
       return { actors: 0, busy: false };
     }
-    const actors = await this.#feed(campaign, counts, fleet);
     const scanned = campaign.scanFinished || campaign.spec.source.kind !== "scan" || (await this.#scan(campaign));
+    const actors = await this.#feed(campaign, counts, fleet);
     if (actors === 0) {
       await this.#endWhenIdle(campaign, counts);
     }
@@ -212,7 +212,11 @@ export class Feeder {
       if (taken.length === 0) {
         return fed;
       }
-      await this.#enqueue(campaign, taken, open);
+      await this.#enqueue(
+        campaign,
+        taken.map(({ id }) => id),
+        open,
+      );
       for (const paced of [pace, this.#fleetPace]) {
         paced.actors.take(taken.length);
         paced.bytes.take(taken.reduce((sum, actor) => sum + actor.bytes, 0));
@@ -223,9 +227,9 @@ export class Feeder {
     }
   }
 
-  async #enqueue(campaign: Campaign, actors: readonly FedActor[], open: number): Promise<void> {
+  async #enqueue(campaign: Campaign, ids: readonly ActorId[], open: number): Promise<void> {
     await this.#options.queue.feed(
-      actors.map(({ id }, index) => ({
+      ids.map((id, index) => ({
         actorId: id,
         campaign: campaign.name,
         options: campaign.spec.options,
@@ -234,7 +238,7 @@ export class Feeder {
     );
   }
 
-  /** Feeds open actors again whose job is gone: lost with Redis, or never put there. */
+  /** Feeds open actors again whose job is gone, lost with Redis or never put there; where nothing is to run, puts them back. */
   async #recover(campaign: Campaign): Promise<void> {
     const { store, queue, now, observer } = this.#options;
     let after: Uint8Array | undefined;
@@ -246,11 +250,11 @@ export class Feeder {
       });
       const missing = page.ids.length === 0 ? [] : await queue.missing(page.ids);
       if (missing.length > 0) {
-        await this.#enqueue(
-          campaign,
-          missing.map((id) => ({ id, bytes: 0 })),
-          0,
-        );
+        if (campaign.state === "running") {
+          await this.#enqueue(campaign, missing, 0);
+        } else {
+          await Promise.all(missing.map(async (id) => returnActor(store, campaign.name, id, now())));
+        }
         observer.recovered(campaign.name, missing.length);
       }
       after = page.last;

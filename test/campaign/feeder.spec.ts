@@ -1,0 +1,274 @@
+import { expect } from "chai";
+import { auditCampaign } from "../../src/campaign/audit.ts";
+import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
+import { createCampaign, readCampaignHistory } from "../../src/campaign/campaign-store.ts";
+import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
+import {
+  DEFAULT_BREAKER,
+  type CampaignFilters,
+  type CampaignSettings,
+  type CampaignSpec,
+} from "../../src/campaign/campaign.ts";
+import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
+import { addActors, finishScan } from "../../src/campaign/membership.ts";
+import { allRows } from "../../src/campaign/audit.ts";
+import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
+import type { Store } from "../../src/store/store.ts";
+import {
+  actorIds,
+  campaignOf,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TestClock,
+  work,
+  writeSizes,
+} from "../support/campaign-fleet.ts";
+import { forEachEngine } from "../support/stores.ts";
+
+const OPERATOR = { who: "test" };
+const MIB = 1024 * 1024;
+
+describe("the feeder", () => {
+  forEachEngine((makeStore) => {
+    let store: Store;
+    let queue: MemoryQueue;
+    let clock: TestClock;
+
+    beforeEach(async () => {
+      store = await makeStore();
+      queue = new MemoryQueue();
+      clock = new TestClock();
+    });
+
+    const create = async (
+      name: string,
+      patch: Partial<CampaignSpec> = {},
+      settings: Partial<CampaignSettings> = {},
+    ): Promise<void> => {
+      const spec: CampaignSpec = {
+        source: { kind: "scan" },
+        filters: {},
+        order: "small-first",
+        options: {},
+        deferLimit: 3,
+        breaker: DEFAULT_BREAKER,
+        ...patch,
+      };
+      await createCampaign(store, { name, spec, settings: { window: 10, ...settings } }, OPERATOR, clock.now());
+      await applyVerb(store, name, "start", OPERATOR, clock.now());
+    };
+    const counts = async (name: string): Promise<CampaignCounts> => store.transact(async (tx) => readCounts(tx, name));
+    const seed = async (count: number, sizeOf: (index: number) => number = () => 4096): Promise<void> => {
+      await writeSizes(store, new Map(actorIds(count).map((id, index) => [id, sizeOf(index)])));
+    };
+    const runToEnd = async (name: string, find = () => MIGRATED): Promise<void> => {
+      const feeder = makeFeeder({ store, queue, clock });
+      for (let round = 0; round < 1000; round += 1) {
+        await feeder.tick();
+        await work({ store, queue, clock }, find);
+        clock.nowMs += 1000;
+        if ((await campaignOf(store, name)).state !== "running") {
+          return;
+        }
+      }
+      throw new Error("the campaign did not end");
+    };
+
+    it("feeds every actor once, never more than the window at a time, and completes", async () => {
+      await seed(95);
+      await create("all");
+      await runToEnd("all");
+      expect((await campaignOf(store, "all")).state).to.equal("completed");
+      expect(queue.fed).to.equal(95);
+      expect(queue.largest).to.be.at.most(10);
+      expect((await counts("all")).done.migrated).to.deep.equal({ actors: 95, bytes: 95 * 4096 });
+      expect(await auditCampaign(store, "all")).to.deep.equal({ actors: 95, moving: false, differences: [] });
+    });
+
+    it("takes small actors first, and only them while the scan is not over", async () => {
+      await seed(30, (index) => (index % 3) * 80 * MIB);
+      await create("sizes", {}, { window: 1000 });
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await feeder.tick();
+      const sizes = [...queue.jobs.values()].map(({ actorId }) => actorIds(30).indexOf(actorId) % 3);
+      expect(sizes.slice(0, 10)).to.deep.equal(new Array(10).fill(0));
+      expect(sizes).to.have.length(30);
+    });
+
+    it("applies filters: label, size and a fixed sample", async () => {
+      await seed(200, (index) => index * 100);
+      const pick = async (name: string, filters: CampaignFilters): Promise<number> => {
+        await create(name, { filters }, { window: 1000 });
+        await makeFeeder({ store, queue, clock }, "f").tick();
+        const { todo, open } = await counts(name);
+        await applyVerb(store, name, "pause", OPERATOR, clock.now());
+        return todo.actors + open.actors;
+      };
+      expect(await pick("label", { label: 2 })).to.equal(0);
+      expect(await pick("same-label", { label: 1 })).to.equal(200);
+      expect(await pick("size", { minBytes: 1000, maxBytes: 1999 })).to.equal(10);
+      expect(await pick("sample", { samplePercent: 25 })).to.equal(await pick("again", { samplePercent: 25 }));
+    });
+
+    it("feeds a list once however often an id is on it", async () => {
+      const ids = actorIds(20);
+      await seed(20);
+      await create("list", { source: { kind: "list" } });
+      expect(await addActors(store, "list", [...ids, ...ids])).to.deep.equal({ added: 20, left: 20 });
+      await finishScan(store, "list");
+      await runToEnd("list");
+      expect(queue.fed).to.equal(20);
+    });
+
+    it("feeds deferred actors again after growing delays, and gives them up at the limit", async () => {
+      await seed(4);
+      await create("naps");
+      await runToEnd("naps", () => ({ state: "deferred", reason: "actor_awake", detail: "awake" }) as never);
+      expect(queue.fed).to.equal(4 * 4);
+      expect((await counts("naps")).done.deferred.actors).to.equal(4);
+      expect((await auditCampaign(store, "naps")).differences).to.deep.equal([]);
+    });
+
+    it("finds every actor again when the queue forgets, and migrates none twice", async () => {
+      await seed(60);
+      await create("flushed");
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await work({ store, queue, clock }, () => MIGRATED, 5);
+      queue.flush();
+      clock.nowMs += 60_000;
+      await runToEnd("flushed");
+      expect((await counts("flushed")).done.migrated.actors).to.equal(60);
+      expect((await auditCampaign(store, "flushed")).differences).to.deep.equal([]);
+    });
+
+    it("lets only one of two feeders feed, and the other take over when the first falls silent", async () => {
+      await seed(50);
+      await create("two", {}, { window: 5 });
+      const leading: string[] = [];
+      const note = (token: string) => ({
+        leading: (leads: boolean): void => {
+          leading.push(...(leads ? [token] : []));
+        },
+      });
+      const first = makeFeeder({ store, queue, clock }, "a", note("a"));
+      const second = makeFeeder({ store, queue, clock }, "b", note("b"));
+      await first.tick();
+      await second.tick();
+      expect(leading).to.deep.equal(["a"]);
+      clock.nowMs += 7_000;
+      await second.tick();
+      expect(leading).to.deep.equal(["a", "b"]);
+      await first.tick();
+      expect(leading).to.deep.equal(["a", "b"]);
+    });
+
+    it("pauses: jobs that lie in the queue go back, resume brings them again, nothing is lost or done twice", async () => {
+      await seed(40);
+      await create("paused");
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await work({ store, queue, clock }, () => MIGRATED, 3);
+      const paused = await applyVerb(store, "paused", "pause", { who: "test", reason: "lunch" }, clock.now());
+      expect(paused).to.include({ result: "changed", before: "running" });
+      expect((await applyVerb(store, "paused", "pause", OPERATOR, clock.now())).result).to.equal("already");
+      await work({ store, queue, clock }, () => MIGRATED);
+      const held = await counts("paused");
+      expect([held.open.actors, held.done.migrated.actors]).to.deep.equal([0, 3]);
+      await feeder.tick();
+      expect(queue.jobs.size).to.equal(0);
+      await applyVerb(store, "paused", "resume", OPERATOR, clock.now());
+      await runToEnd("paused");
+      expect((await counts("paused")).done.migrated.actors).to.equal(40);
+      const what = (await readCampaignHistory(store, "paused")).map((entry) => entry.what);
+      expect(what).to.have.members(["create", "start", "pause", "resume", "completed"]);
+    });
+
+    it("cancels: what is in flight ends, the rest stays undone", async () => {
+      await seed(40);
+      await create("cancelled");
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await work({ store, queue, clock }, () => MIGRATED, 2);
+      await applyVerb(store, "cancelled", "cancel", OPERATOR, clock.now());
+      await work({ store, queue, clock }, () => MIGRATED);
+      await feeder.tick();
+      expect((await campaignOf(store, "cancelled")).state).to.equal("cancelled");
+      const end = await counts("cancelled");
+      expect([end.done.migrated.actors, end.open.actors, end.todo.actors]).to.deep.equal([2, 0, 38]);
+    });
+
+    it("puts actors back whose jobs were lost while it was being cancelled", async () => {
+      await seed(20);
+      await create("lost");
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await applyVerb(store, "lost", "cancel", OPERATOR, clock.now());
+      queue.flush();
+      clock.nowMs += 60_000;
+      await feeder.tick();
+      await feeder.tick();
+      expect((await campaignOf(store, "lost")).state).to.equal("cancelled");
+      expect((await counts("lost")).todo.actors).to.equal(20);
+    });
+
+    it("trips the circuit breaker, and goes on from there after resume", async () => {
+      await seed(100);
+      await create("broken", {}, { window: 60 });
+      const rejected = () => ({ state: "rejected", reason: "magic_mismatch", detail: "" }) as never;
+      await runToEnd("broken", rejected);
+      const tripped = await campaignOf(store, "broken");
+      expect(tripped.state).to.equal("paused");
+      expect(tripped.stateReason).to.match(/Circuit breaker: 60 of 60/);
+      await applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+      await runToEnd("broken");
+      const end = await counts("broken");
+      expect([end.done.rejected.actors, end.done.migrated.actors]).to.deep.equal([60, 40]);
+    });
+
+    it("keeps to the rates, which can be changed while it runs and end by themselves", async () => {
+      await seed(200);
+      await create("slow", {}, { window: 1000, actorsPerSecond: 5 });
+      const feeder = makeFeeder({ store, queue, clock });
+      for (let second = 0; second < 10; second += 1) {
+        await feeder.tick();
+        clock.nowMs += 1000;
+      }
+      expect(queue.fed).to.be.within(45, 55);
+      await changeSettings(store, "slow", { ratesUntilMs: clock.now() - 1 }, OPERATOR, clock.now());
+      await feeder.tick();
+      expect(queue.fed).to.equal(200);
+    });
+
+    it("does not let a small campaign wait behind a big one", async () => {
+      await seed(100);
+      await create("big", {}, { window: 80 });
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await create("small", { filters: { samplePercent: 10 } }, { window: 80 });
+      await feeder.tick();
+      const small = (await counts("small")).open.actors;
+      expect(small).to.be.greaterThan(0);
+      const order = [];
+      for (let job = queue.take(); job !== undefined; job = queue.take()) {
+        order.push(job.campaign);
+      }
+      expect(order.lastIndexOf("small")).to.be.at.most(2 * small);
+    });
+
+    it("deletes a campaign without a trace, and keeps the ledger", async () => {
+      await seed(5);
+      await create("gone");
+      await runToEnd("gone");
+      await deleteCampaign(store, "gone");
+      const left = [];
+      for await (const row of allRows(store, FERRY_PREFIX)) {
+        left.push(Buffer.from(row.key).toString("latin1"));
+      }
+      expect(left.filter((key) => key.includes("gone"))).to.deep.equal([]);
+      expect(left.filter((key) => key.includes("outcome"))).to.have.length(5);
+    });
+  });
+});

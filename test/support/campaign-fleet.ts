@@ -1,0 +1,151 @@
+import { makeActorId, type ActorId } from "../../src/formats/actor-id.ts";
+import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../../src/formats/actor-kv.ts";
+import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats/v1-file.ts";
+import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
+import type { Campaign } from "../../src/campaign/campaign.ts";
+import { returnActor } from "../../src/campaign/feed.ts";
+import { Feeder, type FeederObserver, type FeedQueue, type FeedRequest } from "../../src/campaign/feeder.ts";
+import { findCampaign } from "../../src/campaign/campaign-store.ts";
+import { outcomeOf } from "../../src/migration/verdict.ts";
+import type { Verdict } from "../../src/migration/outcome.ts";
+import type { Store } from "../../src/store/store.ts";
+
+/** A queue in memory that behaves as the real one towards the feeder, and can forget everything. */
+export class MemoryQueue implements FeedQueue {
+  readonly jobs = new Map<ActorId, FeedRequest>();
+  fed = 0;
+  largest = 0;
+
+  feed(requests: readonly FeedRequest[]): Promise<void> {
+    for (const request of requests) {
+      this.jobs.set(request.actorId, request);
+      this.fed += 1;
+    }
+    this.largest = Math.max(this.largest, this.jobs.size);
+    return Promise.resolve();
+  }
+
+  missing(ids: readonly ActorId[]): Promise<ActorId[]> {
+    return Promise.resolve(ids.filter((id) => !this.jobs.has(id)));
+  }
+
+  /** Takes the job with the lowest priority number, as a worker would. */
+  take(): FeedRequest | undefined {
+    const [first] = [...this.jobs.values()].sort((a, b) => a.priority - b.priority);
+    if (first !== undefined) {
+      this.jobs.delete(first.actorId);
+    }
+    return first;
+  }
+
+  flush(): void {
+    this.jobs.clear();
+  }
+}
+
+/** A clock that tests move. */
+export class TestClock {
+  nowMs = 1_800_000_000_000;
+  readonly now = (): number => this.nowMs;
+}
+
+/** What a simulated worker finds for an actor. */
+export type Finding = (id: ActorId) => Verdict;
+
+export const MIGRATED: Verdict = {
+  state: "migrated",
+  layout: "shards",
+  image: { pages: 1, bytes: 4096, sha256: "00".repeat(32) },
+};
+
+/** Runs waiting jobs as workers do, with `find` in place of a migration; at most `limit`. */
+export async function work(
+  fleet: { store: Store; queue: MemoryQueue; clock: TestClock },
+  find: Finding,
+  limit = Number.MAX_SAFE_INTEGER,
+): Promise<number> {
+  const { store, queue, clock } = fleet;
+  let done = 0;
+  for (; done < limit; done += 1) {
+    const job = queue.take();
+    if (job === undefined) {
+      return done;
+    }
+    const { actorId, campaign } = job;
+    const state = await store.transact(async (tx) => (await findCampaign(tx, campaign))?.state);
+    if (state !== "running") {
+      await returnActor(store, campaign, actorId, clock.now());
+      continue;
+    }
+    const ledger = campaignLedger(campaign, clock.now());
+    await store.transact(async (tx) => {
+      const previous = await ledger.read(tx, actorId);
+      const facts = { previous, finishedAtMs: clock.now(), campaign };
+      ledger.write(tx, outcomeOf(actorId, find(actorId), facts), previous);
+    });
+  }
+  return done;
+}
+
+/** A feeder over a queue in memory and a clock that tests move. */
+export function makeFeeder(
+  fleet: { store: Store; queue: FeedQueue; clock: TestClock },
+  token = "feeder-1",
+  observer: Partial<FeederObserver> = {},
+): Feeder {
+  const ignore = (): void => undefined;
+  return new Feeder({
+    store: fleet.store,
+    queue: fleet.queue,
+    now: fleet.clock.now,
+    token,
+    host: "test",
+    sleep: () => Promise.resolve(),
+    observer: {
+      leading: ignore,
+      fed: ignore,
+      recovered: ignore,
+      stateChanged: ignore,
+      counted: ignore,
+      failed: (error) => {
+        throw error;
+      },
+      ...observer,
+    },
+  });
+}
+
+/** Ids that are the same at every run. */
+export function actorIds(count: number, label = 1): ActorId[] {
+  return Array.from({ length: count }, (_, index) => {
+    const random = Buffer.alloc(16);
+    random.writeUInt32BE(Math.imul(index + 1, 2_654_435_761) >>> 0, 0);
+    random.writeUInt32BE(index, 12);
+    return makeActorId(random, label);
+  });
+}
+
+/** Gives actors v1 metadata that says how large their file is: enough for whatever only looks at sizes. */
+export async function writeSizes(store: Store, sizes: ReadonlyMap<ActorId, number>): Promise<void> {
+  const entries = [...sizes];
+  const metadata = encodeEntryMetadata({ version: new Uint8Array([1]), updateTs: 0n });
+  for (let start = 0; start < entries.length; start += 1000) {
+    await store.transact((tx) => {
+      for (const [id, bytes] of entries.slice(start, start + 1000)) {
+        const subspace = actorKvSubspace(id);
+        const key = fileMetadataKey(FILE_TAG.main);
+        tx.set(chunkRowKey(subspace, key, 0), encodeFileMetadata(BigInt(bytes)));
+        tx.set(metadataRowKey(subspace, key), metadata);
+      }
+      return Promise.resolve();
+    });
+  }
+}
+
+export async function campaignOf(store: Store, name: string): Promise<Campaign> {
+  const campaign = await store.transact(async (tx) => findCampaign(tx, name));
+  if (campaign === undefined) {
+    throw new Error(`no campaign ${name}`);
+  }
+  return campaign;
+}
