@@ -78,7 +78,7 @@ return 1`;
 /** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the time of the job that is next, or false. */
 const COUNTS = `
 local base = KEYS[1]
-local oldest = redis.call('LINDEX', base .. 'wait', -1) or redis.call('ZRANGE', base .. 'prioritized', 0, 0)[1]
+local oldest = redis.call('LINDEX', base .. 'wait', -1) or redis.call('ZRANGE', base .. 'prioritized', 0, 0)[1] or false
 return {
   redis.call('LLEN', base .. 'wait'), redis.call('ZCARD', base .. 'prioritized'), redis.call('LLEN', base .. 'active'),
   redis.call('ZCARD', base .. 'delayed'), redis.call('ZCARD', base .. 'failed'), redis.call('HEXISTS', base .. 'meta', 'paused'),
