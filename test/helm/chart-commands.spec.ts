@@ -53,7 +53,8 @@ describeWith(["helm"], "commands", ({ helm }) => {
   it("know the name of their run, the release's settings and their own", async () => {
     const job = await chart.one("placement", "Job");
     expect(containerOf(job).command?.slice(3)).to.deep.equal(["enqueue", "actor-a", "actor-b"]);
-    expect(containerOf(job).env?.[0]).to.deep.equal({
+    expect(environmentOf(job)).to.include({ FERRY_USER: "helm ns/rel" });
+    expect(containerOf(job).env).to.deep.include({
       name: "JOB_NAME",
       valueFrom: { fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/job-name']" } },
     });

@@ -73,8 +73,8 @@ describeWith(["helm"], "the environment of the pods", ({ helm }) => {
     const variables = new Map<string, string>();
     const settings = ofKind(objects, "ConfigMap").find(({ metadata }) => /^(rel-\w+|lone)$/.test(metadata.name));
     Object.entries(settings?.data ?? {}).forEach(([name, value]) => variables.set(name, value));
-    for (const deployment of ofKind(objects, "Deployment")) {
-      Object.entries(environmentOf(deployment)).forEach(([name, value]) => variables.set(name, value));
+    for (const workload of [...ofKind(objects, "Deployment"), ...ofKind(objects, "Job")]) {
+      Object.entries(environmentOf(workload)).forEach(([name, value]) => variables.set(name, value));
     }
     return variables;
   };
