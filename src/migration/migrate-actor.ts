@@ -1,17 +1,21 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { concatBytes } from "../formats/bytes.ts";
+import type { FormatError } from "../formats/format-error.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { isOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { dropLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
+import { MemorySource } from "./recovery/byte-source.ts";
 import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import type { ImageSpec } from "./targets/target.ts";
-import { mainMetadata, surveyV1, type V1Survey } from "./v1/survey.ts";
-import { assertNoSidecars, mainFileBytes } from "./v1/v1-checks.ts";
+import { mainMetadata, outlineOfRows, surveyV1, type V1Survey } from "./v1/survey.ts";
+import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
 
 /**
@@ -32,11 +36,22 @@ export async function migrateActor(
   // One time for all runs of a body: what a run after an unknown commit finds recorded is then known for its own.
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options, nowMs), {
-      label: "migrate_small",
-      signal,
-    });
-    return first.kind === "outcome" ? first.outcome : await migrateStaged(context, id, options, first.plan, signal);
+    let checked: CheckedImage | undefined;
+    for (;;) {
+      const first = await context.store.transact(
+        async (tx) => migrateIfSmall(context, tx, id, options, { nowMs, checked }),
+        { label: "migrate_small", signal },
+      );
+      switch (first.kind) {
+        case "outcome":
+          return first.outcome;
+        case "staged":
+          return await migrateStaged(context, id, options, first.plan, signal);
+        case "check":
+          // SQLite's check may take longer than a transaction may last: it is made between two.
+          checked = await checkSmall(context, options, first.image, signal);
+      }
+    }
   } catch (error) {
     // The store stops with the signal's own reason, whatever that is.
     throw signal.aborted && error === signal.reason ? new AbortedError(error) : error;
@@ -44,15 +59,42 @@ export async function migrateActor(
 }
 
 type FirstResult =
-  { readonly kind: "outcome"; readonly outcome: Outcome } | { readonly kind: "staged"; readonly plan: StagedPlan };
+  | { readonly kind: "outcome"; readonly outcome: Outcome }
+  | { readonly kind: "staged"; readonly plan: StagedPlan }
+  | { readonly kind: "check"; readonly image: SmallImage };
+
+/** An image, by its digest, that SQLite has checked; `error` says what it found. */
+interface CheckedImage {
+  readonly sha256: string;
+  readonly error?: FormatError;
+}
+
+async function checkSmall(
+  context: MigrationContext,
+  options: MigrationOptions,
+  image: SmallImage,
+  signal: AbortSignal,
+): Promise<CheckedImage> {
+  const { sha256 } = image.facts;
+  try {
+    await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
+    return { sha256 };
+  } catch (error) {
+    if (isRejection(error)) {
+      return { sha256, error };
+    }
+    throw error;
+  }
+}
 
 async function migrateIfSmall(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  nowMs: number,
+  attempt: { nowMs: number; checked: CheckedImage | undefined },
 ): Promise<FirstResult> {
+  const { nowMs, checked } = attempt;
   context.observer.enter("read");
   const [survey, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
@@ -71,10 +113,16 @@ async function migrateIfSmall(
     return record(reason);
   }
   try {
-    if (survey.kind === "large") {
+    const image = survey.kind === "large" ? undefined : smallImageOf(id, survey.rows, options);
+    if (image === undefined) {
       return { kind: "staged", plan: await planStaged(context, tx, id, options, { survey, surroundings }) };
     }
-    const image = smallImageOf(id, survey.rows, options);
+    if (options.check !== "header" && checked?.sha256 !== image.facts.sha256) {
+      return { kind: "check", image };
+    }
+    if (checked?.error !== undefined) {
+      throw checked.error;
+    }
     const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
     const encoded = await encodeSmallImage(context, id, image, spec, options.verify);
     context.observer.enter("write");
@@ -124,14 +172,15 @@ async function planStaged(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  seen: { survey: V1Survey & { kind: "large" }; surroundings: Surroundings },
+  seen: { survey: Exclude<V1Survey, { kind: "none" }>; surroundings: Surroundings },
 ): Promise<StagedPlan> {
   const { survey, surroundings } = seen;
-  assertNoSidecars(survey.sidecars);
-  const imageBytes = mainFileBytes(mainMetadata(id, survey.metadataRows), options.maxImageBytes);
+  const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
+  const recovers = needsRecovery(sidecars, options);
   return {
-    imageBytes,
-    metadataRows: survey.metadataRows,
+    mainBytes: mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes),
+    ...(recovers ? { sidecars } : {}),
+    metadataRows,
     sleepTs: surroundings.actor.sleepTs,
     // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
     disturbs: !isOwnStage(surroundings) && (await context.target.hasRows(tx, id)),

@@ -1,18 +1,18 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
-import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
+import { openImage, type ImageSource } from "./image-source.ts";
 import { inOrder } from "./in-order.ts";
-import type { ImageFacts, Outcome, Verdict } from "./outcome.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
+import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
 import type { PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
 import { beginStage, discardStage, finalizeStage, recordWithoutStage, type StageFence } from "./stage-fence.ts";
 import type { ImageSpec, StagedRows } from "./targets/target.ts";
-import { readV1Image } from "./v1/image-reader.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
@@ -74,10 +74,11 @@ class StagedAttempt {
   /** What is wrong with the data becomes the outcome; everything else is thrown. */
   async #attempt(): Promise<Outcome> {
     try {
+      const source = await openImage(this.#context.store, this.#id, this.#plan, this.#options, this.#signal);
       if (this.#plan.disturbs) {
-        await this.#checkOnly();
+        await this.#checkOnly(source);
       }
-      return await this.#stageAndSwitch();
+      return await this.#stageAndSwitch(source);
     } catch (error) {
       if (isRejection(error)) {
         return await this.#giveUp(rejectionOf(error));
@@ -87,30 +88,31 @@ class StagedAttempt {
   }
 
   /** Reads everything once and writes nothing. @throws FormatError whose code is the reject reason. */
-  async #checkOnly(): Promise<void> {
-    const batches = this.#readImage();
+  async #checkOnly(source: ImageSource): Promise<void> {
+    const batches = source.readPages(this.#signal);
     while ((await batches.next()).done !== true) {
       // Only a right image comes to its end.
     }
   }
 
-  async #stageAndSwitch(): Promise<Outcome> {
+  async #stageAndSwitch(source: ImageSource): Promise<Outcome> {
     const spec: ImageSpec = {
       layout: this.#options.layout,
-      pageCount: this.#plan.imageBytes / PAGE_BYTES,
+      pageCount: Math.floor(source.imageBytes / PAGE_BYTES),
       creationTsMs: this.#context.now(),
     };
-    const batches = this.#readImage();
+    const batches = source.readPages(this.#signal);
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
       const first = await batches.next();
+      await assertIntegrity(this.#context, this.#options, source.bytes, this.#signal);
       const begun = await beginStage(this.#context, this.#id, this.#options, { spec, plan: this.#plan }, this.#signal);
       if (begun.kind === "verdict") {
         return begun.outcome;
       }
       this.#fence = begun.fence;
       const staged = await this.#stageAll(begun.fence, spec, chain(first.done === true ? [] : [first.value], batches));
-      return await this.#verifyAndSwitch(begun.fence, spec, staged);
+      return await this.#verifyAndSwitch(begun.fence, spec, { ...staged, recovery: source.recovery });
     } finally {
       // Reads ahead that nobody waits for any more end here, and not after the attempt.
       await batches.return();
@@ -124,11 +126,15 @@ class StagedAttempt {
       storageBytes += staged;
       this.#context.observer.enter("read");
     }
-    const facts = { pages: spec.pageCount, bytes: this.#plan.imageBytes, sha256: hash.digest("hex") };
+    const facts = { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256: hash.digest("hex") };
     return { facts, storageBytes };
   }
 
-  async #verifyAndSwitch(fence: StageFence, spec: ImageSpec, staged: StagedImage): Promise<Outcome> {
+  async #verifyAndSwitch(
+    fence: StageFence,
+    spec: ImageSpec,
+    staged: StagedImage & { recovery: RecoveryFacts | undefined },
+  ): Promise<Outcome> {
     const { observer, target } = this.#context;
     if (this.#options.verify) {
       observer.enter("verify");
@@ -137,7 +143,8 @@ class StagedAttempt {
     observer.enter("write");
     assertNotAborted(this.#signal);
     const head = target.finalHead(spec, staged.storageBytes);
-    const verdict: Verdict = { state: "migrated", image: staged.facts, layout: spec.layout };
+    const { facts, recovery } = staged;
+    const verdict: Verdict = { state: "migrated", image: facts, layout: spec.layout, recovery };
     return finalizeStage(fence, { head, verdict, plan: this.#plan }, this.#signal);
   }
 
@@ -171,25 +178,6 @@ class StagedAttempt {
     yield commit(stager.finish());
     while (stager.ready) {
       yield commit(stager.take());
-    }
-  }
-
-  /** The v1 image, checked as it is read. @throws FormatError whose code is the reject reason. */
-  async *#readImage(): AsyncGenerator<PageBatch, void, undefined> {
-    const { imageBytes } = this.#plan;
-    let headerError: FormatError | undefined;
-    for await (const batch of readV1Image(this.#context.store, this.#id, imageBytes, this.#signal)) {
-      assertNotAborted(this.#signal);
-      const [first] = batch.pages;
-      if (batch.firstPgno === 1 && first !== undefined) {
-        headerError = headerErrorOf(first.subarray(0, imageBytes), imageBytes);
-      }
-      if (headerError === undefined) {
-        yield batch;
-      }
-    }
-    if (headerError !== undefined) {
-      throw headerError;
     }
   }
 
@@ -229,16 +217,4 @@ class StagedAttempt {
 async function* chain(first: readonly PageBatch[], rest: AsyncGenerator<PageBatch>): AsyncGenerator<PageBatch> {
   yield* first;
   yield* rest;
-}
-
-function headerErrorOf(start: Uint8Array, imageBytes: number): FormatError | undefined {
-  try {
-    assertSqliteImage(start, imageBytes);
-    return undefined;
-  } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
-  }
 }
