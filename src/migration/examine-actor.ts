@@ -9,7 +9,7 @@ import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
 import { openImage } from "./image-source.ts";
-import { encodeSmallImage, smallImageOf } from "./small-image.ts";
+import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import type { Stager } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
@@ -41,14 +41,18 @@ export async function examineActor(
   assertNotAborted(signal);
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(
-      async (tx) => examineSmall(context, tx, id, { options, nowMs, signal }),
-      {
-        label: "examine",
-        signal,
-      },
-    );
-    return "state" in first ? first : await examineLarge(context, id, first, { options, nowMs, signal });
+    const first = await context.store.transact(async (tx) => survey(context, tx, id, { options, nowMs }), {
+      label: "examine",
+      signal,
+    });
+    switch (first.kind) {
+      case "decided":
+        return first.examination;
+      case "small":
+        return await examineSmall(context, id, first.image, { options, nowMs, signal });
+      case "large":
+        return await examineLarge(context, id, first, { options, nowMs, signal });
+    }
   } catch (error) {
     if (isRejection(error)) {
       const { state, reason, detail } = rejectionOf(error);
@@ -60,35 +64,56 @@ export async function examineActor(
 
 const NOTHING = { bytes: 0, v2Bytes: 0, transactions: 1 } as const;
 
-interface Large { readonly kind: "large"; readonly mainBytes: number; readonly sidecars?: Sidecars }
+/** What one transaction tells: the answer, a small image, or where a large one is to be read. */
+type Surveyed =
+  | { readonly kind: "decided"; readonly examination: Examination }
+  | { readonly kind: "small"; readonly image: SmallImage }
+  | Large;
 
-async function examineSmall(
+interface Large {
+  readonly kind: "large";
+  readonly mainBytes: number;
+  readonly sidecars?: Sidecars;
+}
+
+async function survey(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
-  { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
-): Promise<Examination | Large> {
+  { options, nowMs }: { options: MigrationOptions; nowMs: number },
+): Promise<Surveyed> {
   context.observer.enter("read");
-  const [survey, surroundings] = await Promise.all([
+  const [found, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
     readSurroundings(context, tx, id),
   ]);
   context.observer.enter("check");
-  if (survey.kind === "none") {
-    return { ...NOTHING, state: "skipped", reason: "no_v1_data" };
+  if (found.kind === "none") {
+    return { kind: "decided", examination: { ...NOTHING, state: "skipped", reason: "no_v1_data" } };
   }
   const verdict = reasonNotToMigrate(surroundings, nowMs);
   if (verdict !== undefined) {
     const { state } = verdict;
-    return { ...NOTHING, state, ...("reason" in verdict ? { reason: verdict.reason } : {}) };
+    const reason = "reason" in verdict ? { reason: verdict.reason } : {};
+    return { kind: "decided", examination: { ...NOTHING, state, ...reason } };
   }
-  const image = survey.kind === "large" ? undefined : smallImageOf(id, survey.rows, options);
-  if (image === undefined) {
-    const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
-    const recovers = needsRecovery(sidecars, options);
-    const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
-    return { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
+  const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
+  if (image !== undefined) {
+    return { kind: "small", image };
   }
+  const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
+  const recovers = needsRecovery(sidecars, options);
+  const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  return { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
+}
+
+/** Outside the transaction, as SQLite's check may take longer than one may last. */
+async function examineSmall(
+  context: MigrationContext,
+  id: ActorId,
+  image: SmallImage,
+  { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
+): Promise<Examination> {
   await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
   const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
   const { storageBytes } = await encodeSmallImage(context, id, image, spec, options.verify);
