@@ -7,9 +7,9 @@ const PRAGMA: Record<IntegrityMode, string> = { quick: "quick_check", full: "int
 /** `full` looks every row up in every index: with SQLite's 2 MiB it took twice the time on 64 MiB, and more the larger the image. */
 const CACHE_KIB = 65_536;
 
-/** SQLite's messages for what says nothing about the image: SQLITE_NOMEM, _IOERR, _CANTOPEN, _FULL, _BUSY, _LOCKED, _PERM. */
+/** Messages for what says nothing about the image; besides the binding's own: SQLITE_NOMEM, _IOERR, _CANTOPEN, _FULL, _BUSY, _LOCKED, _PERM. */
 const MACHINE_AT_FAULT =
-  /^(out of memory|disk I\/O error|unable to open database file|database or disk is full|database is locked|database table is locked|access permission denied)/;
+  /^(Could not open the database|out of memory|disk I\/O error|unable to open database file|database or disk is full|database is locked|database table is locked|access permission denied)/;
 
 /** Messages for a schema that needs what only the application has. */
 const UNDECIDED = /^(no such collation sequence|unknown function|no such function|no such module|unsafe use of)/;
