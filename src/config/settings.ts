@@ -116,7 +116,7 @@ export const SETTINGS = {
         "How v2 holds an image: delta, as the engine's migration writes it, or shards, as its compaction leaves it",
     },
     ["delta", "shards"],
-    "delta",
+    "shards",
   ),
   check: choiceSetting(
     {

@@ -53,7 +53,7 @@ export interface MigrationOptions {
 }
 
 export const DEFAULT_MIGRATION_OPTIONS: MigrationOptions = {
-  layout: "delta",
+  layout: "shards",
   smallImageBytes: 1024 * 1024,
   maxImageBytes: 10 * 1024 * 1024 * 1024,
   leaseMs: 60_000,

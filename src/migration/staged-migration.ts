@@ -11,7 +11,15 @@ import type { PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
-import { beginStage, discardStage, finalizeStage, recordWithoutStage, type StageFence } from "./stage-fence.ts";
+import {
+  beginStage,
+  discardStage,
+  finalizeStage,
+  recordWithoutStage,
+  type BegunStage,
+  type StageFence,
+} from "./stage-fence.ts";
+import type { StagedRange } from "./stage-progress.ts";
 import type { ImageSpec, StagedRows } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
@@ -106,23 +114,30 @@ class StagedAttempt {
       // The first pages are read, and with them the header checked, before the first row is written.
       const first = await batches.next();
       await assertIntegrity(this.#context, this.#options, source.bytes, this.#signal);
-      const begun = await beginStage(this.#context, this.#id, this.#options, { spec, plan: this.#plan }, this.#signal);
+      const begun = await beginStage(
+        this.#context,
+        this.#id,
+        this.#options,
+        { spec, plan: this.#plan, ...stageIdentity(this.#context, spec, this.#plan) },
+        this.#signal,
+      );
       if (begun.kind === "verdict") {
         return begun.outcome;
       }
       this.#fence = begun.fence;
-      const staged = await this.#stageAll(begun.fence, spec, chain(first.done === true ? [] : [first.value], batches));
-      return await this.#verifyAndSwitch(begun.fence, spec, { ...staged, recovery: source.recovery });
+      const staged = await this.#stageAll(begun, chain(first.done === true ? [] : [first.value], batches));
+      return await this.#verifyAndSwitch(begun.fence, begun.spec, { ...staged, recovery: source.recovery });
     } finally {
       // Reads ahead that nobody waits for any more end here, and not after the attempt.
       await batches.return();
     }
   }
 
-  async #stageAll(fence: StageFence, spec: ImageSpec, batches: AsyncIterable<PageBatch>): Promise<StagedImage> {
+  async #stageAll(begun: BegunStage, batches: AsyncIterable<PageBatch>): Promise<StagedImage> {
+    const { spec, committed } = begun;
     const hash = createHash("sha256");
-    let storageBytes = 0;
-    for await (const staged of inOrder(this.#stage(fence, spec, { batches, hash }), WRITES_IN_FLIGHT)) {
+    let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
+    for await (const staged of inOrder(this.#stage(begun, { batches, hash }), WRITES_IN_FLIGHT)) {
       storageBytes += staged;
       this.#context.observer.enter("read");
     }
@@ -150,22 +165,30 @@ class StagedAttempt {
 
   /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
   async *#stage(
-    fence: StageFence,
-    spec: ImageSpec,
+    { fence, spec, committed }: BegunStage,
     image: { batches: AsyncIterable<PageBatch>; hash: Hash },
   ): AsyncGenerator<() => Promise<number>, void, undefined> {
     const { observer, target } = this.#context;
     const stager = target.makeStager(this.#id, spec);
+    const isCommitted = inRanges(committed);
     const commit = (staged: StagedRows) => async (): Promise<number> => {
-      await fence.write(staged.rows, this.#signal);
+      if (staged.rows.length > 0) {
+        await fence.write(staged, this.#signal);
+      }
       return staged.storageBytes;
     };
+    let skipping = false;
     for await (const { firstPgno, pages } of image.batches) {
       observer.enter("encode");
       for (const [index, page] of pages.entries()) {
         image.hash.update(page);
-        stager.add(firstPgno + index, page);
-        if (stager.ready) {
+        const wasSkipping = skipping;
+        skipping = isCommitted(firstPgno + index);
+        if (!skipping) {
+          stager.add(firstPgno + index, page);
+        }
+        // What is held before committed pages is of a range of its own.
+        if (stager.ready || (skipping && !wasSkipping)) {
           observer.enter("write");
           yield commit(stager.take());
           observer.enter("encode");
@@ -217,4 +240,30 @@ class StagedAttempt {
 async function* chain(first: readonly PageBatch[], rest: AsyncGenerator<PageBatch>): AsyncGenerator<PageBatch> {
   yield* first;
   yield* rest;
+}
+
+/** What a stage is of: only an attempt on the very same continues it. A recovered image depends on more than the main file. */
+function stageIdentity(
+  context: MigrationContext,
+  spec: ImageSpec,
+  plan: StagedPlan,
+): { image: string; resumable: boolean } {
+  const metadata = createHash("sha256");
+  for (const row of plan.metadataRows) {
+    metadata.update(row.key).update(row.value);
+  }
+  const image = [context.target.name, spec.layout, spec.pageCount, metadata.digest("hex")].join("/");
+  return { image, resumable: plan.sidecars === undefined && context.target.isResumable(spec.layout) };
+}
+
+/** Tells of page numbers that rise from call to call whether they lie in one of the ranges, which are in order. */
+function inRanges(ranges: readonly StagedRange[]): (pgno: number) => boolean {
+  let next = 0;
+  return (pgno) => {
+    while (next < ranges.length && (ranges[next]?.endPgno ?? 0) <= pgno) {
+      next += 1;
+    }
+    const range = ranges[next];
+    return range !== undefined && range.firstPgno <= pgno;
+  };
 }

@@ -61,6 +61,8 @@ export interface Target {
   /** The head of a complete image: readers see it from here on. */
   finalHead(spec: ImageSpec, storageBytes: number): Uint8Array;
   makeStager(id: ActorId, spec: ImageSpec): Stager;
+  /** Whether rows of a layout can be written in parts by several attempts: pages of whole parts, in any order. */
+  isResumable(layout: Layout): boolean;
   /**
    * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
    * @throws FormatError `ltx_invalid`, `split_value_invalid`, `page_missing`.

@@ -24,6 +24,8 @@ export const storageTarget: Target = {
   stagingHead: stagingMetaRow,
   finalHead: finalMetaRow,
   makeStager,
+  // One blob over all pages has offsets that depend on every page before; a shard stands alone.
+  isResumable: (layout) => layout === "shards",
   readPages: readStoragePages,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
