@@ -43,7 +43,6 @@ describe("bad input to ferry", function () {
     ["an actor id of another version", ["enqueue", `2${ID.slice(1)}`], /version/],
     ["a store of unknown kind", ["outcomes", "--store", "mysql:x"], /lmdb:DIRECTORY or fdb:CLUSTER_FILE/],
     ["a store without a place", ["outcomes", "--store", "lmdb:"], /lmdb:DIRECTORY or fdb:CLUSTER_FILE/],
-    ["a Redis of unknown kind", ["enqueue", ID, "--redis", "http://x"], /is not a Redis URL/],
     ["nothing to enqueue", ["enqueue"], /give actor ids, --from FILE, or --scan/],
     ["nothing to requeue", ["requeue"], /give actor ids, --reason or --state/],
     ["a limit that is no number", ["requeue", "--state", "failed", "--limit", "x"], /write a whole number/],
@@ -72,6 +71,9 @@ describe("bad input to ferry", function () {
 
   it("refuses a bad line on standard input as well", () =>
     expectRefusal(["enqueue", "--from", "-"], 2, /Line 2 of standard input/, { input: `${ID}\n${ID}x\n` }));
+
+  it("refuses a Redis of unknown kind with status 2", () =>
+    expectRefusal(["enqueue", ID, "--redis", "http://x"], 2, /is not a Redis URL; write redis:/));
 
   it("says with status 3 that there is no store", () =>
     expectRefusal(["outcomes"], 3, /There is no store here.*Check --store/));
