@@ -161,7 +161,12 @@ function recordMigrated(
   facts: { image: SmallImage; surroundings: Surroundings; nowMs: number },
 ): Outcome {
   const { previous } = facts.surroundings;
-  const verdict: Verdict = { state: "migrated", image: facts.image.facts, layout: options.layout };
+  const verdict: Verdict = {
+    state: "migrated",
+    image: facts.image.facts,
+    layout: options.layout,
+    verified: options.verify,
+  };
   const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: facts.nowMs, campaign: options.campaign });
   context.ledger.write(tx, outcome, previous);
   return outcome;

@@ -159,7 +159,13 @@ class StagedAttempt {
     assertNotAborted(this.#signal);
     const head = target.finalHead(spec, staged.storageBytes);
     const { facts, recovery } = staged;
-    const verdict: Verdict = { state: "migrated", image: facts, layout: spec.layout, recovery };
+    const verdict: Verdict = {
+      state: "migrated",
+      image: facts,
+      layout: spec.layout,
+      recovery,
+      verified: this.#options.verify,
+    };
     return finalizeStage(fence, { head, verdict, plan: this.#plan }, this.#signal);
   }
 

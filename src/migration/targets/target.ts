@@ -68,6 +68,11 @@ export interface Target {
    * @throws FormatError `ltx_invalid`, `split_value_invalid`, `page_missing`.
    */
   readPages(rows: Rows, id: ActorId, pageCount: number): AsyncGenerator<PageBatch, void, undefined>;
+  /**
+   * Whether the actor's v2 image is still the one that a migration of Ferry's wrote, of so many pages, with no write since; serializable.
+   * What compaction does to its rows does not count.
+   */
+  isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
 }
