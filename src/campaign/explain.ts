@@ -154,7 +154,7 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
       busiest === undefined
         ? `${counts.open.actors} actors are in flight, and workers have not told yet what they spend their time with.`
         : `The workers are the limit: all are busy, most of all with ${busiest.name} (${busiest.percent} % of their time).`,
-    advice: `Run more workers (now ${workers.length} with ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
+    advice: `Run more workers (now ${workers.length}, ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
   };
 }
 

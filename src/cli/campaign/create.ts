@@ -10,6 +10,7 @@ import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
+import { plural } from "./plural.ts";
 import { sayHelpers } from "./presence.ts";
 import { readSpec, type SpecFlags } from "./spec-options.ts";
 
@@ -77,7 +78,7 @@ async function sayCreated(run: Run, campaign: Campaign, members: Members | undef
   const actors =
     members === undefined
       ? "its actors are found by a scan once it runs"
-      : `${members.added} actors${members.left === 0 ? "" : `, ${members.left} left out by filters or given twice`}`;
+      : `${plural(members.added, "actor")}${members.left === 0 ? "" : `, ${members.left} left out by filters or given twice`}`;
   await run.output.line(`created campaign ${name}: ${actors}; ${state}`);
   const next =
     state === "created" ? `ferry campaign plan ${name}, ferry campaign start ${name}` : `ferry campaign watch ${name}`;
