@@ -28,15 +28,15 @@ describe("queue/exclusivity over processes", () => {
     return child;
   }
 
-  it("serves 1,000 requests of 3 producers over 50 actors by 4 workers: one at a time, the last of each, none lost", async function () {
-    this.timeout(60_000);
+  it("serves 1,000 requests of 2 producers over 50 actors by 4 workers: one at a time, the last of each, none lost", async function () {
+    this.timeout(180_000); // six processes share what cores there are
     const actors = Array.from({ length: 50 }, newActor);
     const workers = Array.from({ length: 4 }, () => start(exclusiveWorker));
-    const producers = [334, 333, 333].map((count) => start(exclusiveProducer, String(count), actors.join(",")));
+    const producers = [500, 500].map((count) => start(exclusiveProducer, String(count), actors.join(",")));
     for (const producer of producers) {
       expect(await producer.ended()).to.equal(0);
     }
-    await fixture.queue.drained({ signal: AbortSignal.timeout(40_000), pollMs: 50 });
+    await fixture.queue.drained({ signal: AbortSignal.timeout(120_000), pollMs: 50 });
 
     const totals = producers.map(({ output }) => JSON.parse(output) as Record<string, number>);
     const sum = (key: string): number => totals.reduce((total, counts) => total + (counts[key] ?? 0), 0);
