@@ -65,7 +65,7 @@ export interface Target {
   isResumable(layout: Layout): boolean;
   /**
    * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
-   * @throws FormatError `ltx_invalid`, `split_value_invalid`, `page_missing`.
+   * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
   readPages(rows: Rows, id: ActorId, pageCount: number): AsyncGenerator<PageBatch, void, undefined>;
   /**
