@@ -10,7 +10,7 @@ import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
-import { plural } from "./plural.ts";
+import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 import { readSpec, type SpecFlags } from "./spec-options.ts";
 

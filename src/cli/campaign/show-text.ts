@@ -2,7 +2,7 @@ import type { CampaignView } from "../../campaign/view.ts";
 import type { Campaign, CampaignSpec } from "../../campaign/campaign.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
-import { plural } from "./plural.ts";
+import { plural } from "../../campaign/plural.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
 import { settingsText } from "./settings-text.ts";
 import { tableLines } from "./table.ts";

@@ -6,7 +6,7 @@ import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
-import { plural } from "./plural.ts";
+import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 
 const LOOK_EVERY_MS = 500;

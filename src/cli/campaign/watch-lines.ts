@@ -2,7 +2,7 @@ import { explainCampaign } from "../../campaign/explain.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
-import { plural } from "./plural.ts";
+import { plural } from "../../campaign/plural.ts";
 import { paint, type Color } from "./paint.ts";
 
 const BAR_CELLS = 40;
