@@ -30,7 +30,10 @@ export function recordVerdict(
       context.target.clear(tx, id);
     }
   }
-  const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
+  const found = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
+  // Who waived it and why stays in sight, however often a job comes by.
+  const { detail } = found.reason === "waived" ? (previous ?? {}) : {};
+  const outcome = detail === undefined ? found : { ...found, detail };
   context.ledger.write(tx, outcome, previous);
   return outcome;
 }
