@@ -187,6 +187,16 @@ export const SETTINGS = {
     { min: "1s", max: "1h" },
     "60s",
   ),
+  lockMs: durationSetting(
+    {
+      env: "FERRY_LOCK",
+      flag: "--lock <duration>",
+      meaning:
+        "How long a job is safe from other workers without a sign of life; a killed worker's jobs come back after it",
+    },
+    { min: "1s", max: "10m" },
+    "30s",
+  ),
   window: integerSetting(
     { env: "FERRY_WINDOW", flag: "--window <n>", meaning: "Most jobs that producers leave waiting in Redis" },
     { min: 1, max: 1_000_000 },

@@ -15,7 +15,7 @@ export function registerWorker(program: Command, runner: Runner): void {
       }),
     );
   addSettings(command, "concurrency", "drainTimeoutMs", "metricsHost", "metricsPort", "target", "layout", "check");
-  addSettings(command, "verify", "journal", "sidecars", "wal", "maxBytes", "smallBytes", "leaseMs");
+  addSettings(command, "verify", "journal", "sidecars", "wal", "maxBytes", "smallBytes", "leaseMs", "lockMs");
   command.addHelpText(
     "after",
     `

@@ -119,6 +119,7 @@ function startHost(
     redis: redisOptions(config),
     concurrency: config.concurrency,
     drainDeadlineMs: config.drainTimeoutMs,
+    lockDurationMs: config.lockMs,
     onEvent: (event) => {
       countWorkerEvent(parts.metrics, event);
       logWorkerEvent(parts.log, event);
