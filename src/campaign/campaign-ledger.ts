@@ -59,9 +59,10 @@ export function moveActor(
 
 /**
  * The ledger of one job of a campaign: keeps the actor's outcome and the campaign's counts in the same transaction.
- * `startedAtMs` is when the job began, for its duration.
+ * `now` is the job's clock, which it starts with: an outcome's own time is that of its attempt's beginning, and says no duration.
  */
-export function campaignLedger(name: string, startedAtMs: number): OutcomeLedger {
+export function campaignLedger(name: string, now: () => number): OutcomeLedger {
+  const startedAtMs = now();
   const seen = new WeakMap<Transaction, { actor: CampaignActor | undefined; campaign: Campaign | undefined }>();
   return {
     async read(tx, id) {
@@ -80,7 +81,7 @@ export function campaignLedger(name: string, startedAtMs: number): OutcomeLedger
         // Not fed by this campaign, or a job that ran twice: its first result counts.
         return;
       }
-      const finishedAtMs = Date.parse(outcome.finishedAt);
+      const finishedAtMs = now();
       const to = standingAfter(actor, outcome, { already: outcome === previous, campaign, startedAtMs, finishedAtMs });
       moveActor(tx, name, outcome.actorId, { from: actor, to, nowMs: finishedAtMs });
     },

@@ -77,7 +77,7 @@ export async function work(
       await returnActor(store, campaign, actorId, clock.now());
       continue;
     }
-    const ledger = campaignLedger(campaign, clock.now());
+    const ledger = campaignLedger(campaign, clock.now);
     await store.transact(async (tx) => {
       const previous = await ledger.read(tx, actorId);
       const facts = { previous, finishedAtMs: clock.now(), campaign };
