@@ -56,6 +56,7 @@ export const MIGRATED: Verdict = {
   state: "migrated",
   layout: "shards",
   image: { pages: 1, bytes: 4096, sha256: "00".repeat(32) },
+  verified: true,
 };
 
 /** Runs waiting jobs as workers do, with `find` in place of a migration; at most `limit`. */
