@@ -27,6 +27,8 @@ export interface MemoryStoreOptions {
   readonly observer?: TransactionObserver;
   /** Rows in a batch of a range read. Default 50. */
   readonly batchRows?: number;
+  /** Starts with all rows of this store; costs nothing, whatever their number. */
+  readonly from?: MemoryStore;
 }
 
 interface Entry {
@@ -68,6 +70,7 @@ export class MemoryStore implements Store {
     this.#gate = options.gate ?? (() => Promise.resolve());
     this.#observer = options.observer;
     this.#batchRows = options.batchRows ?? 50;
+    this.#entries = options.from === undefined ? [] : options.from.#entries;
   }
 
   /** Transactions under way: 0 once everything that a test started has ended. */
