@@ -96,8 +96,3 @@ export interface Outcome {
   readonly campaign?: string;
   readonly finishedAt: string;
 }
-
-/** Whether an actor in this state is done with until someone asks again. */
-export function isFinal(state: OutcomeState): boolean {
-  return state !== "deferred";
-}
