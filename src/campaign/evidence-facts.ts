@@ -36,8 +36,8 @@ export class EvidenceFacts {
     }
   }
 
-  /** What was counted; the digest is the writer's. */
-  tail(): Omit<EvidenceTail, "sha256"> {
+  /** What was counted. */
+  tail(): EvidenceTail {
     const files = [...this.#files].map(([name, { next, pending: _, ...facts }]): [string, FileFacts] => {
       const { expectedChunks } = facts;
       const rest = expectedChunks !== undefined && next < expectedChunks ? [rangeText(next, expectedChunks)] : [];

@@ -10,7 +10,8 @@ import type { WaiverEvent } from "./waive.ts";
  *   {"key":…},            a line per row of the actor's v1 data, in key order
  *   {"key":…}
  *   ],
- *   "tail":{…}}           what was counted, and the SHA-256 of all lines before this one
+ *   "tail":{…},           what was counted
+ *   "sha256":"…"}         hex, of all lines before this one with their line breaks
  *
  * Without content of pages: SHA-256 of every row's value, the first 100 bytes of the database, the headers of journal and log.
  */
@@ -22,6 +23,7 @@ export const ROWS_BEGIN = '"rows":[';
 export const ROWS_END = "],";
 export const HEAD_BEGIN = '{"head":';
 export const TAIL_BEGIN = '"tail":';
+export const DIGEST_BEGIN = '"sha256":';
 
 /** What is known before the rows are read. Times are RFC 3339. */
 export interface EvidenceHead {
@@ -71,8 +73,6 @@ export interface EvidenceTail {
   readonly writers: Readonly<Record<string, number>>;
   readonly firstUpdate?: string;
   readonly lastUpdate?: string;
-  /** Hex, of all lines before this one with their line breaks. */
-  readonly sha256: string;
 }
 
 /** One of SQLite's files. The lists end after 10. */

@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { FormatError } from "../formats/format-error.ts";
-import { EVIDENCE_FORMAT, EVIDENCE_VERSION, HEAD_BEGIN, ROWS_BEGIN, ROWS_END, TAIL_BEGIN } from "./evidence-format.ts";
+import {
+  DIGEST_BEGIN,
+  EVIDENCE_FORMAT,
+  EVIDENCE_VERSION,
+  HEAD_BEGIN,
+  ROWS_BEGIN,
+  ROWS_END,
+  TAIL_BEGIN,
+} from "./evidence-format.ts";
 
 /** A bundle that is whole. Its fields are whatever its writer put there: show them, do not rely on their types. */
 export interface EvidenceSummary {
@@ -16,7 +24,7 @@ export class EvidenceReader {
   readonly #digest = createHash("sha256");
   #line = 0;
   #rows = 0;
-  #state: "head" | "begin" | "rows" | "tail" | "end" = "head";
+  #state: "head" | "begin" | "rows" | "tail" | "digest" | "end" = "head";
   #head: object | undefined;
   #tail: object | undefined;
   #lastHadComma = true;
@@ -42,6 +50,10 @@ export class EvidenceReader {
         break;
       case "tail":
         this.#tail = this.#readTail(line);
+        this.#state = "digest";
+        break;
+      case "digest":
+        this.#assert(line === `${DIGEST_BEGIN}"${this.#digest.digest("hex")}"}`);
         this.#state = "end";
         return;
       case "end":
@@ -57,7 +69,7 @@ export class EvidenceReader {
     if (this.#head === undefined) {
       throw unknown("The file is no evidence bundle of Ferry's: it is empty.");
     }
-    if (this.#tail === undefined) {
+    if (this.#tail === undefined || this.#state !== "end") {
       throw this.#damaged();
     }
     return { head: this.#head, tail: this.#tail };
@@ -96,10 +108,9 @@ export class EvidenceReader {
   }
 
   #readTail(line: string): object {
-    this.#assert(line.startsWith(TAIL_BEGIN) && line.endsWith("}}"));
+    this.#assert(line.startsWith(TAIL_BEGIN) && line.endsWith("},"));
     const tail = this.#parse(line.slice(TAIL_BEGIN.length, -1));
     this.#assert("rows" in tail && tail.rows === this.#rows);
-    this.#assert("sha256" in tail && tail.sha256 === this.#digest.digest("hex"));
     return tail;
   }
 

@@ -11,6 +11,7 @@ import { v1Range } from "../migration/v1/v1-keys.ts";
 import type { KeyValue, Store } from "../store/store.ts";
 import { EvidenceFacts } from "./evidence-facts.ts";
 import {
+  DIGEST_BEGIN,
   EVIDENCE_FORMAT,
   EVIDENCE_VERSION,
   HEAD_BEGIN,
@@ -69,7 +70,8 @@ export async function* collectEvidence(
     yield hashed(held);
   }
   yield hashed(ROWS_END);
-  yield `${TAIL_BEGIN}${JSON.stringify({ ...facts.tail(), sha256: digest.digest("hex") })}}`;
+  yield hashed(`${TAIL_BEGIN}${JSON.stringify(facts.tail())},`);
+  yield `${DIGEST_BEGIN}"${digest.digest("hex")}"}`;
 }
 
 async function readHead(store: Store, id: ActorId, options: EvidenceOptions): Promise<EvidenceHead> {

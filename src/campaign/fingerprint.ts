@@ -19,7 +19,8 @@ export function normaliseDetail(detail: string): string {
     .replace(/(?<![A-Za-z0-9_])(?=[0-9a-f]*\d)[0-9a-f]{8,}(?![A-Za-z0-9_])/g, "#")
     .replace(/(?<![A-Za-z0-9_])\d+(?:[.,]\d+)*/g, "#")
     .replace(/\s+/g, " ");
-  return [...new Set(text.split("; "))].join("; ").trim();
+  const parts = text.trim().split("; ");
+  return [...new Set(parts.map((part) => (parts.length > 1 ? part.replace(/\.$/, "") : part)))].join("; ");
 }
 
 /** What groups outcomes: 12 hexadecimal characters of the reason and the normalised detail. */
