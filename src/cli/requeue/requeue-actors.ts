@@ -47,7 +47,7 @@ async function canariesMigrate(run: Run, production: Production): Promise<boolea
   const rest = pending + others.skipped + others.rejected + others.deferred + others.failed;
   run.notes.say(
     rest === 0
-      ? `All ${migrated} canaries migrated; the rest follows.`
+      ? `${migrated} of ${migrated} canaries migrated; the rest follows.`
       : `${rest} of ${migrated + rest} canaries did not migrate, so the rest was not requeued.`,
   );
   return rest === 0;
