@@ -5,13 +5,20 @@ import { groupRejects } from "../../src/campaign/rejects-groups.ts";
 import { findRejects, type RejectFilter } from "../../src/campaign/rejects.ts";
 import { countRequeue, selectRequeue, type RequeueSelection } from "../../src/campaign/requeue.ts";
 import { readWaivers, unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
+import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock } from "../support/reference-attempt.ts";
 import { syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
 
 const actors = [1, 2, 3, 4, 5].map(testActor);
-const [first, second, third, fourth, fifth] = actors.map(({ id }) => id) as [never, never, never, never, never];
+const [first, second, third, fourth, fifth] = actors.map(({ id }) => id) as [
+  ActorId,
+  ActorId,
+  ActorId,
+  ActorId,
+  ActorId,
+];
 const at = (second: number): string => new Date(second * 1_000).toISOString();
 const decision = { who: "ada", at: at(500), why: "a test account" };
 
@@ -72,9 +79,9 @@ describe("triage of rejected actors", () => {
   });
 
   it("goes on behind a place, whether or not that actor is still there", async () => {
-    const from = async (place: { reason: string; actorId: never }): Promise<string[]> =>
+    const from = async (place: { reason: string; actorId: ActorId }): Promise<string[]> =>
       (await all(findRejects(store, { state: "rejected", filter: {}, after: place }))).map((r) => r.outcome.actorId);
-    const [a, b] = [first, second].sort() as [never, never];
+    const [a, b] = [first, second].sort() as [ActorId, ActorId];
     expect(await from({ reason: "chunk_missing", actorId: a })).to.deep.equal([b, third]);
     expect(await from({ reason: "chunk_missing", actorId: b })).to.deep.equal([third]);
     expect(await from({ reason: "journal_present", actorId: third })).to.deep.equal([]);
