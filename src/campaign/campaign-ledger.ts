@@ -36,6 +36,18 @@ export function moveActor(
   id: ActorId,
   move: { from: CampaignActor; to: CampaignActor; nowMs: number },
 ): void {
+  const { from, to } = move;
+  moveActorRows(tx, name, id, move);
+  moveCount(tx, name, to.bytes, { from: placeOf(from), to: placeOf(to) });
+}
+
+/** As `moveActor`, without the counts: for many actors in one transaction, which counts them together. */
+export function moveActorRows(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+  move: { from: CampaignActor; to: CampaignActor; nowMs: number },
+): void {
   const { from, to, nowMs } = move;
   if (from.standing !== "done") {
     tx.clear(standingKey(name, id, from));
@@ -54,7 +66,6 @@ export function moveActor(
       break;
   }
   tx.set(actorKey(name, id), encodeJson(to));
-  moveCount(tx, name, to.bytes, { from: placeOf(from), to: placeOf(to) });
 }
 
 /**
