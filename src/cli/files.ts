@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { UsageError } from "../errors.ts";
 
@@ -21,7 +22,25 @@ export function fileError(file: string, verb: "read" | "written", cause: unknown
   if (!(cause instanceof Error && "code" in cause && "syscall" in cause && typeof cause.code === "string")) {
     return cause;
   }
-  return new UsageError(`${file} cannot be ${verb}: ${REASONS[cause.code] ?? cause.code}.`, { cause });
+  const reason = verb === "written" && cause.code === "ENOENT" ? "its folder does not exist" : REASONS[cause.code];
+  return new UsageError(`${file} cannot be ${verb}: ${reason ?? cause.code}.`, { cause });
+}
+
+/** Finds out before anything else happens. @throws UsageError unless the file can be read. */
+export async function assertReadable(file: string): Promise<void> {
+  if (file === STANDARD) {
+    return;
+  }
+  try {
+    const handle = await open(file);
+    const isDirectory = (await handle.stat()).isDirectory();
+    await handle.close();
+    if (isDirectory) {
+      throw new UsageError(`${file} cannot be read: ${REASONS["EISDIR"] ?? ""}.`);
+    }
+  } catch (error) {
+    throw fileError(file, "read", error);
+  }
 }
 
 /** The bytes of a file, or of standard input. @throws UsageError while reading */

@@ -43,7 +43,9 @@ export function encodeActorId(id: ActorId): Uint8Array {
   let number = 0n;
   // Ten base 36 digits fit a double exactly, so three steps of big arithmetic do instead of thirty.
   for (let end = id.length; end > 0; end -= 10) {
-    const digits = Array.from(id.slice(end - 10, end)).reverse().join("");
+    const digits = Array.from(id.slice(end - 10, end))
+      .reverse()
+      .join("");
     number = number * 3656158440062976n + BigInt(Number.parseInt(digits, 36));
   }
   const bytes = new Uint8Array(ACTOR_ID_BYTES);

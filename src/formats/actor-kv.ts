@@ -1,6 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import { ACTOR_ID_BYTES, decodeActorId, type ActorId } from "./actor-id.ts";
-import { concatBytes, startsWith } from "./bytes.ts";
+import { concatBytes, plainBytes, startsWith } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
 
@@ -108,7 +108,7 @@ export interface EntryMetadata {
 
 export function encodeEntryMetadata(metadata: EntryMetadata): Uint8Array {
   const cursor = new bare.ByteCursor(new Uint8Array(metadata.version.length + 18), bare.Config({}));
-  bare.writeData(cursor, metadata.version.slice().buffer);
+  bare.writeU8Array(cursor, metadata.version);
   bare.writeI64(cursor, metadata.updateTs);
   return cursor.bytes.slice(0, cursor.offset);
 }
@@ -116,8 +116,8 @@ export function encodeEntryMetadata(metadata: EntryMetadata): Uint8Array {
 /** @throws FormatError `entry_corrupt` */
 export function decodeEntryMetadata(bytes: Uint8Array): EntryMetadata {
   try {
-    const cursor = new bare.ByteCursor(bytes, bare.Config({}));
-    const version = new Uint8Array(bare.readData(cursor));
+    const cursor = new bare.ByteCursor(plainBytes(bytes), bare.Config({}));
+    const version = bare.readU8Array(cursor);
     const updateTs = bare.readI64(cursor);
     if (cursor.offset === bytes.length) {
       return { version, updateTs };

@@ -33,10 +33,10 @@ export class ByteBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** A copy of what was appended since the last `take`; the buffer is empty afterwards. */
-  take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#length);
-    this.#length = 0;
+  /** A copy of the first bytes, by default of all; they are dropped. */
+  take(count = this.#length): Uint8Array {
+    const taken = this.#bytes.slice(0, Math.min(count, this.#length));
+    this.drop(taken.length);
     return taken;
   }
 

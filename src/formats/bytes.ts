@@ -38,7 +38,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   while (length > 0 && prefix[length - 1] === 0xff) {
     length -= 1;
   }
-  const end = prefix.slice(0, length);
+  // Not `slice`: a Buffer's shares its memory, and raising the last byte would change the caller's prefix.
+  const end = Uint8Array.from(prefix.subarray(0, length));
   const last = end[length - 1];
   if (last === undefined) {
     return prefix;
@@ -67,6 +68,11 @@ export function fromHex(text: string): Uint8Array | undefined {
     return undefined;
   }
   return new Uint8Array(Buffer.from(text, "hex"));
+}
+
+/** The same bytes as a Uint8Array proper: of a Buffer, whose `slice` is a view and not a copy, which some codecs rely on. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A DataView over exactly these bytes. */

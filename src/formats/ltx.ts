@@ -117,8 +117,9 @@ export class LtxEncoder {
     this.#out.append(footer);
   }
 
-  take(): Uint8Array {
-    return this.#out.take();
+  /** The next bytes of the blob, at most `maxBytes` of those that wait. */
+  take(maxBytes = this.#out.length): Uint8Array {
+    return this.#out.take(maxBytes);
   }
 }
 

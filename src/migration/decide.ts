@@ -65,7 +65,7 @@ export function isOwnStage({ v2, lease }: Pick<Surroundings, "v2" | "lease">): b
   return (
     !(v2 instanceof FormatError) &&
     v2.kind === "migrating" &&
-    lease !== undefined &&
+    lease?.lease !== undefined &&
     equalBytes(lease.lease.head, v2.head)
   );
 }

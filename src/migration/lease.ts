@@ -1,7 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import type { ActorId } from "../formats/actor-id.ts";
-import { equalBytes, viewOf } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { equalBytes, plainBytes, viewOf } from "../formats/bytes.ts";
 import type { Transaction } from "../store/store.ts";
 import { FenceLostError } from "./errors.ts";
 import { leaseExpiryKey, leaseKey } from "./ferry-keys.ts";
@@ -34,25 +33,25 @@ export interface Lease {
 export function encodeLease(lease: Lease): Uint8Array {
   const cursor = new bare.ByteCursor(new Uint8Array(256), bare.Config({}));
   bare.writeU8(cursor, VERSION);
-  bare.writeFixedData(cursor, lease.token.slice().buffer);
+  bare.writeU8FixedArray(cursor, lease.token);
   bare.writeString(cursor, lease.layout);
   bare.writeBool(cursor, lease.sleepTs !== undefined);
   if (lease.sleepTs !== undefined) {
-    bare.writeData(cursor, lease.sleepTs.slice().buffer);
+    bare.writeU8Array(cursor, lease.sleepTs);
   }
-  bare.writeData(cursor, lease.head.slice().buffer);
+  bare.writeU8Array(cursor, lease.head);
   return cursor.bytes.slice(0, cursor.offset);
 }
 
-/** @throws FormatError `lease_undecodable` */
-export function decodeLease(bytes: Uint8Array): Lease {
+/** Undefined for a lease that another version of Ferry wrote: someone's, but not to be understood. */
+export function decodeLease(bytes: Uint8Array): Lease | undefined {
   try {
-    const cursor = new bare.ByteCursor(bytes, bare.Config({}));
+    const cursor = new bare.ByteCursor(plainBytes(bytes), bare.Config({}));
     const version = bare.readU8(cursor);
-    const token = new Uint8Array(bare.readFixedData(cursor, TOKEN_BYTES));
+    const token = bare.readU8FixedArray(cursor, TOKEN_BYTES);
     const layout = bare.readString(cursor);
-    const sleepTs = bare.readBool(cursor) ? new Uint8Array(bare.readData(cursor)) : undefined;
-    const head = new Uint8Array(bare.readData(cursor));
+    const sleepTs = bare.readBool(cursor) ? bare.readU8Array(cursor) : undefined;
+    const head = bare.readU8Array(cursor);
     if (version === VERSION && cursor.offset === bytes.length) {
       return { token, layout, sleepTs, head };
     }
@@ -61,15 +60,14 @@ export function decodeLease(bytes: Uint8Array): Lease {
       throw error;
     }
   }
-  throw new FormatError(
-    "lease_undecodable",
-    "Ferry's lease row of this actor cannot be read: it was written by another version.",
-  );
+  return undefined;
 }
 
 /** A lease as found in the store, with its expiry. */
 export interface HeldLease {
-  readonly lease: Lease;
+  /** The row itself, to be compared byte for byte. */
+  readonly row: Uint8Array;
+  readonly lease: Lease | undefined;
   readonly expiresAtMs: number;
 }
 
@@ -79,7 +77,8 @@ export async function readLease(tx: Transaction, id: ActorId): Promise<HeldLease
   if (row === undefined) {
     return undefined;
   }
-  return { lease: decodeLease(row), expiresAtMs: expiry?.length === 8 ? Number(viewOf(expiry).getBigInt64(0)) : 0 };
+  const expiresAtMs = expiry?.length === 8 ? Number(viewOf(expiry).getBigInt64(0)) : 0;
+  return { row, lease: decodeLease(row), expiresAtMs };
 }
 
 export function writeLease(tx: Transaction, id: ActorId, lease: Lease, expiresAtMs: number): void {

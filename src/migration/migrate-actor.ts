@@ -1,9 +1,8 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { isOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
-import { assertNotAborted } from "./errors.ts";
+import { AbortedError, assertNotAborted } from "./errors.ts";
 import { dropLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { recordVerdict } from "./record.ts";
@@ -13,7 +12,7 @@ import type { StagedPlan } from "./staged-plan.ts";
 import type { ImageSpec } from "./targets/target.ts";
 import { mainMetadata, surveyV1, type V1Survey } from "./v1/survey.ts";
 import { assertNoSidecars, mainFileBytes } from "./v1/v1-checks.ts";
-import { outcomeOf, rejectionOf } from "./verdict.ts";
+import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
 
 /**
  * Carries one actor from v1 to v2, or says why not. The outcome is recorded in the transaction of what it reports.
@@ -30,11 +29,18 @@ export async function migrateActor(
 ): Promise<Outcome> {
   assertNotAborted(signal);
   context.observer.enter("read");
-  const first = await context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options), {
-    label: "migrate_small",
-    signal,
-  });
-  return first.kind === "outcome" ? first.outcome : migrateStaged(context, id, options, first.plan, signal);
+  // One time for all runs of a body: what a run after an unknown commit finds recorded is then known for its own.
+  const nowMs = context.now();
+  try {
+    const first = await context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options, nowMs), {
+      label: "migrate_small",
+      signal,
+    });
+    return first.kind === "outcome" ? first.outcome : await migrateStaged(context, id, options, first.plan, signal);
+  } catch (error) {
+    // The store stops with the signal's own reason, whatever that is.
+    throw signal.aborted && error === signal.reason ? new AbortedError(error) : error;
+  }
 }
 
 type FirstResult =
@@ -45,9 +51,9 @@ async function migrateIfSmall(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
+  nowMs: number,
 ): Promise<FirstResult> {
   context.observer.enter("read");
-  const nowMs = context.now();
   const [survey, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
     readSurroundings(context, tx, id),
@@ -75,7 +81,7 @@ async function migrateIfSmall(
     writeSmallImage(context, tx, id, { spec, ...encoded }, surroundings);
     return { kind: "outcome", outcome: recordMigrated(context, tx, id, options, { image, surroundings, nowMs }) };
   } catch (error) {
-    if (error instanceof FormatError) {
+    if (isRejection(error)) {
       return record(rejectionOf(error));
     }
     throw error;

@@ -59,6 +59,9 @@ export async function encodeSmallImage(
     }
   }
   drain(stager.finish());
+  while (stager.ready) {
+    drain(stager.take());
+  }
   if (verify) {
     context.observer.enter("verify");
     await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount), image.facts);

@@ -15,6 +15,12 @@ import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
 
 const TOKEN_BYTES = 16;
+/** What was read is of no one moment. */
+const TORN: Verdict = {
+  state: "deferred",
+  reason: "actor_awake",
+  detail: "The actor woke, or its v1 database was written, while it was being copied.",
+};
 
 /**
  * What stands between one attempt's writes and everyone else's: every transaction of the stage reads, with a conflict, that the
@@ -106,12 +112,11 @@ export async function beginStage(
     sleepTs: stage.plan.sleepTs,
     head: context.target.stagingHead(stage.spec),
   };
+  const nowMs = context.now();
   const outcome = await context.store.transact(
     async (tx): Promise<Outcome | undefined> => {
-      const nowMs = context.now();
       const surroundings = await readSurroundings(context, tx, id);
-      const found = surroundings.lease?.lease;
-      if (found !== undefined && equalBytes(encodeLease(found), encodeLease(lease))) {
+      if (equalBytes(surroundings.lease?.row, encodeLease(lease))) {
         // A commit whose result was unknown did happen.
         return undefined;
       }
@@ -121,7 +126,7 @@ export async function beginStage(
       }
       context.target.clear(tx, id);
       context.target.writeHead(tx, id, lease.head);
-      writeLease(tx, id, lease, nowMs + options.leaseMs);
+      writeLease(tx, id, lease, context.now() + options.leaseMs);
       return undefined;
     },
     { label: "begin_stage", signal },
@@ -149,14 +154,11 @@ export async function finalizeStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      const outcome = outcomeOf(id, end.verdict, {
-        previous,
-        finishedAtMs: nowMs,
-        campaign: fence.options.campaign,
-      });
-      if (held === undefined && sameOutcome(previous, outcome)) {
-        // A commit whose result was unknown did happen.
-        return outcome;
+      const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
+      const outcome = outcomeOf(id, end.verdict, facts);
+      if (held === undefined && isOneOf(previous, [outcome, outcomeOf(id, TORN, facts)])) {
+        // A commit whose result was unknown did happen; what has changed since does not matter.
+        return previous;
       }
       await fence.assertHeld(tx);
       if (changed !== undefined) {
@@ -189,7 +191,9 @@ export async function discardStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      if (held === undefined && previous?.finishedAt === new Date(nowMs).toISOString()) {
+      const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
+      const candidates = [outcomeOf(id, end.verdict, facts), outcomeOf(id, TORN, facts)];
+      if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen.
         return previous;
       }
@@ -227,13 +231,7 @@ async function reasonToDefer(tx: Transaction, id: ActorId, plan: StagedPlan): Pr
   ]);
   const unchanged =
     actor.asleep && equalBytes(actor.sleepTs, plan.sleepTs) && sameRows(metadataRows, plan.metadataRows);
-  return unchanged
-    ? undefined
-    : {
-        state: "deferred",
-        reason: "actor_awake",
-        detail: "The actor woke, or its v1 database was written, while it was being copied.",
-      };
+  return unchanged ? undefined : TORN;
 }
 
 function clearAndRecord(
@@ -254,8 +252,15 @@ function clearAndRecord(
   return outcome;
 }
 
-function sameOutcome(a: Outcome | undefined, b: Outcome): boolean {
-  return a?.state === b.state && a.finishedAt === b.finishedAt && a.sha256 === b.sha256;
+/** Whether what is recorded is what this attempt would record: the same finding at the same millisecond. */
+function isOneOf(recorded: Outcome | undefined, candidates: readonly Outcome[]): recorded is Outcome {
+  return candidates.some(
+    ({ state, reason, sha256, finishedAt }) =>
+      recorded?.state === state &&
+      recorded.reason === reason &&
+      recorded.sha256 === sha256 &&
+      recorded.finishedAt === finishedAt,
+  );
 }
 
 function sameRows(a: readonly KeyValue[], b: readonly KeyValue[]): boolean {

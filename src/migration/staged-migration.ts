@@ -13,7 +13,7 @@ import { assertSameImage } from "./small-image.ts";
 import { beginStage, discardStage, finalizeStage, recordWithoutStage, type StageFence } from "./stage-fence.ts";
 import type { ImageSpec, StagedRows } from "./targets/target.ts";
 import { readV1Image } from "./v1/image-reader.ts";
-import { rejectionOf } from "./verdict.ts";
+import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
@@ -31,6 +31,12 @@ export async function migrateStaged(
 ): Promise<Outcome> {
   const attempt = new StagedAttempt(context, id, options, plan, signal);
   return attempt.run();
+}
+
+/** What was staged: the image's facts as read from v1, and what its rows add to the storage used. */
+interface StagedImage {
+  readonly facts: ImageFacts;
+  readonly storageBytes: number;
 }
 
 class StagedAttempt {
@@ -58,15 +64,24 @@ class StagedAttempt {
 
   async run(): Promise<Outcome> {
     try {
+      return await this.#attempt();
+    } catch (error) {
+      await this.#release(error);
+      throw error;
+    }
+  }
+
+  /** What is wrong with the data becomes the outcome; everything else is thrown. */
+  async #attempt(): Promise<Outcome> {
+    try {
       if (this.#plan.disturbs) {
         await this.#checkOnly();
       }
       return await this.#stageAndSwitch();
     } catch (error) {
-      if (error instanceof FormatError) {
-        return this.#giveUp(rejectionOf(error));
+      if (isRejection(error)) {
+        return await this.#giveUp(rejectionOf(error));
       }
-      await this.#release(error);
       throw error;
     }
   }
@@ -75,43 +90,54 @@ class StagedAttempt {
   async #checkOnly(): Promise<void> {
     const batches = this.#readImage();
     while ((await batches.next()).done !== true) {
-      assertNotAborted(this.#signal);
+      // Only a right image comes to its end.
     }
   }
 
   async #stageAndSwitch(): Promise<Outcome> {
-    const { observer } = this.#context;
     const spec: ImageSpec = {
       layout: this.#options.layout,
       pageCount: this.#plan.imageBytes / PAGE_BYTES,
       creationTsMs: this.#context.now(),
     };
+    const batches = this.#readImage();
+    try {
+      // The first pages are read, and with them the header checked, before the first row is written.
+      const first = await batches.next();
+      const begun = await beginStage(this.#context, this.#id, this.#options, { spec, plan: this.#plan }, this.#signal);
+      if (begun.kind === "verdict") {
+        return begun.outcome;
+      }
+      this.#fence = begun.fence;
+      const staged = await this.#stageAll(begun.fence, spec, chain(first.done === true ? [] : [first.value], batches));
+      return await this.#verifyAndSwitch(begun.fence, spec, staged);
+    } finally {
+      // Reads ahead that nobody waits for any more end here, and not after the attempt.
+      await batches.return();
+    }
+  }
+
+  async #stageAll(fence: StageFence, spec: ImageSpec, batches: AsyncIterable<PageBatch>): Promise<StagedImage> {
     const hash = createHash("sha256");
     let storageBytes = 0;
-    const batches = this.#readImage();
-    // The first pages are read, and with them the header checked, before the first row is written.
-    const first = await batches.next();
-    const begun = await beginStage(this.#context, this.#id, this.#options, { spec, plan: this.#plan }, this.#signal);
-    if (begun.kind === "verdict") {
-      await batches.return();
-      return begun.outcome;
-    }
-    const { fence } = begun;
-    this.#fence = fence;
-    const image = chain(first.done === true ? [] : [first.value], batches);
-    for await (const staged of inOrder(this.#stage(fence, spec, { batches: image, hash }), WRITES_IN_FLIGHT)) {
+    for await (const staged of inOrder(this.#stage(fence, spec, { batches, hash }), WRITES_IN_FLIGHT)) {
       storageBytes += staged;
-      observer.enter("read");
+      this.#context.observer.enter("read");
     }
-    const facts: ImageFacts = { pages: spec.pageCount, bytes: this.#plan.imageBytes, sha256: hash.digest("hex") };
+    const facts = { pages: spec.pageCount, bytes: this.#plan.imageBytes, sha256: hash.digest("hex") };
+    return { facts, storageBytes };
+  }
+
+  async #verifyAndSwitch(fence: StageFence, spec: ImageSpec, staged: StagedImage): Promise<Outcome> {
+    const { observer, target } = this.#context;
     if (this.#options.verify) {
       observer.enter("verify");
-      await assertSameImage(this.#readBack(fence, spec), facts);
+      await assertSameImage(this.#readBack(fence, spec), staged.facts);
     }
     observer.enter("write");
     assertNotAborted(this.#signal);
-    const head = this.#context.target.finalHead(spec, storageBytes);
-    const verdict: Verdict = { state: "migrated", image: facts, layout: spec.layout };
+    const head = target.finalHead(spec, staged.storageBytes);
+    const verdict: Verdict = { state: "migrated", image: staged.facts, layout: spec.layout };
     return finalizeStage(fence, { head, verdict, plan: this.#plan }, this.#signal);
   }
 
@@ -143,6 +169,9 @@ class StagedAttempt {
     }
     observer.enter("write");
     yield commit(stager.finish());
+    while (stager.ready) {
+      yield commit(stager.take());
+    }
   }
 
   /** The v1 image, checked as it is read. @throws FormatError whose code is the reject reason. */

@@ -25,6 +25,11 @@ export function outcomeOf(
   };
 }
 
+/** Whether an error says something about the actor's data, and so is a rejection and no failure. */
+export function isRejection(error: unknown): error is FormatError {
+  return error instanceof FormatError && REJECT_REASONS.some((known) => known === error.code);
+}
+
 /** The rejection a format error stands for. Rethrows what is not about the actor's data. */
 export function rejectionOf(error: unknown): Verdict & { state: "rejected" } {
   if (!(error instanceof FormatError)) {

@@ -1,13 +1,12 @@
 import type { Command } from "commander";
-import { enqueueActors, type EnqueueCounts } from "../../campaign/enqueue.ts";
 import { scanActors } from "../../campaign/scan.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
 import { JOB_SETTINGS, requestOptions } from "../migration-options.ts";
-import { queueSink } from "../queue-sink.ts";
 import type { Run, Runner } from "../run.ts";
+import type { ExitStatus } from "../exit-status.ts";
 import { addSettings } from "../setting-options.ts";
 
 interface EnqueueFlags {
@@ -16,6 +15,19 @@ interface EnqueueFlags {
   readonly force?: boolean;
   readonly wait?: boolean;
 }
+
+/** Jobs left waiting for ids that were given: their number is the user's own bound, so this only keeps Redis from filling up. */
+const GIVEN_IDS_WINDOW = 100_000;
+
+const HELP = `
+Answers how many were enqueued, already_queued (waiting or running: the latest request is served), and already_done:
+what the ledger calls migrated, skipped or rejected is not asked again, except with --force, or by ferry requeue for
+rejected and failed actors.
+No more than --window jobs are left waiting in Redis (given ids: ${GIVEN_IDS_WINDOW}, unless --window says otherwise).
+With --wait the exit status is 1 when an actor was rejected or failed; deferred actors are not waited for.
+
+  ferry enqueue --scan --wait
+  ferry enqueue --from ids.txt --layout shards`;
 
 /** `ferry enqueue`. */
 export function registerEnqueue(program: Command, runner: Runner): void {
@@ -26,56 +38,39 @@ export function registerEnqueue(program: Command, runner: Runner): void {
     .option("--from <file>", "read ids from a file, or - for standard input: one per line, # begins a comment")
     .option("--scan", "all actors of the store that have v1 data")
     .option("--force", "also actors that the ledger calls migrated, skipped or rejected")
+    .option("--wait", "wait for the outcomes, and show progress")
+    .addHelpText("after", HELP)
     .action((ids: string[], flags: EnqueueFlags, self: Command) => runner.run(self, (run) => enqueue(run, ids, flags)));
   addSettings(command, "window", ...JOB_SETTINGS);
 }
 
-async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueFlags): Promise<undefined> {
-  const options = requestOptions(run.config);
-  const given = await givenIds(run, idArguments, flags);
-  const store = await run.openStore();
-  const queue = await run.openQueue();
-  const counts = await enqueueActors(sourceOf(run, store, given, flags.scan === true), {
-    store,
-    sink: queueSink(queue, { options, window: run.config.window }),
-    force: flags.force === true,
-    signal: run.signal,
-  });
-  await sayCounts(run, counts);
-  if ((await queue.connectedWorkers()) === 0) {
-    run.notes.say("No worker is connected: start one with ferry worker.");
-  }
-}
-
-async function givenIds(run: Run, idArguments: readonly string[], flags: EnqueueFlags): Promise<ActorId[]> {
-  if (idArguments.length === 0 && flags.from === undefined && flags.scan !== true) {
+async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueFlags): Promise<ExitStatus> {
+  const { config } = run;
+  const isScan = flags.scan === true;
+  if (idArguments.length === 0 && flags.from === undefined && !isScan) {
     throw new UsageError("Nothing to enqueue: give actor ids, --from FILE, or --scan.");
   }
+  const options = requestOptions(config);
   const ids = idArguments.map(parseIdArgument);
-  return flags.from === undefined ? ids : [...ids, ...(await readIdList(flags.from, run.stdin))];
+  const listed = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
+  const store = await run.openStore();
+  const { produce } = await import("../produce.ts");
+  return produce(run, {
+    store,
+    source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
+    options,
+    force: flags.force === true,
+    window: isScan || config.given.has("window") ? config.window : GIVEN_IDS_WINDOW,
+    wait: flags.wait === true,
+  });
 }
 
-async function* sourceOf(run: Run, store: Store, given: ActorId[], scan: boolean): AsyncGenerator<readonly ActorId[]> {
-  yield given;
-  if (scan) {
-    yield* scanActors(store, run.signal);
+async function* sourceOf(
+  store: Store,
+  what: { given: readonly (readonly ActorId[])[]; isScan: boolean; signal: AbortSignal },
+): AsyncGenerator<readonly ActorId[], void, undefined> {
+  yield* what.given;
+  if (what.isScan) {
+    yield* scanActors(store, what.signal);
   }
-}
-
-async function sayCounts(run: Run, counts: EnqueueCounts): Promise<void> {
-  if (run.json) {
-    const { enqueued, alreadyQueued, queuedAfterActive, alreadyDone } = counts;
-    await run.output.line(
-      JSON.stringify({
-        enqueued,
-        already_queued: alreadyQueued,
-        already_done: alreadyDone,
-        queued_after_active: queuedAfterActive,
-      }),
-    );
-    return;
-  }
-  await run.output.line(
-    `enqueued ${counts.enqueued}, already_queued ${counts.alreadyQueued}, already_done ${counts.alreadyDone}`,
-  );
 }

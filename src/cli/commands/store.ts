@@ -3,7 +3,7 @@ import { rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { fromHex, prefixRange } from "../../formats/bytes.ts";
-import { fileError, readFileOrStandard, STANDARD } from "../files.ts";
+import { assertReadable, fileError, readFileOrStandard, STANDARD } from "../files.ts";
 import { Output } from "../output.ts";
 import { ALL_ROWS, dumpRows } from "../rows/dump-rows.ts";
 import { loadRows } from "../rows/load-rows.ts";
@@ -29,6 +29,7 @@ export function registerStore(program: Command, runner: Runner): void {
 }
 
 async function load(run: Run, file: string): Promise<undefined> {
+  await assertReadable(file);
   const store = await run.openStore();
   const rows = await loadRows(store, readFileOrStandard(file, run.stdin), run.signal);
   if (run.json) {

@@ -37,7 +37,7 @@ export interface Stager {
   add(pgno: number, page: Uint8Array): void;
   readonly ready: boolean;
   take(): StagedRows;
-  /** The rows of what is left, when every page was added. */
+  /** Rows of what is left, when every page was added. While `ready` afterwards, there is more to `take`. */
   finish(): StagedRows;
 }
 

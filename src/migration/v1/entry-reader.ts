@@ -1,5 +1,5 @@
 import { concatBytes, equalBytes } from "../../formats/bytes.ts";
-import { decodeRowKey } from "../../formats/actor-kv.ts";
+import { decodeEntryMetadata, decodeRowKey } from "../../formats/actor-kv.ts";
 import { FormatError } from "../../formats/format-error.ts";
 import type { KeyValue } from "../../store/store.ts";
 
@@ -11,16 +11,22 @@ export interface Entry {
 
 /**
  * Puts entries together from rows in key order: `push` rows and get the entries they complete, `end` for the last.
- * An entry has value chunks 0, 1, 2 … and then its metadata row; anything else is corrupt.
+ * An entry has value chunks 0, 1, 2 … and then its metadata row, which must be one; anything else is corrupt.
  * @throws FormatError `entry_corrupt` with the entry's key.
  */
 export class EntryReader {
   readonly #subspace: Uint8Array;
   #key: Uint8Array | undefined;
   #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
 
   constructor(subspace: Uint8Array) {
     this.#subspace = subspace;
+  }
+
+  /** Bytes of the value of the entry that is not complete yet. */
+  get pendingBytes(): number {
+    return this.#chunkBytes;
   }
 
   push(rows: readonly KeyValue[]): Entry[] {
@@ -36,15 +42,18 @@ export class EntryReader {
         }
         this.#key = decoded.key;
         this.#chunks.push(row.value);
+        this.#chunkBytes += row.value.length;
         continue;
       }
       const [first] = this.#chunks;
       if (first === undefined) {
         throw corrupt("An entry has no value chunk.", decoded.key);
       }
+      decodeEntryMetadata(row.value);
       entries.push({ key: decoded.key, value: this.#chunks.length === 1 ? first : concatBytes(...this.#chunks) });
       this.#key = undefined;
       this.#chunks = [];
+      this.#chunkBytes = 0;
     }
     return entries;
   }

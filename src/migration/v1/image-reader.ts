@@ -2,7 +2,7 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import { actorKvSubspace } from "../../formats/actor-kv.ts";
 import { FormatError } from "../../formats/format-error.ts";
 import { FILE_TAG, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
-import type { KeyValue, Store } from "../../store/store.ts";
+import type { Store } from "../../store/store.ts";
 import { inOrder } from "../in-order.ts";
 import type { PageBatch } from "../pages.ts";
 import { EntryReader } from "./entry-reader.ts";
@@ -13,8 +13,8 @@ import { fileChunkSpan } from "./v1-keys.ts";
 const SPAN_CHUNKS = 256;
 /** Transactions reading ahead. */
 const READ_AHEAD = 3;
-/** No span of right chunks is larger, keys and metadata rows included; what is more is a chunk too long. */
-const MAX_SPAN_BYTES = 4 * SPAN_CHUNKS * V1_CHUNK_BYTES;
+/** No chunk is as long; an entry that goes on beyond it is not read to its end. */
+const MAX_ENTRY_BYTES = 1024 * 1024;
 
 /**
  * Reads the main file of a large actor page by page, over many transactions: the caller proves that the actor slept throughout.
@@ -46,30 +46,28 @@ async function readSpan(
   span: { first: number; end: number },
   signal: AbortSignal,
 ): Promise<PageBatch> {
-  const rows = await store.transact(
+  return store.transact(
     async (tx) => {
-      const collected: KeyValue[] = [];
-      let bytes = 0;
+      const entries = new EntryReader(actorKvSubspace(id));
+      const chunks = new ChunkSequence(imageBytes, span);
+      const pages: Uint8Array[] = [];
       // Snapshot: a conflict with a writer would only cost a retry; what proves the copy is the finalize transaction.
-      for await (const batch of tx.getRange(fileChunkSpan(id, FILE_TAG.main, span.first, span.end), {
-        snapshot: true,
-      })) {
-        for (const row of batch) {
-          collected.push(row);
-          bytes += row.value.length;
+      const range = fileChunkSpan(id, FILE_TAG.main, span.first, span.end);
+      for await (const rows of tx.getRange(range, { snapshot: true })) {
+        // Checked as they come: the first wrong chunk ends the reading, however many follow it.
+        for (const entry of entries.push(rows)) {
+          pages.push(chunks.push(entry));
         }
-        if (bytes > MAX_SPAN_BYTES) {
-          throw new FormatError("chunk_oversized", "The database's chunks hold more than 4,096 bytes each.", { bytes });
+        if (entries.pendingBytes > MAX_ENTRY_BYTES) {
+          throw new FormatError("chunk_oversized", "A chunk of the database is longer than 4,096 bytes.", {
+            bytes: entries.pendingBytes,
+          });
         }
       }
-      return collected;
+      entries.end();
+      chunks.end();
+      return { firstPgno: span.first + 1, pages };
     },
     { label: "read_v1", signal },
   );
-  const entries = new EntryReader(actorKvSubspace(id));
-  const chunks = new ChunkSequence(imageBytes, span);
-  const pages = entries.push(rows).map((entry) => chunks.push(entry));
-  entries.end();
-  chunks.end();
-  return { firstPgno: span.first + 1, pages };
 }

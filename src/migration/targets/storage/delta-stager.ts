@@ -7,7 +7,7 @@ import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { MIGRATION_TXID } from "./storage-head.ts";
 import { logicalRows, storageBytesOf } from "./storage-rows.ts";
 
-/** What one transaction writes: rows of about this many bytes, and never twice it. */
+/** What one transaction writes: rows of about this many bytes, and never twice it; also the most bytes of one DELTA chunk. */
 const TRANSACTION_BYTES = 1_000_000;
 /** A PIDX row as FoundationDB counts it. */
 const PIDX_ROW_BYTES = 90;
@@ -22,6 +22,7 @@ export class DeltaStager implements Stager {
   #chunk = 0;
   #firstPgno = 1;
   #nextPgno = 1;
+  #finished = false;
 
   constructor(id: ActorId, spec: ImageSpec) {
     this.#id = id;
@@ -38,13 +39,16 @@ export class DeltaStager implements Stager {
   }
 
   get ready(): boolean {
+    if (this.#finished) {
+      return this.#encoder.pendingBytes > 0;
+    }
     const pidxBytes = (this.#nextPgno - this.#firstPgno) * PIDX_ROW_BYTES;
     return this.#encoder.pendingBytes + pidxBytes >= TRANSACTION_BYTES;
   }
 
   take(): StagedRows {
     const key = deltaKey(this.#id, MIGRATION_TXID, this.#chunk);
-    const value = this.#encoder.take();
+    const value = this.#encoder.take(TRANSACTION_BYTES);
     const rows: PhysicalRow[] = logicalRows(key, value);
     const txid = u64be(MIGRATION_TXID);
     for (let pgno = this.#firstPgno; pgno < this.#nextPgno; pgno += 1) {
@@ -63,7 +67,9 @@ export class DeltaStager implements Stager {
   }
 
   finish(): StagedRows {
+    // The page index comes all at once, some ten bytes a page: of a large image it fills transactions of its own.
     this.#encoder.finish();
+    this.#finished = true;
     return this.take();
   }
 }

@@ -1,0 +1,79 @@
+import { open, rename, rm } from "node:fs/promises";
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import { equalBytes } from "../../formats/bytes.ts";
+import type { PageBatch } from "../../migration/pages.ts";
+import { storeRows } from "../../migration/rows.ts";
+import type { Target } from "../../migration/targets/target.ts";
+import type { Store } from "../../store/store.ts";
+import { fileError } from "../files.ts";
+import { parseIdArgument } from "../ids.ts";
+import { TARGETS } from "../migration-options.ts";
+import type { Run, Runner } from "../run.ts";
+import { addSettings } from "../setting-options.ts";
+
+/** `ferry v2 …`. */
+export function registerV2(program: Command, runner: Runner): void {
+  const v2 = program.command("v2").description("actors' databases as v2 has them");
+  const command = v2
+    .command("export")
+    .description("write an actor's v2 image as a SQLite file")
+    .argument("<id>", "actor id")
+    .argument("<file>", "file to write")
+    .action((idText: string, file: string, _flags: unknown, self: Command) =>
+      runner.run(self, (run) => exportImage(run, parseIdArgument(idText), file)),
+    );
+  addSettings(command, "target");
+}
+
+async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {
+  const target = TARGETS[run.config.target];
+  const store = await run.openStore({ readOnly: true });
+  const rows = storeRows(store, run.signal);
+  const head = await readHead(store, target, id);
+  const pageCount = await target.readPageCount(rows, id);
+  if (head === undefined || pageCount === undefined) {
+    throw new UsageError(`Actor ${id} has no complete v2 image: ferry inspect ${id} says what there is.`);
+  }
+  const bytes = await writePages(file, target.readPages(rows, id, pageCount), async () => {
+    if (!equalBytes(head, await readHead(store, target, id))) {
+      throw new UsageError(`Actor ${id} was written to during the export: try again while it sleeps.`);
+    }
+  });
+  if (run.json) {
+    await run.output.line(JSON.stringify({ actorId: id, pages: pageCount, bytes, file }));
+  } else {
+    run.notes.say(`${pageCount} pages written to ${file}.`);
+  }
+}
+
+/** Writes pages beside the file and moves them to its name when all are there and `check` agrees. */
+async function writePages(file: string, pages: AsyncIterable<PageBatch>, check: () => Promise<void>): Promise<number> {
+  const partial = `${file}.${process.pid}.partial`;
+  let bytes = 0;
+  try {
+    const handle = await open(partial, "wx");
+    try {
+      for await (const batch of pages) {
+        for (const page of batch.pages) {
+          await handle.write(page);
+          bytes += page.length;
+        }
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await check();
+    await rename(partial, file);
+    return bytes;
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw fileError(file, "written", error);
+  }
+}
+
+function readHead(store: Store, target: Target, id: ActorId): Promise<Uint8Array | undefined> {
+  return store.transact((tx) => target.readHead(tx, id), { label: "read_v2" });
+}

@@ -1,0 +1,71 @@
+import { ledger, readHistory } from "../../campaign/ledger.ts";
+import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
+import { toHex, viewOf } from "../../formats/bytes.ts";
+import { readActorState } from "../../migration/decide.ts";
+import { readLease, type HeldLease } from "../../migration/lease.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import { storeRows } from "../../migration/rows.ts";
+import { inspectStorage, type StorageInspection } from "../../migration/targets/storage/storage-inspection.ts";
+import type { Store } from "../../store/store.ts";
+import { inspectV1, type V1Inspection } from "./v1-inspection.ts";
+
+/** Everything the store says of one actor; read over several transactions, so not one moment of it. */
+export interface ActorInspection {
+  readonly actorId: ActorId;
+  /** The datacenter. */
+  readonly label: number;
+  readonly asleep: boolean;
+  /** When it went to sleep, RFC 3339; absent when the engine has not recorded it. */
+  readonly sleptAt?: string;
+  readonly v1?: V1Inspection;
+  readonly v2?: StorageInspection;
+  readonly lease?: LeaseInspection | string;
+  readonly outcome?: Outcome;
+  /** Outcomes before that one, oldest first. */
+  readonly history: readonly Outcome[];
+}
+
+export interface LeaseInspection {
+  /** The attempt's random token in hex. */
+  readonly token: string;
+  readonly layout: string;
+  readonly expiresAt: string;
+}
+
+/** Reads all that is known of an actor. */
+export async function inspectActor(store: Store, id: ActorId, signal: AbortSignal): Promise<ActorInspection> {
+  const rows = storeRows(store, signal);
+  const { actor, lease, outcome } = await store.transact(
+    async (tx) => ({
+      actor: await readActorState(tx, id),
+      lease: await readLease(tx, id),
+      outcome: await ledger.read(tx, id),
+    }),
+    { label: "inspect", signal },
+  );
+  const [v1, v2] = [await inspectV1(rows, id), await inspectStorage(rows, id)];
+  return {
+    actorId: id,
+    label: actorLabel(id),
+    asleep: actor.asleep,
+    ...(actor.sleepTs?.length === 8 ? { sleptAt: timeText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
+    ...(v1 === undefined ? {} : { v1 }),
+    ...(v2 === undefined ? {} : { v2 }),
+    ...(lease === undefined ? {} : { lease: leaseFacts(lease) }),
+    ...(outcome === undefined ? {} : { outcome }),
+    history: await readHistory(store, id),
+  };
+}
+
+function leaseFacts({ lease, expiresAtMs }: HeldLease): LeaseInspection | string {
+  if (lease === undefined) {
+    return `A lease that this version cannot read, until ${timeText(expiresAtMs)}`;
+  }
+  return { token: toHex(lease.token), layout: lease.layout, expiresAt: timeText(expiresAtMs) };
+}
+
+/** Timestamps of foreign rows may be any number. */
+function timeText(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+}

@@ -1,0 +1,99 @@
+import { CompletionTracker, type Completion } from "../campaign/completion.ts";
+import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue.ts";
+import type { ActorId } from "../formats/actor-id.ts";
+import type { MigrationQueue } from "../queue/migration-queue.ts";
+import type { RequestOptions } from "../queue/migration-request.ts";
+import type { Store } from "../store/store.ts";
+import { EXIT, type ExitStatus } from "./exit-status.ts";
+import { countFields, countText } from "./produce-counts.ts";
+import { queueSink } from "./queue-sink.ts";
+import { sayCompletion } from "./wait/completion-report.ts";
+import { makeProgress } from "./wait/progress.ts";
+import { waitForCompletion } from "./wait/wait-for-completion.ts";
+import type { Run } from "./run.ts";
+
+/** What a producer's command puts on the queue, and how. */
+export interface Production {
+  readonly store: Store;
+  readonly source: AsyncIterable<readonly ActorId[]>;
+  /** Options of these jobs. */
+  readonly options: RequestOptions;
+  /** Whether actors that are done are asked again. */
+  readonly force: boolean;
+  /** Most jobs left waiting in Redis. */
+  readonly window: number;
+  /** Whether to wait for the outcomes, and to mirror them in the exit status. */
+  readonly wait: boolean;
+}
+
+/** Puts actors on the queue, says how many, and waits for them where that is asked for. */
+export async function produce(run: Run, production: Production): Promise<ExitStatus> {
+  const { store, source, wait } = production;
+  const queue = await run.openQueue();
+  warnOfUnknownPolicy(run, queue);
+  const tracker = new CompletionTracker(store);
+  const enqueued = enqueueActors(source, {
+    store,
+    sink: queueSink(queue, {
+      options: production.options,
+      window: production.window,
+      onFull: () => {
+        run.notes.say(`${production.window} jobs wait on the queue; the rest follows as workers take them.`);
+        void warnWithoutWorkers(run, queue);
+      },
+    }),
+    force: production.force,
+    signal: run.signal,
+    ...(wait
+      ? {
+          onBatch: (ids, previous) => {
+            tracker.add(ids, previous);
+          },
+        }
+      : {}),
+  });
+  if (!wait) {
+    await sayCounts(run, await enqueued);
+    await warnWithoutWorkers(run, queue);
+    return EXIT.done;
+  }
+  const completion = await follow(run, { queue, tracker, enqueued });
+  await sayCompletion(run, await enqueued, completion);
+  const { rejected, failed } = completion.byState;
+  return rejected + failed + completion.pending > 0 ? EXIT.rejected : EXIT.done;
+}
+
+async function follow(
+  run: Run,
+  work: { queue: MigrationQueue; tracker: CompletionTracker; enqueued: Promise<EnqueueCounts> },
+): Promise<Completion> {
+  const progress = makeProgress(run.notes);
+  try {
+    return await waitForCompletion({ ...work, progress, notes: run.notes, signal: run.signal });
+  } catch (error) {
+    if (run.signal.aborted) {
+      run.notes.say("No longer waiting; what is on the queue stays there, and workers go on.");
+    }
+    throw error;
+  } finally {
+    progress.end(work.tracker.completion);
+  }
+}
+
+/** What became of the requests, on standard output. */
+async function sayCounts(run: Run, counts: EnqueueCounts): Promise<void> {
+  await run.output.line(run.json ? JSON.stringify(countFields(counts)) : countText(counts));
+}
+
+async function warnWithoutWorkers(run: Run, queue: MigrationQueue): Promise<void> {
+  const workers = await queue.connectedWorkers().catch(() => undefined);
+  if (workers === 0) {
+    run.notes.say("No worker is connected: start one with ferry worker.");
+  }
+}
+
+function warnOfUnknownPolicy(run: Run, queue: MigrationQueue): void {
+  if (queue.facts.evictionPolicy === "unknown") {
+    run.notes.say("Redis does not say what it does when it is full: make sure that maxmemory-policy is noeviction.");
+  }
+}

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Completion, CompletionTracker } from "../../campaign/completion.ts";
+import type { MigrationQueue } from "../../queue/migration-queue.ts";
+import type { Notes } from "../notes.ts";
+import type { Progress } from "./progress.ts";
+
+const LOOK_EVERY_MS = 500;
+/** Looking at the ledger may take this part of the time at most: it is the workers' store. */
+const LOOKING_SHARE = 0.2;
+
+/** What is waited for and how it is shown. */
+export interface WaitOptions {
+  readonly tracker: CompletionTracker;
+  readonly queue: MigrationQueue;
+  readonly progress: Progress;
+  readonly notes: Notes;
+  /** Resolves when everything is on the queue; until then the total grows. */
+  readonly enqueued: Promise<unknown>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Waits until every actor has its outcome. Deferred ones count as over, as they come back by themselves; so do those still without a
+ * new outcome when the queue is empty.
+ */
+export async function waitForCompletion(options: WaitOptions): Promise<Completion> {
+  const { tracker, queue, progress, signal } = options;
+  const stage: { is: "adding" | "waiting" | "drained" } = { is: "adding" };
+  const failed = options.enqueued
+    .then(() => {
+      stage.is = "waiting";
+      return queue.drained({ signal });
+    })
+    .then(
+      () => {
+        stage.is = "drained";
+      },
+      (error: unknown) => ({ error }),
+    );
+  let hasWarned = false;
+  for (;;) {
+    const startedMs = performance.now();
+    const completion = await tracker.look();
+    progress.show(completion, stage.is === "adding");
+    if (stage.is === "drained" || (stage.is === "waiting" && completion.pending === 0)) {
+      return tracker.settleRest();
+    }
+    if (!hasWarned && completion.pending > 0 && (await queue.connectedWorkers()) === 0) {
+      hasWarned = true;
+      options.notes.say("No worker is connected: this waits until one is started with ferry worker.");
+    }
+    const restMs = Math.max(LOOK_EVERY_MS, (performance.now() - startedMs) / LOOKING_SHARE);
+    const failure = await Promise.race([failed, sleep(restMs)]);
+    if (failure !== undefined) {
+      throw failure.error;
+    }
+  }
+}

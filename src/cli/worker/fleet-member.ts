@@ -1,0 +1,197 @@
+import { addActivity } from "../../campaign/activity.ts";
+import { readWorkersRest, type IdleReason } from "../../campaign/fleet-rest.ts";
+import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet.ts";
+import { readClusterVerdict } from "../../queue/cluster-verdict.ts";
+import type { LoadGovernor } from "../../queue/load-governor.ts";
+import type { WorkerHost } from "../../queue/worker-host.ts";
+import type { Store } from "../../store/store.ts";
+import type { Logger } from "../../telemetry/log.ts";
+import type { Metrics, SlotActivity } from "../../telemetry/metrics.ts";
+
+/*
+ * A worker as a member of the fleet: every second of every slot is booked on one activity, the load governor sets how many slots may
+ * be used, and a heartbeat in the store tells the fleet about both. None of it is needed for the data to be right: when the store does
+ * not answer, the worker goes on with what it knows.
+ */
+
+const SAMPLE_MS = 1_000;
+const GOVERN_MS = 3_000;
+const HEARTBEAT_MS = 5_000;
+
+/** Who the worker is, for its heartbeat. */
+export interface MemberIdentity {
+  readonly workerId: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+}
+
+export interface FleetMemberOptions {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly governor: LoadGovernor;
+  readonly identity: MemberIdentity;
+  /** Slots as configured. */
+  readonly concurrency: number;
+}
+
+/** Books the time of one slot while it is busy. */
+export interface SlotClock {
+  enter(activity: SlotActivity): void;
+  end(): void;
+}
+
+type HostControl = Pick<WorkerHost, "inFlight" | "pause" | "resume" | "setConcurrency" | "isPaused">;
+
+export class FleetMember {
+  readonly #options: FleetMemberOptions;
+  readonly #startedAtMs = Date.now();
+  /** Milliseconds since the start, by activity; and not yet added to their campaigns, by campaign. */
+  readonly #spentMs = new Map<SlotActivity, number>();
+  #unbooked = new Map<string, Map<string, number>>();
+  readonly #inFlight = new Map<string, number>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #host: HostControl | undefined;
+  #lastSampleMs = performance.now();
+  #rest: IdleReason = "idle";
+  #because: string | undefined;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(options: FleetMemberOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to govern the host and to tell of it. */
+  start(host: HostControl): void {
+    this.#host = host;
+    this.#every(SAMPLE_MS, () => {
+      this.#sampleFreeSlots();
+      return Promise.resolve();
+    });
+    this.#every(GOVERN_MS, () => this.#govern(host));
+    this.#every(HEARTBEAT_MS, () => this.#beat());
+    this.#working = this.#beat();
+  }
+
+  /** Ends all that, and takes the heartbeat away: the fleet need not wait for it to grow old. */
+  async stop(): Promise<void> {
+    this.#timers.forEach(clearInterval);
+    await this.#working;
+    await this.#quietly("heartbeat", async () => {
+      await this.#bookCampaigns();
+      await removeHeartbeat(this.#options.store, this.#options.identity.workerId);
+    });
+  }
+
+  /** A slot begins to work on a campaign's actor; on none with "". */
+  begin(campaign: string): SlotClock {
+    this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 0) + 1);
+    let activity: SlotActivity = "read";
+    let sinceMs = performance.now();
+    const book = (): void => {
+      const nowMs = performance.now();
+      this.#book(activity, nowMs - sinceMs, campaign);
+      sinceMs = nowMs;
+    };
+    return {
+      enter: (next) => {
+        book();
+        activity = next;
+      },
+      end: () => {
+        book();
+        this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 1) - 1);
+      },
+    };
+  }
+
+  #book(activity: SlotActivity, ms: number, campaign = ""): void {
+    this.#spentMs.set(activity, (this.#spentMs.get(activity) ?? 0) + ms);
+    this.#options.metrics.activitySeconds.inc({ activity }, ms / 1000);
+    if (campaign !== "") {
+      const times = this.#unbooked.get(campaign) ?? new Map<string, number>();
+      times.set(activity, (times.get(activity) ?? 0) + ms);
+      this.#unbooked.set(campaign, times);
+    }
+  }
+
+  /** Free slots: those that the governor withholds are throttled, the others rest for the reason found last. */
+  #sampleFreeSlots(): void {
+    const { concurrency, governor, metrics } = this.#options;
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - this.#lastSampleMs;
+    this.#lastSampleMs = nowMs;
+    const inFlight = this.#host?.inFlight ?? 0;
+    const free = Math.max(0, concurrency - inFlight);
+    const withheld = Math.min(free, concurrency - governor.decision.limit);
+    this.#book("throttled_store", withheld * elapsedMs);
+    this.#book(this.#rest, (free - withheld) * elapsedMs);
+    metrics.inFlight.set(inFlight);
+    metrics.concurrencyLimit.set(governor.decision.limit);
+    metrics.throttleActive.set({ reason: "store" }, governor.decision.because === undefined ? 0 : 1);
+    metrics.throttleActive.set({ reason: "operator" }, this.#rest === "throttled_operator" ? 1 : 0);
+  }
+
+  async #govern(host: HostControl): Promise<void> {
+    const { governor, store, log } = this.#options;
+    const verdict = await readClusterVerdict(store);
+    const { limit, because } = governor.decide(verdict);
+    if (limit === 0) {
+      await host.pause();
+    } else {
+      await host.setConcurrency(limit);
+      await host.resume();
+    }
+    if ((because === undefined) !== (this.#because === undefined)) {
+      const [event, text] =
+        because === undefined
+          ? ["throttle.left", "The worker runs at full concurrency again"]
+          : ["throttle.entered", "The worker holds back for the store's sake"];
+      log.info(event, text, { limit, reason: because });
+    }
+    this.#because = because;
+  }
+
+  async #beat(): Promise<void> {
+    const { store, governor, identity, concurrency } = this.#options;
+    const { limit, because } = governor.decision;
+    await this.#bookCampaigns();
+    const seconds = [...this.#spentMs].map(([activity, ms]) => [activity, Math.round(ms) / 1000] as const);
+    await writeHeartbeat(store, {
+      ...identity,
+      atMs: Date.now(),
+      startedAtMs: this.#startedAtMs,
+      concurrency,
+      limit,
+      ...(because === undefined ? {} : { throttledBecause: because }),
+      inFlight: Object.fromEntries([...this.#inFlight].filter(([, count]) => count > 0)),
+      activitySeconds: Object.fromEntries(seconds),
+    });
+    this.#rest = await readWorkersRest(store, Date.now());
+  }
+
+  async #bookCampaigns(): Promise<void> {
+    const times = this.#unbooked;
+    this.#unbooked = new Map();
+    await addActivity(this.#options.store, times);
+  }
+
+  #every(ms: number, task: () => Promise<void>): void {
+    this.#timers.push(
+      setInterval(() => {
+        // One after the other: a store that is slow must not pile these up.
+        this.#working = this.#working.then(() => this.#quietly("fleet", task));
+      }, ms),
+    );
+  }
+
+  /** None of this is worth failing an actor for. */
+  async #quietly(what: string, task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#options.log.warn("fleet.unheard", "The fleet's rows in the store cannot be kept up", { what, error });
+    }
+  }
+}
