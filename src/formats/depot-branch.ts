@@ -63,9 +63,7 @@ export function encodeRootDatabaseBranch(
 }
 
 /** The record of a new root bucket. */
-export function encodeRootBucketBranch(
-  record: Pick<BucketBranch, "branch" | "rootStamp" | "createdAtMs">,
-): Uint8Array {
+export function encodeRootBucketBranch(record: Pick<BucketBranch, "branch" | "rootStamp" | "createdAtMs">): Uint8Array {
   return writeRoot(new RecordWriter().uuid(record.branch), record).end();
 }
 
@@ -96,7 +94,9 @@ export function encodeCatalogFact(fact: CatalogFact): Uint8Array {
 }
 
 /** @throws FormatError `depot_record_invalid` */
-export function decodeCatalogFact(bytes: Uint8Array): CatalogFact & { readonly tombstoneStamp: Uint8Array | undefined } {
+export function decodeCatalogFact(
+  bytes: Uint8Array,
+): CatalogFact & { readonly tombstoneStamp: Uint8Array | undefined } {
   return decodeRecord("catalog_fact", bytes, (reader) => ({
     branch: reader.uuid(),
     bucketBranch: reader.uuid(),

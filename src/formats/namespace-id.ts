@@ -33,6 +33,10 @@ function asNamespaceError<T>(read: () => T): T {
     if (!(error instanceof FormatError)) {
       throw error;
     }
-    throw new FormatError("namespace_id_invalid", error.message.replace("An actor id", "A namespace id"), error.details);
+    throw new FormatError(
+      "namespace_id_invalid",
+      error.message.replace("An actor id", "A namespace id"),
+      error.details,
+    );
   }
 }

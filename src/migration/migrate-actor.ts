@@ -1,7 +1,10 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { InvariantError } from "../errors.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { isOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
+import { discardOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
 import { dropLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
@@ -9,10 +12,13 @@ import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
-import type { ImageSpec } from "./targets/target.ts";
+import type { StagedImage } from "./targets/target.ts";
 import { mainMetadata, surveyV1, type V1Survey } from "./v1/survey.ts";
 import { assertNoSidecars, mainFileBytes } from "./v1/v1-checks.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
+
+/** What a target gets to name a stage, or what it prepares, by. */
+const RANDOM_BYTES = 16;
 
 /**
  * Carries one actor from v1 to v2, or says why not. The outcome is recorded in the transaction of what it reports.
@@ -32,10 +38,7 @@ export async function migrateActor(
   // One time for all runs of a body: what a run after an unknown commit finds recorded is then known for its own.
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options, nowMs), {
-      label: "migrate_small",
-      signal,
-    });
+    const first = await migrateFirst(context, id, options, nowMs, signal);
     return first.kind === "outcome" ? first.outcome : await migrateStaged(context, id, options, first.plan, signal);
   } catch (error) {
     // The store stops with the signal's own reason, whatever that is.
@@ -44,7 +47,38 @@ export async function migrateActor(
 }
 
 type FirstResult =
-  { readonly kind: "outcome"; readonly outcome: Outcome } | { readonly kind: "staged"; readonly plan: StagedPlan };
+  | { readonly kind: "outcome"; readonly outcome: Outcome }
+  | { readonly kind: "staged"; readonly plan: StagedPlan }
+  | { readonly kind: "unprepared" };
+
+/** The first transaction, and once more when what many actors share had to be made before it, in a transaction of its own. */
+async function migrateFirst(
+  context: MigrationContext,
+  id: ActorId,
+  options: MigrationOptions,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Exclude<FirstResult, { kind: "unprepared" }>> {
+  const attempt = async (): Promise<FirstResult> =>
+    context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options, nowMs), {
+      label: "migrate_small",
+      signal,
+    });
+  const first = await attempt();
+  if (first.kind !== "unprepared") {
+    return first;
+  }
+  const random = context.randomBytes(RANDOM_BYTES);
+  await context.store.transact(async (tx) => context.target.prepare(tx, id, { random, nowMs }), {
+    label: "prepare",
+    signal,
+  });
+  const second = await attempt();
+  if (second.kind === "unprepared") {
+    throw new InvariantError("what a target prepared is not there", { details: { actorId: id } });
+  }
+  return second;
+}
 
 async function migrateIfSmall(
   context: MigrationContext,
@@ -72,14 +106,27 @@ async function migrateIfSmall(
   }
   try {
     if (survey.kind === "large") {
-      return { kind: "staged", plan: await planStaged(context, tx, id, options, { survey, surroundings }) };
+      const planned = await planStaged(context, tx, id, options, { survey, surroundings });
+      return planned.kind === "verdict" ? record(planned.verdict) : planned;
     }
     const image = smallImageOf(id, survey.rows, options);
-    const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
+    const claim = claimOf(context, surroundings, image.pages.length);
+    if (claim.kind !== "admitted") {
+      return claim.kind === "verdict" ? record(claim.verdict) : claim;
+    }
+    const wanted = {
+      layout: context.target.layoutOf(options.layout),
+      pageCount: image.pages.length,
+      creationTsMs: nowMs,
+    };
+    const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(RANDOM_BYTES)) };
     const encoded = await encodeSmallImage(context, id, image, spec, options.verify);
     context.observer.enter("write");
-    writeSmallImage(context, tx, id, { spec, ...encoded }, surroundings);
-    return { kind: "outcome", outcome: recordMigrated(context, tx, id, options, { image, surroundings, nowMs }) };
+    await writeSmallImage(context, tx, id, { spec, ...encoded, basis: claim.basis }, surroundings);
+    return {
+      kind: "outcome",
+      outcome: recordMigrated(context, tx, id, options, { image, surroundings, nowMs, advice: claim.advice }),
+    };
   } catch (error) {
     if (isRejection(error)) {
       return record(rejectionOf(error));
@@ -88,21 +135,44 @@ async function migrateIfSmall(
   }
 }
 
-function writeSmallImage(
+/** What the target says of an image of this size, in a state that is otherwise fit to migrate. */
+type Admission =
+  | { readonly kind: "admitted"; readonly basis?: Uint8Array; readonly advice?: string }
+  | { readonly kind: "unprepared" }
+  | { readonly kind: "verdict"; readonly verdict: Verdict };
+
+/** @throws FormatError whose code is the reject reason. */
+function claimOf(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Admission {
+  if (v2 instanceof FormatError) {
+    throw v2;
+  }
+  const verdict = context.target.admit(v2, pageCount);
+  if (verdict !== undefined) {
+    return { kind: "verdict", verdict };
+  }
+  if (v2.kind === "unprepared") {
+    return { kind: "unprepared" };
+  }
+  const { basis, advice }: { basis?: Uint8Array; advice?: string } = v2.kind === "absent" ? v2 : {};
+  return {
+    kind: "admitted",
+    ...(basis === undefined ? {} : { basis }),
+    ...(advice === undefined ? {} : { advice }),
+  };
+}
+
+async function writeSmallImage(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
-  image: { spec: ImageSpec; rows: readonly KeyValue[]; storageBytes: number },
+  image: StagedImage & { readonly rows: readonly KeyValue[] },
   surroundings: Surroundings,
-): void {
+): Promise<void> {
   if (surroundings.lease !== undefined) {
     dropLease(tx, id);
+    discardOwnStage(context, tx, id, surroundings);
   }
-  context.target.clear(tx, id);
-  for (const row of image.rows) {
-    tx.set(row.key, row.value);
-  }
-  context.target.writeHead(tx, id, context.target.finalHead(image.spec, image.storageBytes));
+  await context.target.writeImage(tx, id, image);
 }
 
 function recordMigrated(
@@ -110,10 +180,15 @@ function recordMigrated(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  facts: { image: SmallImage; surroundings: Surroundings; nowMs: number },
+  facts: { image: SmallImage; surroundings: Surroundings; nowMs: number; advice: string | undefined },
 ): Outcome {
   const { previous } = facts.surroundings;
-  const verdict: Verdict = { state: "migrated", image: facts.image.facts, layout: options.layout };
+  const verdict: Verdict = {
+    state: "migrated",
+    image: facts.image.facts,
+    layout: context.target.layoutOf(options.layout),
+    ...(facts.advice === undefined ? {} : { detail: facts.advice }),
+  };
   const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: facts.nowMs, campaign: options.campaign });
   context.ledger.write(tx, outcome, previous);
   return outcome;
@@ -125,15 +200,22 @@ async function planStaged(
   id: ActorId,
   options: MigrationOptions,
   seen: { survey: V1Survey & { kind: "large" }; surroundings: Surroundings },
-): Promise<StagedPlan> {
+): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "staged"; readonly plan: StagedPlan }> {
   const { survey, surroundings } = seen;
   assertNoSidecars(survey.sidecars);
   const imageBytes = mainFileBytes(mainMetadata(id, survey.metadataRows), options.maxImageBytes);
-  return {
+  const claim = claimOf(context, surroundings, Math.ceil(imageBytes / PAGE_BYTES));
+  if (claim.kind !== "admitted") {
+    return claim;
+  }
+  const { kind: _, ...claimed } = claim;
+  const plan = {
     imageBytes,
     metadataRows: survey.metadataRows,
     sleepTs: surroundings.actor.sleepTs,
     // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
-    disturbs: !isOwnStage(surroundings) && (await context.target.hasRows(tx, id)),
+    disturbs: !surroundings.ownStage && (await context.target.hasRows(tx, id)),
+    ...claimed,
   };
+  return { kind: "staged", plan };
 }

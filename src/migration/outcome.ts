@@ -21,11 +21,16 @@ export const REJECT_REASONS = [
   "entry_corrupt",
   "too_large",
   "v2_meta_undecodable",
+  "namespace_unknown",
+  "bucket_not_live",
+  "header_page_count_mismatch",
+  "journal_mode_unsupported",
+  "too_many_pages",
   "integrity_check_failed",
   "verify_mismatch",
 ] as const;
 /** Why an actor has to wait; it comes back by itself. */
-export const DEFER_REASONS = ["actor_awake", "migration_in_progress"] as const;
+export const DEFER_REASONS = ["actor_awake", "migration_in_progress", "pool_on_v1", "engine_took_over"] as const;
 
 export const OUTCOME_STATES = ["migrated", "skipped", "rejected", "deferred", "failed"] as const;
 export type OutcomeState = (typeof OUTCOME_STATES)[number];
@@ -39,7 +44,7 @@ export type Layout = (typeof LAYOUTS)[number];
 
 /** What one attempt came to. `reason` of a failure is the error's code. */
 export type Verdict =
-  | { readonly state: "migrated"; readonly image: ImageFacts; readonly layout: Layout }
+  | { readonly state: "migrated"; readonly image: ImageFacts; readonly layout: Layout; readonly detail?: string }
   | { readonly state: "skipped"; readonly reason: SkipReason }
   | {
       readonly state: "rejected";

@@ -64,7 +64,7 @@ export async function encodeSmallImage(
   }
   if (verify) {
     context.observer.enter("verify");
-    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount), image.facts);
+    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount, spec.stage), image.facts);
   }
   return { rows, storageBytes };
 }

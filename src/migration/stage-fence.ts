@@ -3,13 +3,13 @@ import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
+import { discardOwnStage, readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
 import { assertLeaseHeld, dropLease, encodeLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { recordVerdict } from "./record.ts";
 import type { StagedPlan } from "./staged-plan.ts";
-import type { ImageSpec } from "./targets/target.ts";
+import type { StagedImage } from "./targets/target.ts";
 import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
@@ -43,11 +43,11 @@ export class StageFence {
 
   /** @throws FenceLostError `lease_lost`, `meta_changed` */
   async assertHeld(tx: Transaction): Promise<void> {
-    const [head] = await Promise.all([
-      this.context.target.readHead(tx, this.id),
+    const [held] = await Promise.all([
+      this.context.target.holdsStage(tx, this.id, this.lease.head),
       assertLeaseHeld(tx, this.id, this.lease),
     ]);
-    if (!equalBytes(head, this.lease.head)) {
+    if (!held) {
       throw new FenceLostError(
         "meta_changed",
         "The actor's v2 head is not what this attempt wrote: the stage is void.",
@@ -60,14 +60,26 @@ export class StageFence {
 
   /** Writes rows of the stage in one transaction. */
   async write(rows: readonly KeyValue[], signal: AbortSignal): Promise<void> {
-    await this.context.store.transact(
-      async (tx) => {
-        await this.assertHeld(tx);
+    await this.run(
+      (tx) => {
         for (const row of rows) {
           tx.set(row.key, row.value);
         }
+        return Promise.resolve();
       },
-      { label: "stage", signal },
+      "stage",
+      signal,
+    );
+  }
+
+  /** Runs a body in a transaction that holds the fence. */
+  async run(body: (tx: Transaction) => Promise<void>, label: string, signal: AbortSignal): Promise<void> {
+    await this.context.store.transact(
+      async (tx) => {
+        await this.assertHeld(tx);
+        await body(tx);
+      },
+      { label, signal },
     );
   }
 
@@ -103,14 +115,14 @@ export async function beginStage(
   context: MigrationContext,
   id: ActorId,
   options: MigrationOptions,
-  stage: { spec: ImageSpec; plan: StagedPlan },
+  stage: { spec: StagedImage["spec"]; plan: StagedPlan },
   signal: AbortSignal,
 ): Promise<{ kind: "fence"; fence: StageFence } | { kind: "verdict"; outcome: Outcome }> {
   const lease: Lease = {
     token: context.randomBytes(TOKEN_BYTES),
     layout: options.layout,
     sleepTs: stage.plan.sleepTs,
-    head: context.target.stagingHead(stage.spec),
+    head: stage.spec.stage,
   };
   const nowMs = context.now();
   const outcome = await context.store.transact(
@@ -124,8 +136,8 @@ export async function beginStage(
       if (verdict !== undefined) {
         return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
       }
-      context.target.clear(tx, id);
-      context.target.writeHead(tx, id, lease.head);
+      discardOwnStage(context, tx, id, surroundings);
+      context.target.beginStage(tx, id, lease.head);
       writeLease(tx, id, lease, context.now() + options.leaseMs);
       return undefined;
     },
@@ -142,21 +154,30 @@ export async function beginStage(
  */
 export async function finalizeStage(
   fence: StageFence,
-  end: { head: Uint8Array; verdict: Verdict; plan: StagedPlan },
+  end: { image: StagedImage; verdict: Verdict; plan: StagedPlan },
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { context, id } = fence;
   const nowMs = context.now();
   return context.store.transact(
     async (tx) => {
-      const [changed, previous, held] = await Promise.all([
+      const [torn, refused, previous, held] = await Promise.all([
         reasonToDefer(tx, id, end.plan),
+        context.target.reasonNotToSwitch(tx, id, end.image),
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
+      const changed = torn ?? refused;
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
-      if (held === undefined && isOneOf(previous, [outcome, outcomeOf(id, TORN, facts)])) {
+      const candidates = [end.verdict, TORN, ...(refused === undefined ? [] : [refused])];
+      if (
+        held === undefined &&
+        isOneOf(
+          previous,
+          candidates.map((verdict) => outcomeOf(id, verdict, facts)),
+        )
+      ) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
         return previous;
       }
@@ -164,7 +185,7 @@ export async function finalizeStage(
       if (changed !== undefined) {
         return clearAndRecord(fence, tx, changed, { previous, nowMs });
       }
-      context.target.writeHead(tx, id, end.head);
+      await context.target.switchTo(tx, id, end.image);
       dropLease(tx, id);
       context.ledger.write(tx, outcome, previous);
       return outcome;
@@ -241,7 +262,7 @@ function clearAndRecord(
   facts: { previous: Outcome | undefined; nowMs: number },
 ): Outcome {
   const { context, id, options } = fence;
-  context.target.clear(tx, id);
+  context.target.discardStage(tx, id, fence.lease.head);
   dropLease(tx, id);
   const outcome = outcomeOf(id, verdict, {
     previous: facts.previous,

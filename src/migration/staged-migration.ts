@@ -11,12 +11,13 @@ import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
 import { beginStage, discardStage, finalizeStage, recordWithoutStage, type StageFence } from "./stage-fence.ts";
-import type { ImageSpec, StagedRows } from "./targets/target.ts";
+import type { ImageSpec, StagedImage, StagedRows } from "./targets/target.ts";
 import { readV1Image } from "./v1/image-reader.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
+const STAGE_RANDOM_BYTES = 16;
 
 /**
  * Migrates one large actor: takes the lease, stages rows in transactions of about 1 MB, reads them back, and switches in one small
@@ -34,7 +35,7 @@ export async function migrateStaged(
 }
 
 /** What was staged: the image's facts as read from v1, and what its rows add to the storage used. */
-interface StagedImage {
+interface StagedFacts {
   readonly facts: ImageFacts;
   readonly storageBytes: number;
 }
@@ -95,11 +96,13 @@ class StagedAttempt {
   }
 
   async #stageAndSwitch(): Promise<Outcome> {
-    const spec: ImageSpec = {
-      layout: this.#options.layout,
+    const { target, randomBytes } = this.#context;
+    const wanted: ImageSpec = {
+      layout: target.layoutOf(this.#options.layout),
       pageCount: this.#plan.imageBytes / PAGE_BYTES,
       creationTsMs: this.#context.now(),
     };
+    const spec = { ...wanted, stage: target.newStage(wanted, randomBytes(STAGE_RANDOM_BYTES)) };
     const batches = this.#readImage();
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
@@ -117,7 +120,7 @@ class StagedAttempt {
     }
   }
 
-  async #stageAll(fence: StageFence, spec: ImageSpec, batches: AsyncIterable<PageBatch>): Promise<StagedImage> {
+  async #stageAll(fence: StageFence, spec: ImageSpec, batches: AsyncIterable<PageBatch>): Promise<StagedFacts> {
     const hash = createHash("sha256");
     let storageBytes = 0;
     for await (const staged of inOrder(this.#stage(fence, spec, { batches, hash }), WRITES_IN_FLIGHT)) {
@@ -128,17 +131,28 @@ class StagedAttempt {
     return { facts, storageBytes };
   }
 
-  async #verifyAndSwitch(fence: StageFence, spec: ImageSpec, staged: StagedImage): Promise<Outcome> {
+  async #verifyAndSwitch(fence: StageFence, spec: StagedImage["spec"], staged: StagedFacts): Promise<Outcome> {
     const { observer, target } = this.#context;
+    const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
+    await target.sealStage(image, async (body) => {
+      assertNotAborted(this.#signal);
+      await fence.run(body, "seal", this.#signal);
+      await fence.renewWhenDue(this.#signal);
+    });
     if (this.#options.verify) {
       observer.enter("verify");
       await assertSameImage(this.#readBack(fence, spec), staged.facts);
     }
     observer.enter("write");
     assertNotAborted(this.#signal);
-    const head = target.finalHead(spec, staged.storageBytes);
-    const verdict: Verdict = { state: "migrated", image: staged.facts, layout: spec.layout };
-    return finalizeStage(fence, { head, verdict, plan: this.#plan }, this.#signal);
+    const { advice } = this.#plan;
+    const verdict: Verdict = {
+      state: "migrated",
+      image: staged.facts,
+      layout: spec.layout,
+      ...(advice === undefined ? {} : { detail: advice }),
+    };
+    return finalizeStage(fence, { image, verdict, plan: this.#plan }, this.#signal);
   }
 
   /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
@@ -195,7 +209,7 @@ class StagedAttempt {
 
   async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<PageBatch, void, undefined> {
     const rows = storeRows(this.#context.store, this.#signal);
-    for await (const batch of this.#context.target.readPages(rows, this.#id, spec.pageCount)) {
+    for await (const batch of this.#context.target.readPages(rows, this.#id, spec.pageCount, spec.stage)) {
       assertNotAborted(this.#signal);
       await fence.renewWhenDue(this.#signal);
       yield batch;

@@ -41,7 +41,10 @@ export async function readDatabase(
   ]);
   const found = pointer ?? nilPointer;
   if (found !== undefined) {
-    return readBranch(rows, decoded("pointer", () => decodeBranchPointer(found).branch));
+    return readBranch(
+      rows,
+      decoded("pointer", () => decodeBranchPointer(found).branch),
+    );
   }
   if (tombstone !== undefined) {
     return { kind: "tombstone" };

@@ -41,7 +41,8 @@ export async function poolObstacle(
   if (protocol === undefined) {
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }
-  const seenAtMs = seen !== undefined && equalBytes(seen.subarray(8), protocol) ? viewOf(seen).getBigInt64(0) : undefined;
+  const seenAtMs =
+    seen !== undefined && equalBytes(seen.subarray(8), protocol) ? viewOf(seen).getBigInt64(0) : undefined;
   const nowMs = options.now();
   if (seenAtMs === undefined) {
     return { ...onV1(RECENT), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };

@@ -99,7 +99,9 @@ function engineBounds(life: ActorLife): { engineMigratesPages?: number; advice?:
 function basisOf(life: ActorLife, bucketBranch: Uint8Array): Uint8Array {
   const parts = [bucketBranch, life.workflowId, life.namespaceId, life.poolName, u32be(Math.min(life.version, 0xffff))];
   return concatBytes(
-    ...parts.flatMap((part) => (part === undefined ? [Uint8Array.of(0)] : [Uint8Array.of(1), u32be(part.length), part])),
+    ...parts.flatMap((part) =>
+      part === undefined ? [Uint8Array.of(0)] : [Uint8Array.of(1), u32be(part.length), part],
+    ),
   );
 }
 

@@ -92,9 +92,6 @@ export function writePointer(
   );
   // A live bucket of Ferry's has no parent, so it is its own root.
   tx.add(proofEpochKey(bucketBranch), 1n);
-  tx.set(
-    databasePointerKey(bucketBranch, id),
-    encodeBranchPointer({ branch, lastSwappedAtMs: BigInt(facts.nowMs) }),
-  );
+  tx.set(databasePointerKey(bucketBranch, id), encodeBranchPointer({ branch, lastSwappedAtMs: BigInt(facts.nowMs) }));
   tx.set(depotImageKey(id), encodeDepotImageRow({ branch, bucketBranch, head: headOf(facts.image) }));
 }
