@@ -14,6 +14,7 @@ import { ferryKey } from "../migration/ferry-keys.ts";
  *   ("campaign_actor", name, id)              every actor fed so far: its state and result; JSON
  *   ("campaign_sample", name, atMs)           progress over time, for reports; JSON
  *   ("campaign_history", name, atMs, n)       who changed what and why; JSON
+ *   ("campaign_plan", name)                   what was predicted before it ran; JSON
  *   ("campaign_activity", name, activity)     i64 LE, atomic: milliseconds of workers' time
  *   ("feeder")                                the lease of the feeder that is at work
  *   ("fleet")                                 limits for all of Ferry; JSON
@@ -47,6 +48,7 @@ export const historyKey = (name: string, atMs: number, sequence: number): Uint8A
 export const activityPrefix = (name: string): Uint8Array => ferryKey("campaign_activity", name);
 export const activityKey = (name: string, activity: string): Uint8Array =>
   ferryKey("campaign_activity", name, activity);
+export const planKey = (name: string): Uint8Array => ferryKey("campaign_plan", name);
 export const FEEDER = ferryKey("feeder");
 export const FLEET = ferryKey("fleet");
 export const WORKERS = ferryKey("worker");

@@ -66,24 +66,42 @@ export async function applyVerb(
   );
 }
 
-/** Changes the settings that may change, and keeps what they were in the history. */
+/** New values of settings; undefined lifts a limit. */
+export interface SettingsPatch {
+  readonly window?: number;
+  readonly actorsPerSecond?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+  readonly concurrentActors?: number | undefined;
+  readonly ratesUntilMs?: number | undefined;
+}
+
+/** Changes the settings that may change, and keeps what they were in the history. @throws UsageError when the campaign is over. */
 export async function changeSettings(
   store: Store,
   name: string,
-  patch: Partial<CampaignSettings>,
+  patch: SettingsPatch,
   author: Author,
   nowMs: number,
 ): Promise<Campaign> {
   return store.transact(
     async (tx) => {
       const campaign = await readCampaign(tx, name);
-      const changed: Campaign = { ...campaign, settings: { ...campaign.settings, ...patch } };
+      if (campaign.state === "completed" || campaign.state === "cancelled") {
+        throw new UsageError(`Campaign "${name}" is ${campaign.state}: its settings change nothing any more.`);
+      }
+      const changed: Campaign = { ...campaign, settings: patched(campaign.settings, patch) };
       writeCampaign(tx, changed);
       addHistory(tx, name, { atMs: nowMs, what: "set", before: campaign.settings, after: changed.settings, ...author });
       return changed;
     },
     { label: "campaign" },
   );
+}
+
+function patched(settings: CampaignSettings, patch: SettingsPatch): CampaignSettings {
+  const merged = { ...settings, ...patch };
+  const limits = Object.entries(merged).filter(([, value]) => value !== undefined);
+  return { ...(Object.fromEntries(limits) as Partial<CampaignSettings>), window: merged.window };
 }
 
 function hint(state: CampaignState): string {

@@ -99,6 +99,15 @@ export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   return lane === -1 ? LANE_BYTES.length : lane;
 }
 
+/** A campaign's rates, unless they have ended by themselves. */
+export function ratesInForce(
+  campaign: Campaign,
+  nowMs: number,
+): Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors"> {
+  const { ratesUntilMs } = campaign.settings;
+  return ratesUntilMs !== undefined && ratesUntilMs <= nowMs ? {} : campaign.settings;
+}
+
 /** @throws UsageError */
 export function assertCampaignName(name: string): void {
   if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name)) {

@@ -10,6 +10,7 @@ import {
   historyPrefix,
   laterPrefix,
   openPrefix,
+  planKey,
   samplePrefix,
   todoPrefix,
 } from "./campaign-keys.ts";
@@ -41,6 +42,7 @@ export async function deleteCampaign(store: Store, name: string): Promise<void> 
       for (const prefix of parts) {
         tx.clearRange(prefixRange(prefix));
       }
+      tx.clear(planKey(name));
       tx.clear(campaignKey(name));
     },
     { label: "campaign" },

@@ -1,6 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Store, Transaction } from "../store/store.ts";
-import type { Campaign } from "./campaign.ts";
+import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { listCampaigns, readCampaign, setState } from "./campaign-store.ts";
 import { FEED_BATCH, openActors, returnActor, takeActors } from "./feed.ts";
@@ -334,13 +334,4 @@ export class Feeder {
 
 function newPace(): Pace {
   return { actors: new TokenBucket(), bytes: new TokenBucket(), recoverAtMs: 0, sampleAtMs: 0 };
-}
-
-/** A campaign's rates, unless they have ended by themselves. */
-function ratesInForce(
-  campaign: Campaign,
-  nowMs: number,
-): Pick<Campaign["settings"], "actorsPerSecond" | "bytesPerSecond" | "concurrentActors"> {
-  const { ratesUntilMs } = campaign.settings;
-  return ratesUntilMs !== undefined && ratesUntilMs <= nowMs ? {} : campaign.settings;
 }

@@ -30,6 +30,8 @@ export interface Heartbeat {
   readonly inFlight: Readonly<Record<string, number>>;
   /** Seconds of its slots by activity since it started: the attribution of its time. */
   readonly activitySeconds: Readonly<Record<string, number>>;
+  /** The same of the last minute. */
+  readonly recentSeconds?: Readonly<Record<string, number>>;
 }
 
 /** A worker that has been silent for longer is gone. */

@@ -1,13 +1,21 @@
-import type { Campaign } from "./campaign.ts";
+import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "./fleet.ts";
-import type { Sample } from "./samples.ts";
+import { sampleOf, type Sample } from "./samples.ts";
 
 /** Samples that make the rate: ten seconds apart, so the last five minutes. */
 export const RATE_SAMPLES = 30;
 /** Rates below this are a standstill. */
 const STILL_PER_SECOND = 0.01;
+/** Fewer samples are no base for a time to go, nor for calling it a standstill. */
+const ENOUGH_SAMPLES = 4;
+/** A third in which nothing ended by chance is not believed to be slower than this share of the average. */
+const SLOWEST = 0.25;
+/** Samples older than this say nothing of now: the feeder stood still meanwhile. */
+const RATE_MS = 360_000;
+/** After the newest sample's time plus this, what the counts say now is a sample of its own. */
+const SAMPLE_DUE_MS = 10_000;
 
 /** How far a campaign is, and what can honestly be said of its end. */
 export interface Progress {
@@ -34,28 +42,31 @@ export interface ProgressFacts {
   readonly samples: readonly Sample[];
   readonly workers: readonly Heartbeat[];
   readonly fleet: FleetLimits;
+  /** Whether a feeder is at work. */
+  readonly feeding: boolean;
+  readonly nowMs: number;
 }
 
 export function progressOf(facts: ProgressFacts): Progress {
-  const { campaign, counts, samples } = facts;
+  const { campaign, counts } = facts;
   const done = finishedAndBad(counts).finished;
   const doneBytes = OUTCOME_STATES.reduce((sum, state) => sum + counts.done[state].bytes, 0);
   const live = [counts.todo, counts.open, counts.later];
   const left = live.reduce((sum, tally) => sum + tally.actors, 0);
   const leftBytes = live.reduce((sum, tally) => sum + tally.bytes, 0);
-  const rates = ratesOf(samples);
-  const actorsPerSecond = median(rates.map((rate) => rate.actors));
-  const standstill = standstillOf(facts, actorsPerSecond);
-  const eta = standstill === undefined && campaign.scanFinished ? etaOf(rates, left, leftBytes) : undefined;
+  const recent = recentSamples(facts);
+  const rate = rateOf(recent);
+  const standstill = standstillOf(facts, rate.actors);
+  const eta = standstill === undefined && campaign.scanFinished ? etaOf(recent, left, leftBytes) : undefined;
   return {
     total: done + left,
     totalIsExact: campaign.scanFinished,
     totalBytes: doneBytes + leftBytes,
     done,
     doneBytes,
-    ...(campaign.scanFinished ? { percent: percentOf(done, done + left) } : {}),
-    actorsPerSecond,
-    bytesPerSecond: median(rates.map((rate) => rate.bytes)),
+    ...(campaign.scanFinished ? { percent: percentOf(campaign, done, done + left) } : {}),
+    actorsPerSecond: rate.actors,
+    bytesPerSecond: rate.bytes,
     ...(eta === undefined ? {} : { eta }),
     ...(standstill === undefined ? {} : { standstill }),
   };
@@ -66,45 +77,47 @@ interface Rate {
   readonly bytes: number;
 }
 
-/** Rates between neighbouring samples, per second. */
-function ratesOf(samples: readonly Sample[]): Rate[] {
-  return samples.slice(1).flatMap((sample, index) => {
-    const before = samples[index];
-    const seconds = before === undefined ? 0 : (sample.atMs - before.atMs) / 1000;
-    return before === undefined || seconds <= 0
-      ? []
-      : [{ actors: (sample.done - before.done) / seconds, bytes: (sample.bytes - before.bytes) / seconds }];
-  });
+/** The samples of the last minutes; when the feeder has taken none for a while, with the counts of now. */
+function recentSamples({ samples, counts, nowMs }: ProgressFacts): Sample[] {
+  const recent = samples.filter((sample) => sample.atMs > nowMs - RATE_MS && sample.atMs <= nowMs);
+  const newest = recent.at(-1);
+  return newest !== undefined && newest.atMs <= nowMs - SAMPLE_DUE_MS ? [...recent, sampleOf(counts, nowMs)] : recent;
 }
 
-/** From the faster and the slower half of the rates, by actors and by bytes: whichever is the worse at each end. */
-function etaOf(rates: readonly Rate[], left: number, leftBytes: number): Progress["eta"] {
-  if (rates.length < 3) {
+/** The average from the first sample to the last: large actors end in lumps, so a shorter time would show none at all. */
+function rateOf(samples: readonly Sample[]): Rate {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || last.atMs <= first.atMs) {
+    return { actors: 0, bytes: 0 };
+  }
+  const seconds = (last.atMs - first.atMs) / 1000;
+  return {
+    actors: Math.max(0, last.done - first.done) / seconds,
+    bytes: Math.max(0, last.bytes - first.bytes) / seconds,
+  };
+}
+
+/** From the fastest and the slowest third of the last minutes, by actors and by bytes: whichever is the worse at each end. */
+function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Progress["eta"] {
+  if (samples.length < ENOUGH_SAMPLES) {
     return undefined;
   }
-  const secondsAt = (share: number): number => {
-    const byActors =
-      left /
-      Math.max(
-        quantile(
-          rates.map(({ actors }) => actors),
-          share,
-        ),
-        STILL_PER_SECOND,
-      );
-    const bytesRate = quantile(
-      rates.map(({ bytes }) => bytes),
-      share,
-    );
-    const byBytes = bytesRate > 0 ? leftBytes / bytesRate : byActors;
-    return Math.max(byActors, byBytes);
+  const whole = rateOf(samples);
+  const third = Math.ceil((samples.length - 1) / 3);
+  const thirds = [0, 1, 2].map((part) => rateOf(samples.slice(part * third, (part + 1) * third + 1)));
+  const secondsAt = (choose: (...rates: number[]) => number): number => {
+    const actors = choose(whole.actors, ...thirds.map((rate) => rate.actors));
+    const bytes = choose(whole.bytes, ...thirds.map((rate) => rate.bytes));
+    const byActors = left / Math.max(actors, whole.actors * SLOWEST, STILL_PER_SECOND);
+    return whole.bytes > 0 ? Math.max(byActors, leftBytes / Math.max(bytes, whole.bytes * SLOWEST)) : byActors;
   };
-  const [low, high] = [secondsAt(0.75), secondsAt(0.25)];
-  return { lowMs: Math.round(Math.min(low, high) * 1000), highMs: Math.round(Math.max(low, high) * 1000) };
+  const [low, high] = [secondsAt(Math.max), secondsAt(Math.min)];
+  return { lowMs: Math.round(low * 1000), highMs: Math.round(high * 1000) };
 }
 
 function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | undefined {
-  const { campaign, counts, workers, samples } = facts;
+  const { campaign, counts, workers, feeding } = facts;
+  const live = counts.todo.actors + counts.open.actors + counts.later.actors;
   switch (campaign.state) {
     case "created":
       return "not started";
@@ -122,7 +135,10 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
   if (workers.length === 0) {
     return "no workers connected";
   }
-  if (actorsPerSecond > STILL_PER_SECOND || samples.length < 3) {
+  if (!feeding && live > counts.open.actors) {
+    return "no feeder at work";
+  }
+  if (actorsPerSecond > STILL_PER_SECOND || recentSamples(facts).length < ENOUGH_SAMPLES) {
     return undefined;
   }
   const throttled = throttledBecause(facts);
@@ -132,12 +148,20 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
   if (counts.open.actors === 0 && counts.todo.actors === 0 && counts.later.actors > 0) {
     return `waiting for ${counts.later.actors} deferred actors`;
   }
-  return counts.open.actors > 0 ? `${counts.open.actors} actors under way, none finished lately` : undefined;
+  if (!campaign.scanFinished && live === 0) {
+    return "looking for actors";
+  }
+  return live > 0 ? `${counts.open.actors} actors under way, none finished lately` : "about to end";
 }
 
 /** Why the campaign is held back, in words, or undefined. */
-export function throttledBecause({ campaign, workers, fleet }: ProgressFacts): string | undefined {
-  const { actorsPerSecond, bytesPerSecond, concurrentActors } = campaign.settings;
+export function throttledBecause({
+  campaign,
+  workers,
+  fleet,
+  nowMs,
+}: Pick<ProgressFacts, "campaign" | "workers" | "fleet" | "nowMs">): string | undefined {
+  const { actorsPerSecond, bytesPerSecond, concurrentActors } = ratesInForce(campaign, nowMs);
   const worker = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
   if (worker !== undefined) {
     return worker;
@@ -151,15 +175,9 @@ export function throttledBecause({ campaign, workers, fleet }: ProgressFacts): s
 }
 
 /** Rounded down to a tenth, so that 100 is the end and nothing else. */
-function percentOf(done: number, total: number): number {
-  return total === 0 ? 100 : Math.floor((done / total) * 1000) / 10;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+function percentOf(campaign: Campaign, done: number, total: number): number {
+  if (total === 0) {
+    return campaign.state === "completed" ? 100 : 0;
+  }
+  return Math.floor((done / total) * 1000) / 10;
 }

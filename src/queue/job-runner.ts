@@ -111,11 +111,18 @@ export class JobRunner {
     if (refusal !== undefined) {
       return this.#handBack(run, refusal);
     }
-    const release = this.#options.locks.hold(jobId, token, () => {
+    // A process can be stopped between taking a job and getting here; `processedOn` is its own clock when it asked.
+    const lockAgeMs = Math.max(0, Date.now() - (job.processedOn ?? Date.now()));
+    const release = this.#options.locks.hold(jobId, token, lockAgeMs, () => {
       run.controller.abort(new JobAbortedError("lock_lost"));
       this.#options.emit({ type: "lock_lost", ...facts });
     });
     try {
+      // A first start holds its actor by construction; a job that ran before may have lost it, e.g. one retried by hand.
+      if (job.attemptsStarted > 1 && !(await this.#options.scripts.claim(request.actorId, jobId))) {
+        this.#options.emit({ type: "job_superseded", ...facts });
+        return;
+      }
       await this.#alone(run, () => this.#runLocked(run));
     } catch (error) {
       if (isProtocol(error)) {
@@ -150,11 +157,6 @@ export class JobRunner {
     const { job, facts, request, controller } = run;
     if (controller.signal.aborted) {
       return this.#failed(run, controller.signal.reason);
-    }
-    // A first start holds its actor by construction; a job that ran before may have lost it, e.g. one retried by hand.
-    if (job.attemptsStarted > 1 && !(await this.#options.scripts.claim(request.actorId, run.jobId))) {
-      this.#options.emit({ type: "job_superseded", ...facts });
-      return;
     }
     if (job.stalledCounter > this.#options.maxStalls) {
       const error = new FerryError("worker_lost", "The workers of this job went silent too often.", {

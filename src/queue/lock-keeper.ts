@@ -39,16 +39,20 @@ export class LockKeeper {
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** Starts to keep a lock just taken; the returned function ends it. `lost` is not called after that. */
-  hold(jobId: string, token: string, lost: () => void): () => void {
+  /**
+   * Starts to keep a lock taken `ageMs` ago; the returned function ends it. `lost` is called at most once, at once when the lock has run
+   * out already, and not after the end.
+   */
+  hold(jobId: string, token: string, ageMs: number, lost: () => void): () => void {
     for (const other of [...this.#locks].filter((held) => held.jobId === jobId)) {
       this.#lose(other); // Redis has given the job out anew, so an older lock on it is gone.
     }
-    const lock: HeldLock = { jobId, token, lost, heldUntilMs: this.#nowMs() + this.#options.lockMs };
+    const lock: HeldLock = { jobId, token, lost, heldUntilMs: this.#nowMs() + this.#options.lockMs - ageMs };
     this.#locks.add(lock);
     this.#timer ??= setInterval(() => {
       this.tick();
     }, this.#options.lockMs / 6);
+    this.#dropExpired();
     return () => {
       this.#forget(lock);
     };

@@ -88,13 +88,17 @@ export class MigrationQueue {
 
   /**
    * Puts requests on the queue, each actor at most once at a time over all workers; no request is lost: see `EnqueueAnswer`.
-   * After an error some may be queued and some not; asking again is safe.
+   * After an error some may be queued and some not; asking again is safe. With a priority (1 and up, lower first) a job comes after
+   * those without one.
    */
-  async enqueue(requests: readonly MigrationRequest[]): Promise<EnqueueReport> {
+  async enqueue(
+    requests: readonly MigrationRequest[],
+    options: { readonly priorityOf?: (index: number) => number } = {},
+  ): Promise<EnqueueReport> {
     const results: { actorId: ActorId; answer: EnqueueAnswer }[] = [];
     for (let start = 0; start < requests.length; start += BATCH_SIZE) {
       const batch = requests.slice(start, start + BATCH_SIZE);
-      const answers = await this.#call(() => this.#addBatch(batch));
+      const answers = await this.#call(() => this.#addBatch(batch, (index) => options.priorityOf?.(start + index)));
       batch.forEach((request, index) => {
         results.push({ actorId: request.actorId, answer: answers[index] ?? "enqueued" });
       });
@@ -126,6 +130,12 @@ export class MigrationQueue {
       }
       throw redisUnavailable(this.#options.url, error);
     }
+  }
+
+  /** Which of these actors have no job that waits, runs or is put off; one round trip. */
+  async missing(actorIds: readonly ActorId[]): Promise<ActorId[]> {
+    const live = await this.#call(() => this.#scripts.areLive(actorIds));
+    return actorIds.filter((_, index) => live[index] !== true);
   }
 
   /** Memory and eviction policy as Redis reports them now. */
@@ -164,7 +174,10 @@ export class MigrationQueue {
     await closeRedis(this.#redis);
   }
 
-  async #addBatch(requests: readonly MigrationRequest[]): Promise<readonly EnqueueAnswer[]> {
+  async #addBatch(
+    requests: readonly MigrationRequest[],
+    priorityOf: (index: number) => number | undefined,
+  ): Promise<readonly EnqueueAnswer[]> {
     const answers = new Array<EnqueueAnswer>(requests.length).fill("enqueued");
     let open = requests.map((request, index) => ({ request, index }));
     for (let round = 0; open.length > 0; round += 1) {
@@ -179,11 +192,18 @@ export class MigrationQueue {
       // An id of its own per add tells a new job from one that was there: BullMQ answers with the id of the job that holds the actor.
       const ids = open.map(({ request }) => `${request.actorId}-${randomBytes(6).toString("hex")}`);
       const jobs = await this.#queue.addBulk(
-        open.map(({ request }, index) => ({
-          name: "migrate",
-          data: request,
-          opts: { jobId: ids[index] ?? "", deduplication: { id: request.actorId, keepLastIfActive: true } },
-        })),
+        open.map(({ request, index: position }, index) => {
+          const priority = priorityOf(position);
+          return {
+            name: "migrate",
+            data: request,
+            opts: {
+              jobId: ids[index] ?? "",
+              deduplication: { id: request.actorId, keepLastIfActive: true },
+              ...(priority === undefined ? {} : { priority }),
+            },
+          };
+        }),
       );
       open.forEach(({ index }) => {
         answers[index] = "enqueued";
@@ -192,8 +212,8 @@ export class MigrationQueue {
         .map((entry, index) => ({ ...entry, id: ids[index] ?? "", holder: jobs[index]?.id }))
         .filter(({ id, holder }) => id !== holder);
       const states = await Promise.all(
-        duplicates.map(({ request, id }) =>
-          this.#scripts.settleDuplicate(request.actorId, id, JSON.stringify(request)),
+        duplicates.map(({ request, id, holder }) =>
+          this.#scripts.settleDuplicate(request.actorId, id, JSON.stringify(request), holder ?? ""),
         ),
       );
       duplicates.forEach(({ index }, at) => {

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 /*
- * What BullMQ leaves open, as four small scripts over its keys (docs/decisions/queue-exclusivity.md has the reasons):
+ * What BullMQ leaves open, as a few small scripts over its keys (docs/decisions/queue-exclusivity.md has the reasons):
  *
  *   <base>wait, active     lists of job ids          <base>de:<actor>  id of the job that holds the actor
  *   <base>delayed, failed  sorted sets of job ids    <base>dn:<actor>  hash: the request kept until that job ends
@@ -23,22 +23,30 @@ local function isPending(base, id)
 end`;
 
 /**
- * Says what became of an add that BullMQ answered with another job's id, and makes sure that the latest request is the one served.
- * KEYS: base. ARGV: actor id, id of the job that was not added, its payload.
+ * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
+ * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
+ * noted on the active job too (`ferryLatest`), for the time that job has.
+ * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met.
  */
 const SETTLE_DUPLICATE = `${IS_LIVE}
-local base, actor, id, payload = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local base, actor, id, payload, met = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holderKey, keptKey = base .. 'de:' .. actor, base .. 'dn:' .. actor
 local function requestedAt(json) return json and string.match(json, '"requestedAt":"([^"]+)"') or '' end
 local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end
+local function latestOn(job) return redis.call('HGET', base .. job, 'ferryLatest') end
 
 local holder = redis.call('GET', holderKey)
 if not holder then return 'again' end
-if holder == id then return 'kept' end
+if holder == id and redis.call('EXISTS', base .. id) == 1 then
+  redis.call('HSET', base .. id, 'data', later(payload, latestOn(met)))
+  return 'kept'
+end
 local kept = redis.call('HGET', keptKey, 'data')
 if isActive(base, holder) then
   if not kept then return 'again' end
-  redis.call('HSET', keptKey, 'data', later(payload, kept))
+  local latest = later(later(payload, kept), latestOn(holder))
+  redis.call('HSET', keptKey, 'data', latest)
+  redis.call('HSET', base .. holder, 'ferryLatest', latest)
   return 'kept'
 end
 if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
@@ -46,7 +54,8 @@ if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
   return 'again'
 end
 local held = redis.call('HGET', base .. holder, 'data')
-redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept or ''))
+redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept))
+redis.call('HDEL', base .. holder, 'ferryLatest')
 redis.call('DEL', keptKey)
 return 'merged'`;
 
@@ -66,10 +75,10 @@ end
 redis.call('SET', holderKey, id)
 return 1`;
 
-/** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the oldest waiting job's time or false. */
+/** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the time of the job that is next, or false. */
 const COUNTS = `
 local base = KEYS[1]
-local oldest = redis.call('LINDEX', base .. 'wait', -1)
+local oldest = redis.call('LINDEX', base .. 'wait', -1) or redis.call('ZRANGE', base .. 'prioritized', 0, 0)[1] or false
 return {
   redis.call('LLEN', base .. 'wait'), redis.call('ZCARD', base .. 'prioritized'), redis.call('LLEN', base .. 'active'),
   redis.call('ZCARD', base .. 'delayed'), redis.call('ZCARD', base .. 'failed'), redis.call('HEXISTS', base .. 'meta', 'paused'),
@@ -87,11 +96,29 @@ for _, id in ipairs(redis.call('ZRANGE', base .. 'delayed', 0, -1)) do
 end
 return 1`;
 
+/** KEYS: base. ARGV: actor ids. Per actor 1 when a job that has not ended holds it. */
+const ARE_LIVE = `
+local base = KEYS[1]
+local live = {}
+for index, actor in ipairs(ARGV) do
+  local holder = redis.call('GET', base .. 'de:' .. actor)
+  local ended = not holder or redis.call('EXISTS', base .. holder) == 0 or redis.call('HEXISTS', base .. holder, 'finishedOn') == 1
+  live[index] = ended and 0 or 1
+end
+return live`;
+
 interface ScriptedRedis extends Redis {
-  ferrySettleDuplicate(base: string, actorId: string, jobId: string, payload: string): Promise<DuplicateState>;
+  ferrySettleDuplicate(
+    base: string,
+    actorId: string,
+    jobId: string,
+    payload: string,
+    metId: string,
+  ): Promise<DuplicateState>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
   ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
+  ferryAreLive(base: string, ...actorIds: readonly string[]): Promise<number[]>;
 }
 
 /**
@@ -108,7 +135,7 @@ export interface QueueCounts {
   readonly delayed: number;
   readonly failed: number;
   readonly isPaused: boolean;
-  /** How long the oldest waiting job has been there, in milliseconds; 0 when none waits. */
+  /** How long the job that is next has been there, the oldest of its priority, in milliseconds; 0 when none waits. */
   readonly oldestWaitingMs: number;
 }
 
@@ -124,6 +151,7 @@ export class QueueScripts {
       ferryClaim: CLAIM,
       ferryCounts: COUNTS,
       ferryIsDrained: IS_DRAINED,
+      ferryAreLive: ARE_LIVE,
     })) {
       redis.defineCommand(name, { numberOfKeys: 1, lua });
     }
@@ -131,8 +159,15 @@ export class QueueScripts {
     this.#base = base;
   }
 
-  settleDuplicate(actorId: string, jobId: string, payload: string): Promise<DuplicateState> {
-    return this.#redis.ferrySettleDuplicate(this.#base, actorId, jobId, payload);
+  /** Settles the add of `jobId` that was answered with `metId`. */
+  settleDuplicate(actorId: string, jobId: string, payload: string, metId: string): Promise<DuplicateState> {
+    return this.#redis.ferrySettleDuplicate(this.#base, actorId, jobId, payload, metId);
+  }
+
+  /** Per actor, whether a job that has not ended holds it. */
+  async areLive(actorIds: readonly string[]): Promise<boolean[]> {
+    const answers = actorIds.length === 0 ? [] : await this.#redis.ferryAreLive(this.#base, ...actorIds);
+    return answers.map((answer) => answer === 1);
   }
 
   /** Whether the job holds its actor, or could take it back. */

@@ -5,6 +5,7 @@ import {
   assertKeyFits,
   assertLegalKey,
   assertLegalRange,
+  assertReadableKey,
   assertStampFits,
   assertTransactionFits,
   assertValueFits,
@@ -39,10 +40,10 @@ export class CheckedTransaction implements Transaction {
     this.#ended = true;
   }
 
-  get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
+  async get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    assertLegalKey(key);
-    return this.#inner.get(key, options);
+    assertReadableKey(key);
+    return await this.#inner.get(key, options);
   }
 
   async *getRange(range: KeyRange, options?: RangeOptions): AsyncGenerator<readonly KeyValue[]> {

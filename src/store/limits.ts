@@ -21,7 +21,17 @@ export function assertLegalKey(key: Uint8Array): void {
 }
 
 /**
- * The same for a range, whose end may be `\xff` itself.
+ * Keys that may be read one by one: also FoundationDB's special keys, `\xff\xff…`, where it tells of itself. Elsewhere they are absent.
+ * @throws UsageError
+ */
+export function assertReadableKey(key: Uint8Array): void {
+  if (key[1] !== SYSTEM_KEYS) {
+    assertLegalKey(key);
+  }
+}
+
+/**
+ * As `assertLegalKey` for a range, whose end may be `\xff` itself.
  * @throws UsageError
  */
 export function assertLegalRange(range: KeyRange): void {

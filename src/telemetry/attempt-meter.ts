@@ -82,7 +82,6 @@ export class AttemptMeter implements AttemptObserver {
     const nowMs = this.#nowMs();
     const spentMs = nowMs - this.#enteredAtMs;
     this.#phaseMs[this.#activity] = (this.#phaseMs[this.#activity] ?? 0) + spentMs;
-    this.#metrics.activitySeconds.inc({ activity: this.#activity }, spentMs / 1000);
     this.#enteredAtMs = nowMs;
   }
 }

@@ -136,6 +136,8 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
     campaignInfo: gauge("ferry_campaign_info", "Always 1; the labels describe the campaign.", "campaign", "state"),
   };
 
+  // Only the feeder that feeds knows; elsewhere the series is absent, so that a scaler falls back instead of scaling to zero.
+  metrics.desiredWorkers.remove();
   metrics.buildInfo.set({ version: build.version, revision: build.revision ?? "" }, 1);
   new Set(Object.values(ENGINE_PHASES)).forEach((phase) => {
     metrics.engineFailures.inc({ phase }, 0);

@@ -1,5 +1,4 @@
 import type { WorkerEvent } from "../queue/worker-events.ts";
-import type { WorkerHost } from "../queue/worker-host.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Counts what a worker host tells. Outcomes are counted where they are recorded, not here. */
@@ -28,35 +27,5 @@ export function countWorkerEvent(metrics: Metrics, event: WorkerEvent): void {
     case "redis_lost":
     case "redis_back":
       break;
-  }
-}
-
-/** Sets the host's gauges and books the time of its free slots since the last call; call it every second or so. */
-export class HostMeter {
-  readonly #metrics: Metrics;
-  readonly #host: Pick<WorkerHost, "inFlight" | "concurrency" | "isPaused">;
-  readonly #nowMs: () => number;
-  #lastMs: number;
-
-  constructor(
-    metrics: Metrics,
-    host: Pick<WorkerHost, "inFlight" | "concurrency" | "isPaused">,
-    nowMs: () => number = () => performance.now(),
-  ) {
-    this.#metrics = metrics;
-    this.#host = host;
-    this.#nowMs = nowMs;
-    this.#lastMs = nowMs();
-  }
-
-  sample(): void {
-    const { inFlight, concurrency, isPaused } = this.#host;
-    const nowMs = this.#nowMs();
-    const freeSlots = Math.max(0, concurrency - inFlight);
-    const activity = isPaused ? "paused" : "idle";
-    this.#metrics.activitySeconds.inc({ activity }, (freeSlots * (nowMs - this.#lastMs)) / 1000);
-    this.#metrics.inFlight.set(inFlight);
-    this.#metrics.concurrencyLimit.set(concurrency);
-    this.#lastMs = nowMs;
   }
 }

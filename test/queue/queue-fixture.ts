@@ -33,7 +33,7 @@ export class QueueFixture {
     this.client.on("error", () => undefined);
   }
 
-  /** Starts a worker with short times; `process` defaults to one that is done at once. */
+  /** Starts a worker with short waits but a long lock, as a busy machine may not run for a second; `process` defaults to one that is done at once. */
   async work(
     process: (request: MigrationRequest, context: JobContext) => Promise<JobResult> = () =>
       Promise.resolve({ kind: "done" }),
@@ -49,7 +49,7 @@ export class QueueFixture {
         return Promise.resolve();
       },
       onEvent: (event) => events.push(event),
-      lockDurationMs: 600,
+      lockDurationMs: 10_000,
       drainDeadlineMs: 5_000,
       retry: { attempts: 3, baseDelayMs: 2, maxDelayMs: 20 },
       ...options,

@@ -129,12 +129,12 @@ describe("queue/worker host", () => {
 
   it("ends at once at a second stop, and another worker takes the job when its lock runs out", async () => {
     await fixture.queue.enqueue([newRequest(newActor())]);
-    const stuck = await fixture.work(() => new Promise(() => undefined));
+    const stuck = await fixture.work(() => new Promise(() => undefined), { lockDurationMs: 500 });
     await eventually("the job runs", () => stuck.host.inFlight === 1);
     void stuck.host.stop();
     await stuck.host.stop();
     expect(await fixture.queue.counts()).to.include({ active: 1 });
-    const other = await fixture.work();
+    const other = await fixture.work(undefined, { stalledIntervalMs: 300 });
     await eventually("the job is done", () => eventsOf(other, "job_done").length === 1);
     expect(eventsOf(other, "job_stalled")).to.have.length(1);
   });

@@ -6,4 +6,5 @@ export { registerInspect } from "./inspect.ts";
 export { registerEnqueue } from "./enqueue.ts";
 export { registerRequeue } from "./requeue.ts";
 export { registerWorker } from "./worker.ts";
+export { registerFeeder } from "./feeder.ts";
 export { registerOutcomes } from "./outcomes.ts";

@@ -16,10 +16,10 @@ export async function sayCompletion(run: Run, counts: EnqueueCounts, completion:
     await run.output.line(completionTable(completion));
   }
   if (byState.deferred > 0) {
-    run.notes.say(`${byState.deferred} actors are deferred: they stay queued and are tried again by themselves.`);
+    run.notes.say(`Deferred: ${byState.deferred}. They stay queued and are tried again by themselves.`);
   }
   if (pending > 0) {
-    run.notes.say(`${pending} actors have no outcome though the queue is empty: enqueue them again.`);
+    run.notes.say(`Without an outcome though the queue is empty: ${pending}. Enqueue them again.`);
   }
 }
 

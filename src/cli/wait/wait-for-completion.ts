@@ -5,6 +5,8 @@ import type { Notes } from "../notes.ts";
 import type { Progress } from "./progress.ts";
 
 const LOOK_EVERY_MS = 500;
+/** Workers that are just starting need no warning. */
+const WARN_AFTER_MS = 5_000;
 /** Looking at the ledger may take this part of the time at most: it is the workers' store. */
 const LOOKING_SHARE = 0.2;
 
@@ -37,7 +39,7 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
       },
       (error: unknown) => ({ error }),
     );
-  let hasWarned = false;
+  let warnAtMs = performance.now() + WARN_AFTER_MS;
   for (;;) {
     const startedMs = performance.now();
     const completion = await tracker.look();
@@ -45,8 +47,8 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
     if (stage.is === "drained" || (stage.is === "waiting" && completion.pending === 0)) {
       return tracker.settleRest();
     }
-    if (!hasWarned && completion.pending > 0 && (await queue.connectedWorkers()) === 0) {
-      hasWarned = true;
+    if (startedMs >= warnAtMs && completion.pending > 0 && (await queue.connectedWorkers()) === 0) {
+      warnAtMs = Infinity;
       options.notes.say("No worker is connected: this waits until one is started with ferry worker.");
     }
     const restMs = Math.max(LOOK_EVERY_MS, (performance.now() - startedMs) / LOOKING_SHARE);

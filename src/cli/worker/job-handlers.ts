@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { deferDelayMs } from "../../campaign/campaign-ledger.ts";
+import type { CampaignGate } from "../../campaign/campaign-gate.ts";
+import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
+import { returnActor } from "../../campaign/feed.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { FerryError } from "../../errors.ts";
-import type { MigrationContext, MigrationOptions } from "../../migration/context.ts";
+import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
 import { migrateActor } from "../../migration/migrate-actor.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { Target } from "../../migration/targets/target.ts";
@@ -14,6 +16,7 @@ import { AttemptMeter } from "../../telemetry/attempt-meter.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import { describeError } from "../describe-error.ts";
+import type { FleetMember, SlotClock } from "./fleet-member.ts";
 import { logOutcome } from "./outcome-log.ts";
 
 /** What jobs are done with. */
@@ -24,6 +27,8 @@ export interface JobHandlerOptions {
   readonly optionsOf: (request: RequestOptions | undefined) => MigrationOptions;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly gate: CampaignGate;
+  readonly member: FleetMember;
   /** Told of every outcome that was recorded. */
   readonly onOutcome: (outcome: Outcome) => void;
 }
@@ -37,6 +42,30 @@ export function makeJobHandlers(options: JobHandlerOptions): JobHandlers {
 }
 
 async function processJob(options: JobHandlerOptions, request: MigrationRequest, job: JobContext): Promise<JobResult> {
+  if (request.campaign !== undefined && !(await options.gate.isRunning(request.campaign))) {
+    await returnActor(options.store, request.campaign, request.actorId, Date.now());
+    jobLog(options, request, job).debug("campaign.returned", "The campaign does not run; its actor goes back to it");
+    return { kind: "done" };
+  }
+  const slot = options.member.begin(request.campaign ?? "");
+  try {
+    return await migrate(options, request, job, slot);
+  } finally {
+    slot.end();
+  }
+}
+
+/** The ledger that records a request's outcome: a campaign's counts its actors along. */
+function ledgerOf(request: MigrationRequest): OutcomeLedger {
+  return request.campaign === undefined ? ledger : campaignLedger(request.campaign, Date.now());
+}
+
+async function migrate(
+  options: JobHandlerOptions,
+  request: MigrationRequest,
+  job: JobContext,
+  slot: SlotClock,
+): Promise<JobResult> {
   const { store, target, metrics } = options;
   const log = jobLog(options, request, job);
   const startedAt = new Date().toISOString();
@@ -44,12 +73,13 @@ async function processJob(options: JobHandlerOptions, request: MigrationRequest,
   const context: MigrationContext = {
     store,
     target,
-    ledger,
+    ledger: ledgerOf(request),
     now: Date.now,
     randomBytes,
     observer: {
       enter: (activity) => {
         meter.enter(activity);
+        slot.enter(activity);
       },
       fenceLost: (code) => {
         meter.fenceLost(code);
@@ -79,7 +109,11 @@ async function processJob(options: JobHandlerOptions, request: MigrationRequest,
     recorded.finishedAt < startedAt ? { ...recorded, state: "skipped", reason: "already_migrated" } : recorded;
   logOutcome(log, outcome, meter.ended(outcome));
   options.onOutcome(outcome);
-  return outcome.state === "deferred" ? { kind: "defer", delayMs: deferDelayMs(outcome.attempts) } : { kind: "done" };
+  if (outcome.state !== "deferred" || request.campaign !== undefined) {
+    // A campaign keeps its deferred actors in the store and feeds them again: they take no room in Redis.
+    return { kind: "done" };
+  }
+  return { kind: "defer", delayMs: deferDelayMs(outcome.attempts) };
 }
 
 async function recordFailure(
@@ -90,11 +124,13 @@ async function recordFailure(
 ): Promise<void> {
   const { store, metrics } = options;
   const finishedAtMs = Date.now();
+  const records = ledgerOf(request);
   const outcome = await store.transact(
     async (tx) => {
-      const previous = await ledger.read(tx, request.actorId);
+      const previous = await records.read(tx, request.actorId);
       if (previous?.state === "migrated") {
         // An attempt whose commit was never confirmed did happen after all.
+        records.write(tx, previous, previous);
         return previous;
       }
       const failed = outcomeOf(
@@ -102,7 +138,7 @@ async function recordFailure(
         { state: "failed", reason: error instanceof FerryError ? error.code : "other", detail: describeError(error) },
         { previous, finishedAtMs, campaign: request.campaign },
       );
-      ledger.write(tx, failed, previous);
+      records.write(tx, failed, previous);
       return failed;
     },
     { label: "record" },

@@ -1,22 +1,26 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { CampaignGate } from "../../campaign/campaign-gate.ts";
 import type { Config } from "../../config/config.ts";
 import type { Outcome } from "../../migration/outcome.ts";
+import { LoadGovernor } from "../../queue/load-governor.ts";
 import { WorkerHost } from "../../queue/worker-host.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
-import { countWorkerEvent, HostMeter } from "../../telemetry/worker-meter.ts";
+import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { openLog } from "../log.ts";
 import { assertAvailable, migrationOptions, TARGETS } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
+import { FleetMember } from "./fleet-member.ts";
 import { makeJobHandlers } from "./job-handlers.ts";
 import { startMetricsEndpoint } from "./metrics-endpoint.ts";
 import { logWorkerEvent } from "./worker-log.ts";
 
-const HOST_SAMPLE_MS = 1_000;
 const QUEUE_SAMPLE_MS = 10_000;
 
 /** Outcomes of one worker's life, for its last log line and its exit status. */
@@ -33,8 +37,24 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
   const log = openLog(run);
   try {
     const metrics = createMetrics({ version: ferryVersion() });
-    const store = await run.openStore({ observer: storeMeter(metrics) });
+    const governor = new LoadGovernor(config.concurrency);
+    const meter = storeMeter(metrics);
+    const store = await run.openStore({
+      priority: "batch",
+      observer: (report) => {
+        meter(report);
+        governor.observe(report);
+      },
+    });
     const queue = await run.openQueue();
+    const member = new FleetMember({
+      store,
+      metrics,
+      log,
+      governor,
+      concurrency: config.concurrency,
+      identity: { workerId: randomUUID(), host: hostname(), pid: process.pid, version: ferryVersion() },
+    });
     const tally: Tally = { migrated: 0, skipped: 0, rejected: 0, deferred: 0, failed: 0 };
     const handlers = makeJobHandlers({
       store,
@@ -42,6 +62,8 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       optionsOf: (request) => migrationOptions(config, request),
       metrics,
       log,
+      member,
+      gate: new CampaignGate(store, Date.now),
       onOutcome: (outcome) => {
         tally[outcome.state] += 1;
       },
@@ -58,16 +80,11 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       await host.stop();
       throw error;
     });
-    const hostMeter = new HostMeter(metrics, host);
-    const timers = [
-      setInterval(() => {
-        hostMeter.sample();
-      }, HOST_SAMPLE_MS),
-      setInterval(() => {
-        // A Redis that is away shows in readiness and in the host's own events.
-        sampleQueue(metrics, queue).catch(() => undefined);
-      }, QUEUE_SAMPLE_MS),
-    ];
+    member.start(host);
+    const timer = setInterval(() => {
+      // A Redis that is away shows in readiness and in the host's own events.
+      sampleQueue(metrics, queue).catch(() => undefined);
+    }, QUEUE_SAMPLE_MS);
     log.info("worker.started", "The worker takes jobs", {
       store: store.url,
       redis: config.redisUrl,
@@ -78,7 +95,8 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       await untilDone(host, options.drain, signal);
     } finally {
       await host.stop();
-      timers.forEach(clearInterval);
+      clearInterval(timer);
+      await member.stop();
       await endpoint?.close();
     }
     log.info("worker.stopped", "The worker has stopped", tally);

@@ -1,0 +1,4 @@
+import { ensureDependencies } from "./setup/dependencies.mjs";
+
+ensureDependencies();
+await import("./demo/main.mjs");

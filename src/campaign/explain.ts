@@ -1,0 +1,224 @@
+import type { CampaignSettings } from "./campaign.ts";
+import { percentagesOf, type Share } from "./percentages.ts";
+import { throttledBecause } from "./progress.ts";
+import type { CampaignView } from "./view.ts";
+
+/** What limits a campaign now, in a word: for machines; the sentence is for people. */
+export type Limit =
+  | "not_started"
+  | "paused"
+  | "being_cancelled"
+  | "over"
+  | "no_workers"
+  | "no_feeder"
+  | "finding_actors"
+  | "deferred_actors"
+  | "store"
+  | "operator"
+  | "window"
+  | "tail"
+  | "feeding"
+  | "workers";
+
+/** What limits a campaign, where workers' time goes, and the one setting to turn. */
+export interface Explanation {
+  readonly limit: Limit;
+  readonly sentence: string;
+  /** Workers' time by activity: whole percentages that add up to 100; empty when no worker has spent any. */
+  readonly attribution: readonly Share[];
+  /** Of which time that is. */
+  readonly attributionOf: "the last minute" | "the time since workers started" | "the whole campaign";
+  /** What to do, and the command or setting for it. */
+  readonly advice: string;
+}
+
+/** Shares of workers' time from which on they say what the limit is. */
+const THROTTLED_PERCENT = 25;
+const IDLE_PERCENT = 50;
+
+/** Names what limits a campaign now. */
+export function explainCampaign(view: CampaignView): Explanation {
+  const { amounts, of } = workersTime(view);
+  const attribution = percentagesOf(amounts);
+  return { ...verdictOf(view, attribution), attribution, attributionOf: of };
+}
+
+type Verdict = Pick<Explanation, "limit" | "sentence" | "advice">;
+
+function verdictOf(view: CampaignView, attribution: readonly Share[]): Verdict {
+  return verdictOfState(view) ?? verdictOfPresence(view) ?? verdictOfTime(view, attribution);
+}
+
+/** What a campaign's state alone explains. */
+function verdictOfState({ campaign, counts }: CampaignView): Verdict | undefined {
+  const { name, stateReason } = campaign;
+  switch (campaign.state) {
+    case "created":
+      return {
+        limit: "not_started",
+        sentence: `Campaign ${name} was created and not started.`,
+        advice: `Start it: ferry campaign start ${name}`,
+      };
+    case "paused":
+      return {
+        limit: "paused",
+        sentence: `Campaign ${name} is paused${stateReason === undefined ? "" : `: ${stateReason}`}`.replace(
+          /\.?$/,
+          ".",
+        ),
+        advice: `Go on: ferry campaign resume ${name}`,
+      };
+    case "draining":
+      return {
+        limit: "being_cancelled",
+        sentence: `Campaign ${name} is being cancelled: ${counts.open.actors} actors are still in flight.`,
+        advice: "Nothing to turn: it ends when they are done.",
+      };
+    case "completed":
+    case "cancelled":
+      return {
+        limit: "over",
+        sentence: `Campaign ${name} is ${campaign.state}; nothing limits it any more.`,
+        advice: `See what came of it: ferry campaign report ${name}`,
+      };
+    case "running":
+      return undefined;
+  }
+}
+
+/** What explains itself by who is missing. */
+function verdictOfPresence({ campaign, counts, workers, feeding }: CampaignView): Verdict | undefined {
+  const { todo, open, later } = counts;
+  if (workers.length === 0) {
+    return {
+      limit: "no_workers",
+      sentence: `No worker is connected, so none of the ${todo.actors + open.actors + later.actors} open actors moves.`,
+      advice: "Start workers: ferry worker",
+    };
+  }
+  if (!feeding && (todo.actors + later.actors > 0 || !campaign.scanFinished)) {
+    return {
+      limit: "no_feeder",
+      sentence: "No feeder is at work, so workers get no more than what is on the queue already.",
+      advice: "Start a feeder: ferry feeder",
+    };
+  }
+  if (open.actors + todo.actors === 0 && !campaign.scanFinished) {
+    return {
+      limit: "finding_actors",
+      sentence: "The feeder is still looking for actors, and workers have done all it found so far.",
+      advice: "Nothing to turn: the scan goes on by itself.",
+    };
+  }
+  if (open.actors + todo.actors === 0 && later.actors > 0) {
+    return {
+      limit: "deferred_actors",
+      sentence: `Only ${later.actors} deferred actors are left: they are awake or held by another migration, and are tried again later.`,
+      advice: "Let them sleep, or create the next campaign with a lower --defer-limit.",
+    };
+  }
+  return undefined;
+}
+
+/** What explains itself by where workers' time goes. */
+function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdict {
+  const { campaign, counts, workers } = view;
+  const percentOf = (name: string): number => attribution.find((share) => share.name === name)?.percent ?? 0;
+  const because = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
+  if (percentOf("throttled_store") >= THROTTLED_PERCENT || workers.every(({ limit }) => limit === 0)) {
+    return {
+      limit: "store",
+      sentence: `The store is the limit: workers hold back ${percentOf("throttled_store")} % of their time${because === undefined ? "" : `, as ${because}`}.`,
+      advice: "Give the store more room, or run fewer workers: more of them would only wait.",
+    };
+  }
+  const ownLimits = throttledBecause({ ...view, workers: [], nowMs: view.atMs });
+  if (ownLimits !== undefined && (percentOf("throttled_operator") >= THROTTLED_PERCENT || isHeld(view))) {
+    return {
+      limit: "operator",
+      sentence: `It goes no faster than ${ownLimits} allow: ${limitsInWords(ownLimits === "the fleet's limits" ? view.fleet : campaign.settings)}.`,
+      advice:
+        ownLimits === "the fleet's limits"
+          ? "Raise or lift them: ferry throttle clear"
+          : `Raise or lift them: ferry campaign set ${campaign.name} ${settingOf(campaign.settings)} off`,
+    };
+  }
+  if (percentOf("idle") >= IDLE_PERCENT) {
+    return verdictOfIdleness(view, percentOf("idle"));
+  }
+  const [busiest] = attribution.filter(({ name }) => name !== "idle" && name !== "paused");
+  const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
+  return {
+    limit: "workers",
+    sentence:
+      busiest === undefined
+        ? `${counts.open.actors} actors are in flight, and workers have not told yet what they spend their time with.`
+        : `The workers are the limit: all are busy, most of all with ${busiest.name} (${busiest.percent} % of their time).`,
+    advice: `Run more workers (now ${workers.length} with ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
+  };
+}
+
+function verdictOfIdleness({ campaign, counts, workers }: CampaignView, idle: number): Verdict {
+  const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
+  if (counts.todo.actors === 0) {
+    return {
+      limit: "tail",
+      sentence: `It is at its tail: the last ${counts.open.actors} actors keep few of ${slots} slots busy (${idle} % idle).`,
+      advice: "Nothing to turn: an actor is migrated by one slot. Workers can be taken away now.",
+    };
+  }
+  if (campaign.settings.window < 2 * slots) {
+    return {
+      limit: "window",
+      sentence: `The window of ${campaign.settings.window} actors is too small for ${slots} slots, which are ${idle} % idle.`,
+      advice: `Widen it: ferry campaign set ${campaign.name} --window ${Math.max(10 * slots, 100)}`,
+    };
+  }
+  return {
+    limit: "feeding",
+    sentence: `Workers are ${idle} % idle though ${counts.todo.actors} actors wait to be fed: the feeder or Redis is the limit.`,
+    advice: "Look at the feeder's log and at Redis; fewer workers would do as well.",
+  };
+}
+
+/** Whether a limit on actors at once is reached. */
+function isHeld({ campaign, counts, fleet }: CampaignView): boolean {
+  const limit = Math.min(campaign.settings.concurrentActors ?? Infinity, fleet.concurrentActors ?? Infinity);
+  return counts.todo.actors > 0 && counts.open.actors >= limit;
+}
+
+type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
+
+/** Limits as people read them. */
+export function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): string {
+  const words = [
+    ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
+    ...(bytesPerSecond === undefined ? [] : [`${Math.round(bytesPerSecond / 100_000) / 10} MB/s`]),
+    ...(concurrentActors === undefined ? [] : [`${concurrentActors} actors at once`]),
+  ];
+  return words.length === 0 ? "no limits" : words.join(", ");
+}
+
+function settingOf({ actorsPerSecond, bytesPerSecond }: Limits): string {
+  return actorsPerSecond !== undefined ? "--rate" : bytesPerSecond !== undefined ? "--bytes-rate" : "--concurrent";
+}
+
+/** Workers' time as it is known: of the last minute, else since they started; of a campaign that is over, what it took. */
+function workersTime(view: CampaignView): { amounts: Record<string, number>; of: Explanation["attributionOf"] } {
+  const isOver = view.campaign.state === "completed" || view.campaign.state === "cancelled";
+  if (isOver || view.workers.length === 0) {
+    return { amounts: { ...view.activityMs }, of: "the whole campaign" };
+  }
+  const recent = view.workers.flatMap(({ recentSeconds }) => (recentSeconds === undefined ? [] : [recentSeconds]));
+  return recent.length === view.workers.length
+    ? { amounts: sumOf(recent), of: "the last minute" }
+    : { amounts: sumOf(view.workers.map((worker) => worker.activitySeconds)), of: "the time since workers started" };
+}
+
+function sumOf(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [activity, seconds] of parts.flatMap((part) => Object.entries(part))) {
+    sums[activity] = (sums[activity] ?? 0) + seconds;
+  }
+  return sums;
+}

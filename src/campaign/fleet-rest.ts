@@ -1,0 +1,39 @@
+import type { Store } from "../store/store.ts";
+import { readCounts } from "./campaign-counts.ts";
+import { listCampaigns } from "./campaign-store.ts";
+import { readFleetLimits } from "./fleet.ts";
+
+/** Why a free slot of a worker has nothing to do. */
+export type IdleReason = "idle" | "throttled_operator" | "paused";
+
+/**
+ * Says why workers rest: an operator's limits hold back actors that could be fed, the campaigns that have any are paused, or there is
+ * nothing to do.
+ */
+export async function readWorkersRest(store: Store, nowMs: number): Promise<IdleReason> {
+  const campaigns = (await listCampaigns(store)).filter(({ state }) => state === "running" || state === "paused");
+  if (campaigns.length === 0) {
+    return "idle";
+  }
+  return store.transact(
+    async (tx) => {
+      const fleet = await readFleetLimits(tx, nowMs);
+      const fleetLimits = fleet.actorsPerSecond ?? fleet.bytesPerSecond ?? fleet.concurrentActors;
+      let reason: IdleReason = "idle";
+      for (const { name, state, settings } of campaigns) {
+        const { todo } = await readCounts(tx, name);
+        if (todo.actors === 0) {
+          continue;
+        }
+        const inForce = settings.ratesUntilMs === undefined || settings.ratesUntilMs > nowMs;
+        const own = settings.actorsPerSecond ?? settings.bytesPerSecond ?? settings.concurrentActors;
+        if (state === "running" && (fleetLimits !== undefined || (inForce && own !== undefined))) {
+          return "throttled_operator";
+        }
+        reason = state === "paused" ? "paused" : reason;
+      }
+      return reason;
+    },
+    { label: "fleet" },
+  );
+}

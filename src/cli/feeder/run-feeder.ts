@@ -1,0 +1,121 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { Feeder } from "../../campaign/feeder.ts";
+import { forgetSilentWorkers, readFleetLimits, readWorkers } from "../../campaign/fleet.ts";
+import type { MigrationQueue } from "../../queue/migration-queue.ts";
+import { campaignFeedQueue } from "../../queue/campaign-feed-queue.ts";
+import type { Store } from "../../store/store.ts";
+import { CampaignMeter } from "../../telemetry/campaign-meter.ts";
+import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
+import { sampleQueue } from "../../telemetry/queue-meter.ts";
+import { storeMeter } from "../../telemetry/store-meter.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import { openLog } from "../log.ts";
+import type { Run } from "../run.ts";
+import { ferryVersion } from "../version.ts";
+import { startMetricsEndpoint } from "../worker/metrics-endpoint.ts";
+
+const QUEUE_SAMPLE_MS = 5_000;
+const FORGET_MS = 600_000;
+
+/** Runs a feeder until it is told to stop; it gives its lease up then, so that another need not wait. */
+export async function runFeeder(run: Run): Promise<ExitStatus> {
+  const { config, signal } = run;
+  const log = openLog(run);
+  try {
+    const metrics = createMetrics({ version: ferryVersion() });
+    const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
+    const queue = await run.openQueue();
+    const meter = new CampaignMeter(metrics, config.concurrency);
+    const feeder = new Feeder({
+      store,
+      queue: campaignFeedQueue(queue),
+      now: Date.now,
+      token: randomUUID(),
+      host: `${hostname()}:${process.pid}`,
+      sleep,
+      observer: {
+        leading(leads) {
+          meter.leading(leads);
+          log.info("feeder.leading", leads ? "This feeder feeds" : "This feeder stands by", { leads });
+        },
+        fed(campaign, actors) {
+          log.debug("feeder.fed", "Actors were put on the queue", { campaign, actors });
+        },
+        recovered(campaign, actors) {
+          log.warn("feeder.recovered", "Open actors had no job, and were fed again or put back", { campaign, actors });
+        },
+        stateChanged({ name, state, stateReason }) {
+          log.info("campaign.state_changed", "A campaign changed its state", {
+            campaign: name,
+            state,
+            reason: stateReason,
+          });
+        },
+        counted(campaign, counts) {
+          meter.counted(campaign, counts);
+        },
+        failed(error) {
+          log.error("feeder.failed", "A round of feeding failed; the next one tries again", { error });
+        },
+      },
+    });
+    const endpoint = await startMetricsEndpoint({
+      config,
+      metrics,
+      queue,
+      store,
+      isDraining: () => signal.aborted,
+      log,
+    });
+    const timers = [
+      setInterval(() => {
+        // A Redis or a store that is away shows in readiness and in the feeder's own errors.
+        sample(metrics, meter, { store, queue }).catch(() => undefined);
+      }, QUEUE_SAMPLE_MS),
+      setInterval(() => {
+        forgetSilentWorkers(store, Date.now()).catch((error: unknown) => {
+          log.warn("fleet.unheard", "Rows of workers that are gone could not be removed", { error });
+        });
+      }, FORGET_MS),
+    ];
+    log.info("feeder.started", "The feeder is ready", { store: store.url, redis: config.redisUrl });
+    try {
+      await feeder.run(signal);
+    } finally {
+      timers.forEach(clearInterval);
+      await endpoint?.close();
+    }
+    log.info("feeder.stopped", "The feeder has stopped");
+    return EXIT.done;
+  } finally {
+    await log.close();
+  }
+}
+
+async function sample(
+  metrics: Metrics,
+  meter: CampaignMeter,
+  { store, queue }: { store: Store; queue: MigrationQueue },
+): Promise<void> {
+  await sampleQueue(metrics, queue);
+  const counts = await queue.counts();
+  const fleet = await store.transact(
+    async (tx) => {
+      const limits = await readFleetLimits(tx, Date.now());
+      return { workers: await readWorkers(tx, Date.now()), concurrentActors: limits.concurrentActors };
+    },
+    { label: "fleet" },
+  );
+  meter.queued(counts, fleet);
+}
+
+/** Waits, or returns at once when the signal fires. */
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) {
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,48 @@
+import { expect } from "chai";
+import { actorStateKey, actorStatePrefix, decodeActorState } from "../../src/formats/actor-state.ts";
+import { concatBytes, startsWith, toHex } from "../../src/formats/bytes.ts";
+import { lifeKey, lifeRow, testActor, type LifeWord } from "../support/v1-actors.ts";
+
+const ACTOR = testActor(3);
+const WORDS: readonly LifeWord[] = ["CONNECTABLE", "RUNNER_ID", "ENVOY_KEY", "SLEEP_TS", "DESTROY_TS"];
+
+describe("an actor's state", () => {
+  it("lies under the engine's keys", () => {
+    for (const word of WORDS) {
+      expect(toHex(actorStateKey(ACTOR.id, word)), word).to.equal(toHex(lifeKey(ACTOR, word)));
+      expect(startsWith(lifeKey(ACTOR, word), actorStatePrefix(ACTOR.id))).to.equal(true);
+    }
+  });
+
+  it("is asleep without rows", () => {
+    expect(decodeActorState(ACTOR.id, [])).to.deep.equal({ asleep: true, sleepTs: undefined });
+  });
+
+  it("is asleep with SLEEP_TS and DESTROY_TS only, and tells SLEEP_TS", () => {
+    const sleep = lifeRow(ACTOR, "SLEEP_TS", 77n);
+    const state = decodeActorState(ACTOR.id, [sleep, lifeRow(ACTOR, "DESTROY_TS")]);
+    expect(state).to.deep.equal({ asleep: true, sleepTs: sleep.value });
+  });
+
+  it("is awake with any one of CONNECTABLE, RUNNER_ID and ENVOY_KEY, whatever they hold", () => {
+    for (const word of ["CONNECTABLE", "RUNNER_ID", "ENVOY_KEY"] as const) {
+      const row = { ...lifeRow(ACTOR, word), value: new Uint8Array(0) };
+      expect(decodeActorState(ACTOR.id, [row, lifeRow(ACTOR, "SLEEP_TS")]).asleep, word).to.equal(false);
+    }
+  });
+
+  it("is awake with rows below those keys, which more tuple items make", () => {
+    const row = { key: concatBytes(lifeKey(ACTOR, "RUNNER_ID"), Uint8Array.of(0x15, 1)), value: new Uint8Array(0) };
+    expect(decodeActorState(ACTOR.id, [row]).asleep).to.equal(false);
+  });
+
+  it("is not told by other actors' rows or by other words", () => {
+    const foreign = lifeRow(testActor(4), "CONNECTABLE");
+    const other = { key: concatBytes(actorStatePrefix(ACTOR.id), Uint8Array.of(0x15, 41)), value: new Uint8Array(1) };
+    const below = {
+      key: concatBytes(lifeKey(ACTOR, "SLEEP_TS"), Uint8Array.of(0x14)),
+      value: Uint8Array.of(1),
+    };
+    expect(decodeActorState(ACTOR.id, [foreign, other, below])).to.deep.equal({ asleep: true, sleepTs: undefined });
+  });
+});

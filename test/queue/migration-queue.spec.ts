@@ -1,0 +1,220 @@
+import { Queue } from "bullmq";
+import { expect } from "chai";
+
+import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import type { MigrationRequest } from "../../src/queue/migration-request.ts";
+import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
+import { eventually, gate } from "./eventually.ts";
+import { eventsOf, QueueFixture } from "./queue-fixture.ts";
+import { newActor, newRequest } from "./requests.ts";
+
+describe("queue/migration queue", () => {
+  let fixture: QueueFixture;
+  before(async () => {
+    fixture = await QueueFixture.start();
+  });
+  afterEach(() => fixture.reset());
+  after(() => fixture.end());
+
+  /** A worker whose jobs wait at a gate; `seen` are the requests as they start. */
+  async function workBehindGate(): Promise<{ seen: MigrationRequest[]; open: () => void }> {
+    const finish = gate();
+    const seen: MigrationRequest[] = [];
+    await fixture.work(async (request) => {
+      seen.push(request);
+      await finish.opened;
+      return { kind: "done" };
+    });
+    return { seen, open: finish.open };
+  }
+
+  it("answers each request in order, over several batches", async () => {
+    const first = Array.from({ length: 700 }, () => newRequest(newActor()));
+    expect(await fixture.queue.enqueue(first)).to.include({ enqueued: 700, alreadyQueued: 0, queuedAfterActive: 0 });
+    const again = [...first.slice(0, 650), newRequest(newActor())];
+    const report = await fixture.queue.enqueue(again);
+    expect(report).to.include({ enqueued: 1, alreadyQueued: 650, queuedAfterActive: 0 });
+    expect(report.results.map(({ actorId }) => actorId)).to.deep.equal(again.map(({ actorId }) => actorId));
+    expect(report.results.at(-1)?.answer).to.equal("enqueued");
+    expect((await fixture.queue.counts()).waiting).to.equal(701);
+  });
+
+  it("answers twice for an actor named twice in one call", async () => {
+    const actorId = newActor();
+    const report = await fixture.queue.enqueue([newRequest(actorId), newRequest(actorId)]);
+    expect(report.results.map(({ answer }) => answer)).to.deep.equal(["enqueued", "already_queued"]);
+    expect((await fixture.queue.counts()).waiting).to.equal(1);
+  });
+
+  it("serves the latest request of those made while the actor waits", async () => {
+    const actorId = newActor();
+    const [early, late, latest] = [1, 2, 3].map((number) => newRequest(actorId, { number })) as [
+      MigrationRequest,
+      MigrationRequest,
+      MigrationRequest,
+    ];
+    await fixture.queue.enqueue([early]);
+    await fixture.queue.enqueue([latest]);
+    expect((await fixture.queue.enqueue([late])).alreadyQueued).to.equal(1);
+    const { seen, open } = await workBehindGate();
+    open();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([latest]);
+  });
+
+  it("runs a request made while the actor is active afterwards, with the latest options", async () => {
+    const actorId = newActor();
+    const first = newRequest(actorId, { number: 1 });
+    await fixture.queue.enqueue([first]);
+    const { seen, open } = await workBehindGate();
+    await eventually("the first runs", () => seen.length === 1);
+    const second = newRequest(actorId, { number: 2 });
+    const third = newRequest(actorId, { number: 3 });
+    expect((await fixture.queue.enqueue([third])).queuedAfterActive).to.equal(1);
+    expect((await fixture.queue.enqueue([second])).queuedAfterActive).to.equal(1);
+    open();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([first, third]);
+  });
+
+  it("serves the latest request also when the active job comes back to wait with one kept behind it", async () => {
+    const actorId = newActor();
+    await fixture.queue.enqueue([newRequest(actorId, { number: 1 })]);
+    const stopped = await fixture.work(
+      (_, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => {
+            reject(signal.reason as Error);
+          });
+        }),
+      { drainDeadlineMs: 1 },
+    );
+    await eventually("the first runs", () => stopped.host.inFlight === 1);
+    await fixture.queue.enqueue([newRequest(actorId, { number: 2 })]);
+    await stopped.host.stop();
+    const latest = newRequest(actorId, { number: 3 });
+    expect((await fixture.queue.enqueue([latest])).alreadyQueued).to.equal(1);
+    const { seen, open } = await workBehindGate();
+    open();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([latest]);
+  });
+
+  it("counts jobs by state and knows the age of the oldest", async () => {
+    await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
+    await eventually("time passes", async () => (await fixture.queue.counts()).oldestWaitingMs >= 20);
+    const { seen, open } = await workBehindGate();
+    await eventually("one runs", () => seen.length === 1);
+    expect(await fixture.queue.counts()).to.include({ waiting: 1, active: 1, delayed: 0, failed: 0, isPaused: false });
+    open();
+    await fixture.queue.drained();
+    expect(await fixture.queue.counts()).to.include({ waiting: 0, active: 0, oldestWaitingMs: 0 });
+  });
+
+  it("lets a producer in when there is room, and stops waiting when told", async () => {
+    await fixture.queue.enqueue(Array.from({ length: 10 }, () => newRequest(newActor())));
+    expect(await fixture.queue.waitForRoom({ window: 12 })).to.equal(2);
+    const stop = new AbortController();
+    const full = fixture.queue.waitForRoom({ window: 10, signal: stop.signal }).catch((error: unknown) => error);
+    stop.abort(new Error("enough"));
+    expect(((await full) as Error).message).to.equal("enough");
+    const room = fixture.queue.waitForRoom({ window: 10, pollMs: 5 });
+    await fixture.work();
+    expect(await room).to.be.within(1, 10);
+  });
+
+  it("keeps deferred actors from filling Redis", async () => {
+    await fixture.queue.enqueue(Array.from({ length: 3 }, () => newRequest(newActor())));
+    await fixture.work(() => Promise.resolve({ kind: "defer", delayMs: 60_000 }));
+    await fixture.queue.drained();
+    expect(await fixture.queue.waitForRoom({ window: 10, delayedLimit: 5 })).to.equal(2);
+    const stop = AbortSignal.timeout(50);
+    const full = fixture.queue.waitForRoom({ window: 10, delayedLimit: 3, pollMs: 5, signal: stop });
+    expect(await full.catch((error: unknown) => (error as Error).name)).to.equal("TimeoutError");
+  });
+
+  it("sees the workers of its own prefix only", async () => {
+    const options = { url: fixture.redis.url, prefix: "other" };
+    await fixture.work();
+    await fixture.work(undefined, { redis: options });
+    await fixture.work(undefined, { redis: options });
+    const other = await MigrationQueue.open(options);
+    expect(await other.connectedWorkers()).to.equal(2);
+    expect(await fixture.queue.connectedWorkers()).to.equal(1);
+    await other.enqueue([newRequest(newActor())]);
+    await other.drained();
+    await other.close();
+    expect(
+      (await fixture.client.keys("*")).filter((key) => !/^(other|ferry):actor-migration:/.test(key)),
+    ).to.deep.equal([]);
+  });
+
+  it("ends a job that holds no request, without running it", async () => {
+    const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+    await bare.add("migrate", { actorId: "not an id" });
+    await bare.close();
+    const worker = await fixture.work();
+    await worker.host.drained();
+    expect(eventsOf(worker, "job_malformed")).to.have.length(1);
+    expect(eventsOf(worker, "job_started")).to.deep.equal([]);
+  });
+
+  describe("an actor is never locked out", () => {
+    for (const [what, leftover] of Object.entries({
+      "a key that names a job that is gone": async (base: string, actorId: string) => {
+        await fixture.client.set(`${base}de:${actorId}`, "gone");
+      },
+      "a key that names a job in no list": async (base: string, actorId: string) => {
+        await fixture.client.set(`${base}de:${actorId}`, "orphan");
+        await fixture.client.hset(`${base}orphan`, "data", "{}");
+      },
+      "a request kept for a job that is gone": async (base: string, actorId: string) => {
+        await fixture.client.set(`${base}de:${actorId}`, "gone");
+        await fixture.client.hset(`${base}dn:${actorId}`, "data", "{}", "jid", "kept");
+      },
+    })) {
+      it(`by ${what}`, async () => {
+        const actorId = newActor();
+        await leftover("ferry:actor-migration:", actorId);
+        expect((await fixture.queue.enqueue([newRequest(actorId)])).enqueued).to.equal(1);
+        const worker = await fixture.work();
+        await worker.host.drained();
+        await eventually("it has run", () => eventsOf(worker, "job_done").length === 1);
+        expect(await fixture.client.exists(`ferry:actor-migration:de:${actorId}`)).to.equal(0);
+      });
+    }
+  });
+
+  it("lets a failed job that someone retries by hand make way for the actor's other job", async () => {
+    const actorId = newActor();
+    await fixture.queue.enqueue([newRequest(actorId)]);
+    const failing = await fixture.work(() => Promise.reject(new Error("no")));
+    await failing.host.drained();
+    await eventually("it has failed", async () => (await fixture.queue.counts()).failed === 1);
+    await failing.host.stop();
+
+    const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+    const finish = gate();
+    let most = 0;
+    let now = 0;
+    const worker = await fixture.work(
+      async () => {
+        most = Math.max(most, (now += 1));
+        await finish.opened;
+        now -= 1;
+        return { kind: "done" };
+      },
+      { concurrency: 2 },
+    );
+    await fixture.queue.enqueue([newRequest(actorId)]);
+    await eventually("the new job runs", () => now === 1);
+    const [failed] = await bare.getFailed();
+    await failed?.retry();
+    await bare.close();
+    await eventually("the old one made way", () => eventsOf(worker, "job_superseded").length === 1);
+    finish.open();
+    await worker.host.drained();
+    expect(most).to.equal(1);
+    expect((await fixture.queue.enqueue([newRequest(actorId)])).enqueued).to.equal(1);
+  });
+});
