@@ -1,5 +1,9 @@
 import { ledger } from "../../src/campaign/ledger.ts";
-import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext, type MigrationOptions } from "../../src/migration/context.ts";
+import {
+  DEFAULT_MIGRATION_OPTIONS,
+  type MigrationContext,
+  type MigrationOptions,
+} from "../../src/migration/context.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import type { DepotOptions } from "../../src/migration/targets/depot/depot-options.ts";

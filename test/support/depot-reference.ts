@@ -59,7 +59,10 @@ export function bucketBranchOf(rows: readonly Row[], namespaceId: Uint8Array): B
   must(record?.length === 48, "BUCKET_BRANCH record");
   must(record.toString("hex", 0, 3) === "010010" && record.subarray(3, 19).equals(branch), "BUCKET_BRANCH id");
   must(record.toString("hex", 19, 21) === "0000", "BUCKET_BRANCH parents");
-  must(record.subarray(31, 37).every((byte) => byte === 0) && record[37] === 0, "BUCKET_BRANCH root stamp's end, depth");
+  must(
+    record.subarray(31, 37).every((byte) => byte === 0) && record[37] === 0,
+    "BUCKET_BRANCH root stamp's end, depth",
+  );
   must(record[46] === 0 && record[47] === 0, "BUCKET_BRANCH restore point, state");
   must(all.get(0x02, 0x21, "/list/", branch, "/refcount")?.readBigInt64LE() === 1n, "BUCKET_BRANCH refcount");
   return branch;
@@ -68,7 +71,9 @@ export function bucketBranchOf(rows: readonly Row[], namespaceId: Uint8Array): B
 /** Whether any K5 points to a database of this actor's. */
 export function pointerOf(rows: readonly Row[], actor: TestActor): Buffer | undefined {
   const suffix = Buffer.from(`/${idText(actor.idBytes)}/cur`);
-  const found = rows.filter(({ key }) => key[0] === 2 && key[1] === 0x10 && Buffer.from(key).subarray(-suffix.length).equals(suffix));
+  const found = rows.filter(
+    ({ key }) => key[0] === 2 && key[1] === 0x10 && Buffer.from(key).subarray(-suffix.length).equals(suffix),
+  );
   must(found.length <= 1, "an actor has two pointers");
   return found[0] === undefined ? undefined : Buffer.from(found[0].value);
 }
@@ -183,7 +188,10 @@ function readPages(
     must(chunks.length > 0, "a txid has no DELTA");
     for (const [chunk, [rest, value]] of chunks.entries()) {
       must(rest.length === 4 && rest.readUInt32BE() === chunk, "DELTA chunks are not numbered 0, 1, 2 …");
-      must(chunk === chunks.length - 1 ? value.length <= 10_000 && value.length > 0 : value.length === 10_000, "chunk size");
+      must(
+        chunk === chunks.length - 1 ? value.length <= 10_000 && value.length > 0 : value.length === 10_000,
+        "chunk size",
+      );
       rowBytes += 39 + value.length;
     }
     deltaRows += chunks.length;
@@ -192,7 +200,10 @@ function readPages(
     must(blob.commit === size && blob.txid === BigInt(index + 1), "LTX header");
     must(blob.timestampMs === history.wallClockMs, "LTX time");
     const numbers = [...blob.pages.keys()];
-    must(numbers.every((pgno) => Math.floor(pgno / 64) === index), "a txid holds pages of another shard");
+    must(
+      numbers.every((pgno) => Math.floor(pgno / 64) === index),
+      "a txid holds pages of another shard",
+    );
     must(pages === 0 || numbers.at(-1) === size, "the size after a txid is not its highest page");
     txidPages.push(numbers);
     for (const [pgno, page] of blob.pages) {
@@ -229,4 +240,3 @@ export function readEngineImage(rows: readonly Row[], branch: Uint8Array): Uint8
 export function u32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
-

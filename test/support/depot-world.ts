@@ -81,7 +81,11 @@ export const ENGINE_BRANCH = Uint8Array.from(Buffer.from("2222222222224222822222
 const ENGINE_STAMP = Uint8Array.from(Buffer.from("00000102030405060007000000000000", "hex"));
 
 /** A database of these pages as one engine commit leaves it, under a bucket branch. */
-export function engineDatabase(actor: TestActor, bucketBranch: Uint8Array, pages: ReadonlyMap<number, Uint8Array>): Row[] {
+export function engineDatabase(
+  actor: TestActor,
+  bucketBranch: Uint8Array,
+  pages: ReadonlyMap<number, Uint8Array>,
+): Row[] {
   const base = bytesOf(0x02, 0x30, "/", ENGINE_BRANCH);
   const one = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1);
   const size = Math.max(0, ...pages.keys());
@@ -96,7 +100,19 @@ export function engineDatabase(actor: TestActor, bucketBranch: Uint8Array, pages
     pointerRow(actor, bucketBranch, ENGINE_BRANCH),
     {
       key: bytesOf(0x02, 0x20, "/list/", ENGINE_BRANCH),
-      value: bytes("0100", 16, ENGINE_BRANCH, 16, bucketBranch, "0000", ENGINE_STAMP, 0, NOW_LE, "0000", new Uint8Array(8)),
+      value: bytes(
+        "0100",
+        16,
+        ENGINE_BRANCH,
+        16,
+        bucketBranch,
+        "0000",
+        ENGINE_STAMP,
+        0,
+        NOW_LE,
+        "0000",
+        new Uint8Array(8),
+      ),
     },
     { key: bytesOf(0x02, 0x20, "/list/", ENGINE_BRANCH, "/refcount"), value: bytes("0100000000000000") },
     {
@@ -119,9 +135,7 @@ export function pointerRow(actor: TestActor, bucketBranch: Uint8Array, branch: U
 
 /** Bytes from hex strings, numbers of one byte, and bytes. */
 export function bytes(...parts: (string | number | Uint8Array)[]): Uint8Array {
-  return bytesOf(
-    ...parts.map((part) => (typeof part === "string" ? Uint8Array.from(Buffer.from(part, "hex")) : part)),
-  );
+  return bytesOf(...parts.map((part) => (typeof part === "string" ? Uint8Array.from(Buffer.from(part, "hex")) : part)));
 }
 
 /** Writes rows, some transactions' worth. */

@@ -30,7 +30,9 @@ describe("an actor migrated to Depot", function () {
           const image = syntheticImage(pages, pages > 1_000 ? "text" : "random", pages + 1);
           await prepared.putV1(image);
           const smallImageBytes = way === "staged" ? -1 : 8 * 1024 * 1024;
-          const outcome = await attempt(prepared.store, prepared.world, prepared.actor, { migration: { smallImageBytes } });
+          const outcome = await attempt(prepared.store, prepared.world, prepared.actor, {
+            migration: { smallImageBytes },
+          });
           expect(outcome).to.include({ state: "migrated", pages, sha256: sha256(image), layout: "delta" });
           if (pages > 1_000) {
             await prepared.assertExported(image);
