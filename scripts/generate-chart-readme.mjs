@@ -17,7 +17,13 @@ const problems = [];
 function descriptionOf(pair, map, index) {
   const comment = pair.key.commentBefore ?? (index === 0 ? map.commentBefore : undefined) ?? "";
   const start = comment.search(/^ ?-- /m);
-  return start < 0 ? undefined : comment.slice(start).replace(/^ ?-- /, "").replace(/\n ?/g, " ").trim();
+  return start < 0
+    ? undefined
+    : comment
+        .slice(start)
+        .replace(/^ ?-- /, "")
+        .replace(/\n ?/g, " ")
+        .trim();
 }
 
 function resolve(schema, root) {
@@ -26,7 +32,10 @@ function resolve(schema, root) {
 
 function typeOf(schema) {
   if (schema.enum !== undefined) {
-    return schema.enum.filter((value) => value !== "").map((value) => `\`${value}\``).join(", ");
+    return schema.enum
+      .filter((value) => value !== "")
+      .map((value) => `\`${value}\``)
+      .join(", ");
   }
   if (schema.oneOf !== undefined) {
     return schema.oneOf.map((one) => one.type).join(" or ");
@@ -76,7 +85,8 @@ const table = [
   "| value | type | default | meaning |",
   "|---|---|---|---|",
   ...rows.map(
-    ({ name, type, value, description }) => `| \`${name}\` | ${cell(type)} | \`${cell(value)}\` | ${cell(description)} |`,
+    ({ name, type, value, description }) =>
+      `| \`${name}\` | ${cell(type)} | \`${cell(value)}\` | ${cell(description)} |`,
   ),
 ].join("\n");
 

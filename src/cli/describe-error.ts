@@ -1,9 +1,10 @@
 import { CommanderError } from "commander";
-import { FerryError, UsageError } from "../errors.ts";
+import { FerryError, InvariantError, UsageError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { redactUrl } from "../queue/redact-url.ts";
 import { StoreError } from "../store/errors.ts";
 import { isFileError } from "./exit-status.ts";
+import { InterruptedError } from "./interrupted-error.ts";
 
 /** What to do about an error whose message does not say it already. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -34,7 +35,10 @@ function describe(error: unknown): string {
   if (isFileError(error)) {
     return `${error.path ?? "A file"} ${FILE_REASONS[error.code ?? ""] ?? `cannot be used (${error.code ?? error.message})`}.`;
   }
-  if (!(error instanceof FerryError)) {
+  if (error instanceof InterruptedError) {
+    return error.message;
+  }
+  if (!(error instanceof FerryError) || error instanceof InvariantError) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return `This is a bug in Ferry, please report it: ${sentence(text)} --log-level debug shows where it happened.`;
   }

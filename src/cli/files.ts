@@ -18,12 +18,12 @@ const REASONS: Readonly<Record<string, string>> = {
 export const STANDARD = "-";
 
 /** A failed access to a file the user named, as the user's to mend; other errors pass unchanged. */
-export function fileError(file: string, verb: "read" | "written", cause: unknown): unknown {
+export function fileError(file: string, verb: "read" | "write", cause: unknown): unknown {
   if (!(cause instanceof Error && "code" in cause && "syscall" in cause && typeof cause.code === "string")) {
     return cause;
   }
-  const reason = verb === "written" && cause.code === "ENOENT" ? "its folder does not exist" : REASONS[cause.code];
-  return new UsageError(`${file} cannot be ${verb}: ${reason ?? cause.code}.`, { cause });
+  const reason = verb === "write" && cause.code === "ENOENT" ? "its folder does not exist" : REASONS[cause.code];
+  return new UsageError(`Cannot ${verb} ${file}: ${reason ?? cause.code}.`, { cause });
 }
 
 /** Finds out before anything else happens. @throws UsageError unless the file can be read. */
@@ -36,7 +36,7 @@ export async function assertReadable(file: string): Promise<void> {
     const isDirectory = (await handle.stat()).isDirectory();
     await handle.close();
     if (isDirectory) {
-      throw new UsageError(`${file} cannot be read: ${REASONS["EISDIR"] ?? ""}.`);
+      throw new UsageError(`Cannot read ${file}: ${REASONS["EISDIR"] ?? ""}.`);
     }
   } catch (error) {
     throw fileError(file, "read", error);
@@ -51,6 +51,6 @@ export async function* readFileOrStandard(file: string, stdin: Readable): AsyncG
       yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     }
   } catch (error) {
-    throw fileError(file === STANDARD ? "Standard input" : file, "read", error);
+    throw fileError(file === STANDARD ? "standard input" : file, "read", error);
   }
 }

@@ -20,15 +20,6 @@ export const JOB_SETTINGS = [
 type JobSetting = (typeof JOB_SETTINGS)[number];
 type JobOptions = Pick<Config, JobSetting>;
 
-/** Values that can be written but that migrations do not honour yet: a value leaves this list when they do. */
-const NOT_AVAILABLE: readonly (readonly [JobSetting, string])[] = [
-  ["check", "quick"],
-  ["check", "full"],
-  ["journal", "rollback"],
-  ["sidecars", "tolerate"],
-  ["wal", "apply"],
-];
-
 /** The options that a producer's flags ask for. What its environment says is for workers. @throws UsageError */
 export function requestOptions(config: Config): RequestOptions {
   const options: Record<string, string | number> = {};
@@ -37,7 +28,6 @@ export function requestOptions(config: Config): RequestOptions {
       options[name] = config[name];
     }
   }
-  assertAvailable(config);
   return options;
 }
 
@@ -47,29 +37,21 @@ export function requestOptions(config: Config): RequestOptions {
  */
 export function migrationOptions(config: Config, request: RequestOptions = {}): MigrationOptions {
   const options: JobOptions = { ...config, ...readRequest(request) };
-  assertAvailable(options);
   return {
     layout: options.layout,
     smallImageBytes: config.smallBytes,
     maxImageBytes: options.maxBytes,
     leaseMs: config.leaseMs,
     verify: options.verify === "on",
+    check: options.check,
+    journal: options.journal,
+    sidecars: options.sidecars,
+    wal: options.wal,
   };
 }
 
 /** The forms of v2 that can be written, by name. */
 export const TARGETS: Readonly<Record<Config["target"], Target>> = { storage: storageTarget };
-
-/** @throws UsageError naming the flag, for what migrations do not honour yet. */
-export function assertAvailable(options: JobOptions): void {
-  for (const [name, value] of NOT_AVAILABLE) {
-    if (options[name] === value) {
-      throw new UsageError(
-        `--${name} ${value} is not available in this version: leave it at ${SETTINGS[name].fallback}.`,
-      );
-    }
-  }
-}
 
 function readRequest(request: RequestOptions): Partial<JobOptions> {
   return Object.fromEntries(

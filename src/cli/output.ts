@@ -4,12 +4,14 @@ import type { Writable } from "node:stream";
 /** Whoever read our output has had enough (EPIPE): the command ends quietly. */
 export class OutputClosedError extends Error {}
 
+type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
 /** Standard output: data only, one line at a time, no faster than the reader takes it. */
 export class Output {
-  readonly #stream: Writable & { readonly isTTY?: boolean };
+  readonly #stream: Terminal;
   #error: Error | undefined;
 
-  constructor(stream: Writable & { readonly isTTY?: boolean }) {
+  constructor(stream: Terminal) {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
       this.#error = error.code === "EPIPE" ? new OutputClosedError("output closed", { cause: error }) : error;
@@ -18,6 +20,11 @@ export class Output {
 
   get isTerminal(): boolean {
     return this.#stream.isTTY === true;
+  }
+
+  /** How wide the terminal is now, where it is one. */
+  get columns(): number | undefined {
+    return this.#stream.columns;
   }
 
   /** Writes text and a line break. @throws OutputClosedError */

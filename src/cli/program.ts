@@ -1,14 +1,14 @@
-import { Command } from "commander";
+import { Command, type OutputConfiguration } from "commander";
 import * as commands from "./commands/index.ts";
-import type { Runner } from "./run.ts";
+import type { Runner, Surroundings } from "./run.ts";
 import { addSettings } from "./setting-options.ts";
 import { ferryVersion } from "./version.ts";
 
 /** A command of `ferry`: adds itself to the program, and runs through the runner. */
 export type RegisterCommand = (program: Command, runner: Runner) => void;
 
-/** The whole command line. Parsing throws CommanderError instead of ending the process, and prints nothing about errors. */
-export function makeProgram(runner: Runner): Command {
+/** The whole command line. Parsing throws CommanderError instead of ending the process, and prints help, but nothing about errors. */
+export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings, "output" | "notes">): Command {
   const program = new Command("ferry")
     .description("Carries Rivet actors' SQLite databases from v1 to v2 storage in FoundationDB.")
     .version(ferryVersion(), "-V, --version")
@@ -19,7 +19,11 @@ export function makeProgram(runner: Runner): Command {
   for (const register of Object.values<RegisterCommand>(commands)) {
     register(program, runner);
   }
-  quieten(program);
+  quieten(program, {
+    writeOut: (text) => void output.text(text),
+    writeErr: (text) => notes.stream.write(text),
+    outputError: () => undefined,
+  });
   return program;
 }
 
@@ -27,8 +31,10 @@ const AFTER_HELP = `
 Flags beat environment variables, which beat defaults.
 Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug.`;
 
-/** Sub-commands made with their parent take its settings over; those below them as well. */
-function quieten(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => undefined });
-  command.commands.forEach(quieten);
+/** Commands take such settings over from their parent only when they are made after it has them. */
+function quieten(command: Command, output: OutputConfiguration): void {
+  command.exitOverride().configureOutput(output);
+  for (const child of command.commands) {
+    quieten(child, output);
+  }
 }

@@ -1,15 +1,13 @@
-import { CommanderError } from "commander";
+import { runCommandLine } from "./command-line.ts";
 import { describeError } from "./describe-error.ts";
 import { exitStatusOf, EXIT, type ExitStatus } from "./exit-status.ts";
 import { InterruptedError } from "./interrupted-error.ts";
 import { Notes } from "./notes.ts";
-import { Output, OutputClosedError } from "./output.ts";
-import { makeProgram } from "./program.ts";
-import { Runner } from "./run.ts";
+import { Output } from "./output.ts";
 
 /**
- * Runs one command line in this process, e.g. `["worker", "--drain"]`, and gives the exit status it should end with; everything that
- * went wrong has been told by then. Call it once: it listens to the process's signals.
+ * Runs one command line in this process, e.g. `["worker", "--drain"]`, and gives the exit status it should end with. Call it once: it
+ * listens to the process's signals.
  */
 export async function runFerry(args: readonly string[]): Promise<ExitStatus> {
   const notes = new Notes(process.stderr);
@@ -18,7 +16,7 @@ export async function runFerry(args: readonly string[]): Promise<ExitStatus> {
     // eslint-disable-next-line n/no-process-exit -- nothing is known about the state of the process any more
     process.exit(EXIT.bug);
   });
-  const runner = new Runner({
+  return runCommandLine(args, {
     // eslint-disable-next-line n/no-process-env -- the one place that reads it
     environment: process.env,
     stdin: process.stdin,
@@ -26,34 +24,6 @@ export async function runFerry(args: readonly string[]): Promise<ExitStatus> {
     notes,
     signal: interruption(),
   });
-  try {
-    await makeProgram(runner).parseAsync(args, { from: "user" });
-    return runner.exitStatus;
-  } catch (error) {
-    if (error instanceof OutputClosedError) {
-      return EXIT.done;
-    }
-    if (error instanceof CommanderError) {
-      return endOfParsing(error, notes);
-    }
-    notes.say(`ferry: ${describeError(error)}`);
-    const status = exitStatusOf(error);
-    if (status === EXIT.bug && args.includes("debug") && error instanceof Error) {
-      notes.say(error.stack ?? "");
-    }
-    return status;
-  }
-}
-
-/** Help and version end parsing as well; the rest is a command line that makes no sense. */
-function endOfParsing(error: CommanderError, notes: Notes): ExitStatus {
-  if (error.exitCode === 0) {
-    return EXIT.done;
-  }
-  if (error.code !== "commander.help") {
-    notes.say(`ferry: ${describeError(error)} Try: ferry --help`);
-  }
-  return EXIT.usage;
 }
 
 /** Fires at the first SIGINT or SIGTERM; the second ends the process at once, also where it is a container's first process. */

@@ -80,6 +80,10 @@ export const SETTINGS = {
     ["auto", "json", "pretty"],
     "auto",
   ),
+  user: textSetting(
+    { env: "FERRY_USER", meaning: "Who is at work, for the history of campaigns; else the user of the process" },
+    undefined,
+  ),
   concurrency: integerSetting(
     { env: "FERRY_CONCURRENCY", flag: "--concurrency <n>", meaning: "Actors a worker migrates at once" },
     { min: 1, max: 256 },
@@ -112,7 +116,7 @@ export const SETTINGS = {
         "How v2 holds an image: delta, as the engine's migration writes it, or shards, as its compaction leaves it",
     },
     ["delta", "shards"],
-    "delta",
+    "shards",
   ),
   check: choiceSetting(
     {

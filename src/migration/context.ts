@@ -1,6 +1,8 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Store, Transaction } from "../store/store.ts";
+import type { IntegrityMode, IntegrityResult } from "./integrity/integrity.ts";
 import type { Layout, Outcome } from "./outcome.ts";
+import type { ByteSource } from "./recovery/byte-source.ts";
 import type { Target } from "./targets/target.ts";
 
 /** What an attempt is doing, one thing at a time; also the `phase` of a failure. */
@@ -38,16 +40,28 @@ export interface MigrationOptions {
   readonly leaseMs: number;
   /** Whether the new rows are read back and compared before the switch. */
   readonly verify: boolean;
+  /** How far an image is checked: its header, or its pages by SQLite. */
+  readonly check: "header" | IntegrityMode;
+  /** A rollback journal: reject the actor, or roll back as SQLite would. */
+  readonly journal: "reject" | "rollback";
+  /** A WAL without data, or a SHM: reject the actor, or let it pass. */
+  readonly sidecars: "reject" | "tolerate";
+  /** A WAL with data: reject the actor, or apply it as SQLite would. */
+  readonly wal: "reject" | "apply";
   /** The campaign the outcome is recorded under. */
   readonly campaign?: string;
 }
 
 export const DEFAULT_MIGRATION_OPTIONS: MigrationOptions = {
-  layout: "delta",
+  layout: "shards",
   smallImageBytes: 1024 * 1024,
   maxImageBytes: 10 * 1024 * 1024 * 1024,
   leaseMs: 60_000,
   verify: true,
+  check: "header",
+  journal: "reject",
+  sidecars: "reject",
+  wal: "reject",
 };
 
 /** Everything an attempt needs from outside. */
@@ -59,4 +73,6 @@ export interface MigrationContext {
   readonly now: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly observer: AttemptObserver;
+  /** Runs SQLite's own check on an image; needed where `check` is more than `header`. */
+  readonly checkIntegrity?: (image: ByteSource, mode: IntegrityMode, signal: AbortSignal) => Promise<IntegrityResult>;
 }

@@ -1,16 +1,18 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
-import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { readSurroundings, reasonNotToMigrate } from "./decide.ts";
 import { assertNotAborted } from "./errors.ts";
 import type { Outcome } from "./outcome.ts";
-import { encodeSmallImage, smallImageOf } from "./small-image.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
+import { MemorySource } from "./recovery/byte-source.ts";
+import { concatBytes } from "../formats/bytes.ts";
+import { openImage } from "./image-source.ts";
+import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import type { Stager } from "./targets/target.ts";
-import { mainMetadata, surveyV1, type V1Survey } from "./v1/survey.ts";
-import { assertNoSidecars, mainFileBytes } from "./v1/v1-checks.ts";
-import { readV1Image } from "./v1/image-reader.ts";
+import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
+import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** What a migration of an actor would come to, were it tried now, and what it would write. */
@@ -39,11 +41,18 @@ export async function examineActor(
   assertNotAborted(signal);
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(async (tx) => examineSmall(context, tx, id, { options, nowMs }), {
+    const first = await context.store.transact(async (tx) => survey(context, tx, id, { options, nowMs }), {
       label: "examine",
       signal,
     });
-    return "state" in first ? first : await examineLarge(context, id, first, { options, nowMs, signal });
+    switch (first.kind) {
+      case "decided":
+        return first.examination;
+      case "small":
+        return await examineSmall(context, id, first.image, { options, nowMs, signal });
+      case "large":
+        return await examineLarge(context, id, first, { options, nowMs, signal });
+    }
   } catch (error) {
     if (isRejection(error)) {
       const { state, reason, detail } = rejectionOf(error);
@@ -55,32 +64,57 @@ export async function examineActor(
 
 const NOTHING = { bytes: 0, v2Bytes: 0, transactions: 1 } as const;
 
-type Large = V1Survey & { kind: "large" };
+/** What one transaction tells: the answer, a small image, or where a large one is to be read. */
+type Surveyed =
+  | { readonly kind: "decided"; readonly examination: Examination }
+  | { readonly kind: "small"; readonly image: SmallImage }
+  | Large;
 
-async function examineSmall(
+interface Large {
+  readonly kind: "large";
+  readonly mainBytes: number;
+  readonly sidecars?: Sidecars;
+}
+
+async function survey(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
   { options, nowMs }: { options: MigrationOptions; nowMs: number },
-): Promise<Examination | Large> {
+): Promise<Surveyed> {
   context.observer.enter("read");
-  const [survey, surroundings] = await Promise.all([
+  const [found, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
     readSurroundings(context, tx, id),
   ]);
   context.observer.enter("check");
-  if (survey.kind === "none") {
-    return { ...NOTHING, state: "skipped", reason: "no_v1_data" };
+  if (found.kind === "none") {
+    return { kind: "decided", examination: { ...NOTHING, state: "skipped", reason: "no_v1_data" } };
   }
   const verdict = reasonNotToMigrate(surroundings, nowMs);
   if (verdict !== undefined) {
     const { state } = verdict;
-    return { ...NOTHING, state, ...("reason" in verdict ? { reason: verdict.reason } : {}) };
+    const reason = "reason" in verdict ? { reason: verdict.reason } : {};
+    return { kind: "decided", examination: { ...NOTHING, state, ...reason } };
   }
-  if (survey.kind === "large") {
-    return survey;
+  const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
+  if (image !== undefined) {
+    return { kind: "small", image };
   }
-  const image = smallImageOf(id, survey.rows, options);
+  const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
+  const recovers = needsRecovery(sidecars, options);
+  const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  return { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
+}
+
+/** Outside the transaction, as SQLite's check may take longer than one may last. */
+async function examineSmall(
+  context: MigrationContext,
+  id: ActorId,
+  image: SmallImage,
+  { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
+): Promise<Examination> {
+  await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
   const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
   const { storageBytes } = await encodeSmallImage(context, id, image, spec, options.verify);
   return { state: "migrated", bytes: image.facts.bytes, v2Bytes: storageBytes, transactions: 1 };
@@ -89,34 +123,24 @@ async function examineSmall(
 async function examineLarge(
   context: MigrationContext,
   id: ActorId,
-  { sidecars, metadataRows }: Large,
+  outline: Large,
   facts: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
 ): Promise<Examination> {
   const { options, nowMs, signal } = facts;
-  assertNoSidecars(sidecars);
-  const imageBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  const source = await openImage(context.store, id, outline, options, signal);
+  const { imageBytes } = source;
   const pageCount = Math.ceil(imageBytes / PAGE_BYTES);
   const written = new Written(
     context.target.makeStager(id, { layout: options.layout, pageCount, creationTsMs: nowMs }),
   );
-  let headerError: FormatError | undefined;
   context.observer.enter("read");
-  for await (const { firstPgno, pages } of readV1Image(context.store, id, imageBytes, signal)) {
+  for await (const { firstPgno, pages } of source.readPages(signal)) {
     context.observer.enter("encode");
-    const [first] = pages;
-    if (firstPgno === 1 && first !== undefined) {
-      headerError = headerErrorOf(first.subarray(0, imageBytes), imageBytes);
-    }
-    // What is wrong with chunks is found before what is wrong with the header, so reading goes on.
-    if (headerError === undefined) {
-      written.add(firstPgno, pages);
-    }
+    written.add(firstPgno, pages);
     context.observer.enter("read");
   }
-  if (headerError !== undefined) {
-    throw headerError;
-  }
   written.end();
+  await assertIntegrity(context, options, source.bytes, signal);
   // The lease before the parts and the switch after them.
   return {
     state: "migrated",
@@ -155,17 +179,5 @@ class Written {
   #count(staged: { storageBytes: number }): void {
     this.bytes += staged.storageBytes;
     this.transactions += 1;
-  }
-}
-
-function headerErrorOf(start: Uint8Array, imageBytes: number): FormatError | undefined {
-  try {
-    assertSqliteImage(start, imageBytes);
-    return undefined;
-  } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
   }
 }

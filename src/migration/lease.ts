@@ -4,11 +4,12 @@ import { equalBytes, plainBytes, viewOf } from "../formats/bytes.ts";
 import type { Transaction } from "../store/store.ts";
 import { FenceLostError } from "./errors.ts";
 import { leaseExpiryKey, leaseKey } from "./ferry-keys.ts";
+import { clearProgress } from "./stage-progress.ts";
 
 /*
  * The lease of one attempt on a large actor: two rows of Ferry's own.
  *
- *   ("ferry", "lease", id)          BARE { version u8 = 1, token: 16 bytes, layout: str, sleepTs: optional data, head: data }
+ *   ("ferry", "lease", id)          BARE { version u8 = 1, token: 16 bytes, image: str, sleepTs: optional data, head: data }
  *   ("ferry", "lease_expiry", id)   i64 BE, ms since the epoch
  *
  * The first is constant from taking to dropping; every write of the attempt reads it serializably. The second only says when
@@ -22,8 +23,8 @@ const TOKEN_BYTES = 16;
 export interface Lease {
   /** Random, one per attempt. */
   readonly token: Uint8Array;
-  /** The layout being staged; a later attempt continues only the same one. */
-  readonly layout: string;
+  /** What is being staged, and how: a later attempt continues only the very same. */
+  readonly image: string;
   /** The actor's SLEEP_TS row when the copy began: staged rows are of that sleep, and of no other. */
   readonly sleepTs: Uint8Array | undefined;
   /** The name of the target's stage, byte for byte: what `newStage` gave. */
@@ -34,7 +35,7 @@ export function encodeLease(lease: Lease): Uint8Array {
   const cursor = new bare.ByteCursor(new Uint8Array(256), bare.Config({}));
   bare.writeU8(cursor, VERSION);
   bare.writeU8FixedArray(cursor, lease.token);
-  bare.writeString(cursor, lease.layout);
+  bare.writeString(cursor, lease.image);
   bare.writeBool(cursor, lease.sleepTs !== undefined);
   if (lease.sleepTs !== undefined) {
     bare.writeU8Array(cursor, lease.sleepTs);
@@ -49,11 +50,11 @@ export function decodeLease(bytes: Uint8Array): Lease | undefined {
     const cursor = new bare.ByteCursor(plainBytes(bytes), bare.Config({}));
     const version = bare.readU8(cursor);
     const token = bare.readU8FixedArray(cursor, TOKEN_BYTES);
-    const layout = bare.readString(cursor);
+    const image = bare.readString(cursor);
     const sleepTs = bare.readBool(cursor) ? bare.readU8Array(cursor) : undefined;
     const head = bare.readU8Array(cursor);
     if (version === VERSION && cursor.offset === bytes.length) {
-      return { token, layout, sleepTs, head };
+      return { token, image, sleepTs, head };
     }
   } catch (error) {
     if (!(error instanceof bare.BareError)) {
@@ -86,9 +87,11 @@ export function writeLease(tx: Transaction, id: ActorId, lease: Lease, expiresAt
   tx.set(leaseExpiryKey(id), encodeExpiry(expiresAtMs));
 }
 
+/** Ends a lease, and with it what is known of its stage. */
 export function dropLease(tx: Transaction, id: ActorId): void {
   tx.clear(leaseKey(id));
   tx.clear(leaseExpiryKey(id));
+  clearProgress(tx, id);
 }
 
 /** @throws FenceLostError `lease_lost` unless the lease row is byte for byte this attempt's. */

@@ -1,4 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { concatBytes } from "../formats/bytes.ts";
 import { InvariantError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
@@ -6,15 +7,17 @@ import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { discardOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { dropLease } from "./lease.ts";
-import type { Outcome, Verdict } from "./outcome.ts";
+import type { Layout, Outcome, Verdict } from "./outcome.ts";
+import { MemorySource } from "./recovery/byte-source.ts";
 import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import type { StagedImage } from "./targets/target.ts";
-import { mainMetadata, surveyV1, type V1Survey } from "./v1/survey.ts";
-import { assertNoSidecars, mainFileBytes } from "./v1/v1-checks.ts";
+import { mainMetadata, outlineOfRows, surveyV1, type V1Survey } from "./v1/survey.ts";
+import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
 
 /** What a target gets to name a stage, or what it prepares, by. */
@@ -38,8 +41,30 @@ export async function migrateActor(
   // One time for all runs of a body: what a run after an unknown commit finds recorded is then known for its own.
   const nowMs = context.now();
   try {
-    const first = await migrateFirst(context, id, options, nowMs, signal);
-    return first.kind === "outcome" ? first.outcome : await migrateStaged(context, id, options, first.plan, signal);
+    let checked: CheckedImage | undefined;
+    let prepared = false;
+    for (;;) {
+      const first = await context.store.transact(
+        async (tx) => migrateIfSmall(context, tx, id, options, { nowMs, checked }),
+        { label: "migrate_small", signal },
+      );
+      switch (first.kind) {
+        case "outcome":
+          return first.outcome;
+        case "staged":
+          return await migrateStaged(context, id, options, first.plan, signal);
+        case "check":
+          // SQLite's check may take longer than a transaction may last: it is made between two.
+          checked = await checkSmall(context, options, first.image, signal);
+          break;
+        case "unprepared":
+          if (prepared) {
+            throw new InvariantError("what a target prepared is not there", { details: { actorId: id } });
+          }
+          await prepare(context, id, nowMs, signal);
+          prepared = true;
+      }
+    }
   } catch (error) {
     // The store stops with the signal's own reason, whatever that is.
     throw signal.aborted && error === signal.reason ? new AbortedError(error) : error;
@@ -49,35 +74,40 @@ export async function migrateActor(
 type FirstResult =
   | { readonly kind: "outcome"; readonly outcome: Outcome }
   | { readonly kind: "staged"; readonly plan: StagedPlan }
+  | { readonly kind: "check"; readonly image: SmallImage }
   | { readonly kind: "unprepared" };
 
-/** The first transaction, and once more when what many actors share had to be made before it, in a transaction of its own. */
-async function migrateFirst(
-  context: MigrationContext,
-  id: ActorId,
-  options: MigrationOptions,
-  nowMs: number,
-  signal: AbortSignal,
-): Promise<Exclude<FirstResult, { kind: "unprepared" }>> {
-  const attempt = async (): Promise<FirstResult> =>
-    context.store.transact(async (tx) => migrateIfSmall(context, tx, id, options, nowMs), {
-      label: "migrate_small",
-      signal,
-    });
-  const first = await attempt();
-  if (first.kind !== "unprepared") {
-    return first;
-  }
+/** Makes what many actors share, in a transaction of its own: in an actor's, all of them would conflict over it. */
+async function prepare(context: MigrationContext, id: ActorId, nowMs: number, signal: AbortSignal): Promise<void> {
   const random = context.randomBytes(RANDOM_BYTES);
   await context.store.transact(async (tx) => context.target.prepare(tx, id, { random, nowMs }), {
     label: "prepare",
     signal,
   });
-  const second = await attempt();
-  if (second.kind === "unprepared") {
-    throw new InvariantError("what a target prepared is not there", { details: { actorId: id } });
+}
+
+/** An image, by its digest, that SQLite has checked; `error` says what it found. */
+interface CheckedImage {
+  readonly sha256: string;
+  readonly error?: FormatError;
+}
+
+async function checkSmall(
+  context: MigrationContext,
+  options: MigrationOptions,
+  image: SmallImage,
+  signal: AbortSignal,
+): Promise<CheckedImage> {
+  const { sha256 } = image.facts;
+  try {
+    await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
+    return { sha256 };
+  } catch (error) {
+    if (isRejection(error)) {
+      return { sha256, error };
+    }
+    throw error;
   }
-  return second;
 }
 
 async function migrateIfSmall(
@@ -85,8 +115,9 @@ async function migrateIfSmall(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  nowMs: number,
+  attempt: { nowMs: number; checked: CheckedImage | undefined },
 ): Promise<FirstResult> {
+  const { nowMs, checked } = attempt;
   context.observer.enter("read");
   const [survey, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
@@ -105,27 +136,31 @@ async function migrateIfSmall(
     return record(reason);
   }
   try {
-    if (survey.kind === "large") {
+    const image = survey.kind === "large" ? undefined : smallImageOf(id, survey.rows, options);
+    if (image === undefined) {
       const planned = await planStaged(context, tx, id, options, { survey, surroundings });
       return planned.kind === "verdict" ? record(planned.verdict) : planned;
     }
-    const image = smallImageOf(id, survey.rows, options);
-    const claim = claimOf(context, surroundings, image.pages.length);
-    if (claim.kind !== "admitted") {
-      return claim.kind === "verdict" ? record(claim.verdict) : claim;
+    const admission = admissionOf(context, surroundings, image.pages.length);
+    if (admission.kind !== "admitted") {
+      return admission.kind === "verdict" ? record(admission.verdict) : admission;
     }
-    const wanted = {
-      layout: context.target.layoutOf(options.layout),
-      pageCount: image.pages.length,
-      creationTsMs: nowMs,
-    };
+    if (options.check !== "header" && checked?.sha256 !== image.facts.sha256) {
+      return { kind: "check", image };
+    }
+    if (checked?.error !== undefined) {
+      throw checked.error;
+    }
+    const layout = context.target.layoutOf(options.layout);
+    const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
     const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(RANDOM_BYTES)) };
     const encoded = await encodeSmallImage(context, id, image, spec, options.verify);
     context.observer.enter("write");
-    await writeSmallImage(context, tx, id, { spec, ...encoded, basis: claim.basis }, surroundings);
+    const { basis, advice } = admission;
+    await writeSmallImage(context, tx, id, { spec, ...encoded, basis }, surroundings);
     return {
       kind: "outcome",
-      outcome: recordMigrated(context, tx, id, options, { image, surroundings, nowMs, advice: claim.advice }),
+      outcome: recordMigrated(context, tx, id, options, { image, layout, surroundings, nowMs, advice }),
     };
   } catch (error) {
     if (isRejection(error)) {
@@ -142,7 +177,7 @@ type Admission =
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
 /** @throws FormatError whose code is the reject reason. */
-function claimOf(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Admission {
+function admissionOf(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Admission {
   if (v2 instanceof FormatError) {
     throw v2;
   }
@@ -180,13 +215,19 @@ function recordMigrated(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  facts: { image: SmallImage; surroundings: Surroundings; nowMs: number; advice: string | undefined },
+  facts: {
+    image: SmallImage;
+    layout: Layout;
+    surroundings: Surroundings;
+    nowMs: number;
+    advice: string | undefined;
+  },
 ): Outcome {
   const { previous } = facts.surroundings;
   const verdict: Verdict = {
     state: "migrated",
     image: facts.image.facts,
-    layout: context.target.layoutOf(options.layout),
+    layout: facts.layout,
     ...(facts.advice === undefined ? {} : { detail: facts.advice }),
   };
   const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: facts.nowMs, campaign: options.campaign });
@@ -199,23 +240,26 @@ async function planStaged(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  seen: { survey: V1Survey & { kind: "large" }; surroundings: Surroundings },
+  seen: { survey: Exclude<V1Survey, { kind: "none" }>; surroundings: Surroundings },
 ): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "staged"; readonly plan: StagedPlan }> {
   const { survey, surroundings } = seen;
-  assertNoSidecars(survey.sidecars);
-  const imageBytes = mainFileBytes(mainMetadata(id, survey.metadataRows), options.maxImageBytes);
-  const claim = claimOf(context, surroundings, Math.ceil(imageBytes / PAGE_BYTES));
-  if (claim.kind !== "admitted") {
-    return claim;
+  const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
+  const recovers = needsRecovery(sidecars, options);
+  const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  // Recovery can change the size; the switch asks again with what came of it.
+  const admission = admissionOf(context, surroundings, Math.ceil(mainBytes / PAGE_BYTES));
+  if (admission.kind !== "admitted") {
+    return admission;
   }
-  const { kind: _, ...claimed } = claim;
+  const { kind: _, ...admitted } = admission;
   const plan = {
-    imageBytes,
-    metadataRows: survey.metadataRows,
+    mainBytes,
+    ...(recovers ? { sidecars } : {}),
+    metadataRows,
     sleepTs: surroundings.actor.sleepTs,
     // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
     disturbs: !surroundings.ownStage && (await context.target.hasRows(tx, id)),
-    ...claimed,
+    ...admitted,
   };
   return { kind: "staged", plan };
 }

@@ -44,7 +44,14 @@ export type Layout = (typeof LAYOUTS)[number];
 
 /** What one attempt came to. `reason` of a failure is the error's code. */
 export type Verdict =
-  | { readonly state: "migrated"; readonly image: ImageFacts; readonly layout: Layout; readonly detail?: string }
+  | {
+      readonly state: "migrated";
+      readonly image: ImageFacts;
+      readonly layout: Layout;
+      readonly recovery?: RecoveryFacts | undefined;
+      /** What the operator has to do besides. */
+      readonly detail?: string;
+    }
   | { readonly state: "skipped"; readonly reason: SkipReason }
   | {
       readonly state: "rejected";
@@ -62,6 +69,16 @@ export interface ImageFacts {
   readonly sha256: string;
 }
 
+/** What was done about a journal or a WAL beside the database; the states are those of recovery/journal-plan.ts and wal-plan.ts. */
+export interface RecoveryFacts {
+  readonly journal: string;
+  readonly recordsPlayed?: number;
+  readonly pagesRestored?: number;
+  readonly pagesDropped?: number;
+  readonly wal?: string;
+  readonly framesApplied?: number;
+}
+
 /**
  * What the ledger holds of an actor, and what `ferry outcomes --json` prints, one per line. Absent fields are left out.
  * `finishedAt` is RFC 3339, UTC, with milliseconds; `attempts` counts this one.
@@ -75,6 +92,7 @@ export interface Outcome {
   readonly bytes?: number;
   readonly sha256?: string;
   readonly layout?: Layout;
+  readonly recovery?: RecoveryFacts;
   readonly attempts: number;
   readonly campaign?: string;
   readonly finishedAt: string;

@@ -11,7 +11,7 @@ import { memoryRows } from "./rows.ts";
 import type { ImageSpec } from "./targets/target.ts";
 import { EntryReader } from "./v1/entry-reader.ts";
 import { outlineOfRows, mainMetadata } from "./v1/survey.ts";
-import { assertNoSidecars, ChunkSequence, mainFileBytes } from "./v1/v1-checks.ts";
+import { ChunkSequence, mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 
 /** An image held whole: its pages and its facts. */
 export interface SmallImage {
@@ -20,12 +20,19 @@ export interface SmallImage {
 }
 
 /**
- * A small actor's image from all its v1 rows, checked in FORMATS' order: sidecars, metadata, chunks, header.
+ * A small actor's image from all its v1 rows, checked in FORMATS' order: sidecars, metadata, chunks, header. Undefined when it has to be
+ * recovered from sidecars that the options let pass, which is never done in one transaction.
  * @throws FormatError whose code is the reject reason.
  */
-export function smallImageOf(id: ActorId, rows: readonly KeyValue[], options: MigrationOptions): SmallImage {
+export function smallImageOf(
+  id: ActorId,
+  rows: readonly KeyValue[],
+  options: MigrationOptions,
+): SmallImage | undefined {
   const { sidecars, metadataRows, chunkRows } = outlineOfRows(id, rows);
-  assertNoSidecars(sidecars);
+  if (needsRecovery(sidecars, options)) {
+    return undefined;
+  }
   const imageBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
   const entries = new EntryReader(actorKvSubspace(id));
   const chunks = new ChunkSequence(imageBytes);
@@ -45,6 +52,10 @@ export async function encodeSmallImage(
   verify: boolean,
 ): Promise<{ rows: KeyValue[]; storageBytes: number }> {
   context.observer.enter("encode");
+  const [page1] = image.pages;
+  if (page1 !== undefined) {
+    context.target.assertHeader(page1, spec.pageCount);
+  }
   const stager = context.target.makeStager(id, spec);
   const rows: KeyValue[] = [];
   let storageBytes = 0;

@@ -5,11 +5,12 @@ import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { discardOwnStage, readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
-import { assertLeaseHeld, dropLease, encodeLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
+import { assertLeaseHeld, dropLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { recordVerdict } from "./record.ts";
 import type { StagedPlan } from "./staged-plan.ts";
-import type { StagedImage } from "./targets/target.ts";
+import { readProgress, writeProgress, type StagedRange } from "./stage-progress.ts";
+import type { StagedImage, StagedRows } from "./targets/target.ts";
 import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
@@ -58,18 +59,16 @@ export class StageFence {
     }
   }
 
-  /** Writes rows of the stage in one transaction. */
-  async write(rows: readonly KeyValue[], signal: AbortSignal): Promise<void> {
-    await this.run(
-      (tx) => {
-        for (const row of rows) {
-          tx.set(row.key, row.value);
-        }
-        return Promise.resolve();
-      },
-      "stage",
-      signal,
-    );
+  /** Writes rows of the stage in one transaction, and with them that they are written. */
+  async write(staged: StagedRows, signal: AbortSignal): Promise<void> {
+    const body = (tx: Transaction): Promise<void> => {
+      for (const row of staged.rows) {
+        tx.set(row.key, row.value);
+      }
+      writeProgress(tx, this.id, staged);
+      return Promise.resolve();
+    };
+    await this.run(body, "stage", signal);
   }
 
   /** Runs a body in a transaction that holds the fence. */
@@ -107,45 +106,69 @@ export class StageFence {
   }
 }
 
+/** A stage that was begun, or continued: `spec` carries the head's time, `committed` what need not be written again. */
+export interface BegunStage {
+  readonly kind: "stage";
+  readonly fence: StageFence;
+  readonly spec: StagedImage["spec"];
+  readonly committed: readonly StagedRange[];
+}
+
 /**
- * Takes the lease, clears away stale rows and writes the staging head, in one transaction that looks at everything again.
- * Gives the verdict instead where the actor is not to be migrated any more.
+ * Takes the lease in one transaction that looks at everything again: clears away stale rows and writes the staging head, or takes over
+ * the stage that an attempt of Ferry's left, where it is of the same image, of the same sleep, and can be continued. Gives the verdict
+ * instead where the actor is not to be migrated any more.
  */
 export async function beginStage(
   context: MigrationContext,
   id: ActorId,
   options: MigrationOptions,
-  stage: { spec: StagedImage["spec"]; plan: StagedPlan },
+  stage: { spec: StagedImage["spec"]; image: string; resumable: boolean; plan: StagedPlan },
   signal: AbortSignal,
-): Promise<{ kind: "fence"; fence: StageFence } | { kind: "verdict"; outcome: Outcome }> {
-  const lease: Lease = {
-    token: context.randomBytes(TOKEN_BYTES),
-    layout: options.layout,
-    sleepTs: stage.plan.sleepTs,
-    head: stage.spec.stage,
-  };
+): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> {
+  const { spec, plan } = stage;
+  const token = context.randomBytes(TOKEN_BYTES);
+  const fresh: Lease = { token, image: stage.image, sleepTs: plan.sleepTs, head: spec.stage };
+  const begun = (lease: Lease, creationTsMs: number, committed: readonly StagedRange[]): BegunStage => ({
+    kind: "stage",
+    fence: new StageFence(context, id, options, lease),
+    spec: { ...spec, stage: lease.head, creationTsMs },
+    committed,
+  });
   const nowMs = context.now();
-  const outcome = await context.store.transact(
-    async (tx): Promise<Outcome | undefined> => {
+  return context.store.transact(
+    async (tx): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> => {
       const surroundings = await readSurroundings(context, tx, id);
-      if (equalBytes(surroundings.lease?.row, encodeLease(lease))) {
+      const { lease: held, v2 } = surroundings;
+      const sinceMs = "sinceMs" in v2 ? v2.sinceMs : spec.creationTsMs;
+      if (held?.lease !== undefined && equalBytes(held.lease.token, token)) {
         // A commit whose result was unknown did happen.
-        return undefined;
+        return begun(held.lease, sinceMs, await readProgress(tx, id));
       }
-      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, stage.plan));
+      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, plan));
       if (verdict !== undefined) {
-        return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
+        return { kind: "verdict", outcome: recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs }) };
+      }
+      const left = held?.lease;
+      const continues =
+        stage.resumable &&
+        left !== undefined &&
+        surroundings.ownStage &&
+        left.image === stage.image &&
+        equalBytes(left.sleepTs, plan.sleepTs);
+      if (continues) {
+        const lease = { ...left, token };
+        writeLease(tx, id, lease, context.now() + options.leaseMs);
+        return begun(lease, sinceMs, await readProgress(tx, id));
       }
       discardOwnStage(context, tx, id, surroundings);
-      context.target.beginStage(tx, id, lease.head);
-      writeLease(tx, id, lease, context.now() + options.leaseMs);
-      return undefined;
+      dropLease(tx, id);
+      context.target.beginStage(tx, id, fresh.head);
+      writeLease(tx, id, fresh, context.now() + options.leaseMs);
+      return begun(fresh, spec.creationTsMs, []);
     },
     { label: "begin_stage", signal },
   );
-  return outcome === undefined
-    ? { kind: "fence", fence: new StageFence(context, id, options, lease) }
-    : { kind: "verdict", outcome };
 }
 
 /**
@@ -170,14 +193,9 @@ export async function finalizeStage(
       const changed = torn ?? refused;
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
-      const candidates = [end.verdict, TORN, ...(refused === undefined ? [] : [refused])];
-      if (
-        held === undefined &&
-        isOneOf(
-          previous,
-          candidates.map((verdict) => outcomeOf(id, verdict, facts)),
-        )
-      ) {
+      const found = refused === undefined ? [TORN] : [TORN, refused];
+      const candidates = [outcome, ...found.map((verdict) => outcomeOf(id, verdict, facts))];
+      if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
         return previous;
       }

@@ -1,18 +1,26 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
-import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
+import { openImage, type ImageSource } from "./image-source.ts";
 import { inOrder } from "./in-order.ts";
-import type { ImageFacts, Outcome, Verdict } from "./outcome.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
+import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
 import type { PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
-import { beginStage, discardStage, finalizeStage, recordWithoutStage, type StageFence } from "./stage-fence.ts";
+import {
+  beginStage,
+  discardStage,
+  finalizeStage,
+  recordWithoutStage,
+  type BegunStage,
+  type StageFence,
+} from "./stage-fence.ts";
+import type { StagedRange } from "./stage-progress.ts";
 import type { ImageSpec, StagedImage, StagedRows } from "./targets/target.ts";
-import { readV1Image } from "./v1/image-reader.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
@@ -75,10 +83,11 @@ class StagedAttempt {
   /** What is wrong with the data becomes the outcome; everything else is thrown. */
   async #attempt(): Promise<Outcome> {
     try {
+      const source = await openImage(this.#context.store, this.#id, this.#plan, this.#options, this.#signal);
       if (this.#plan.disturbs) {
-        await this.#checkOnly();
+        await this.#checkOnly(source);
       }
-      return await this.#stageAndSwitch();
+      return await this.#stageAndSwitch(source);
     } catch (error) {
       if (isRejection(error)) {
         return await this.#giveUp(rejectionOf(error));
@@ -88,50 +97,79 @@ class StagedAttempt {
   }
 
   /** Reads everything once and writes nothing. @throws FormatError whose code is the reject reason. */
-  async #checkOnly(): Promise<void> {
-    const batches = this.#readImage();
+  async #checkOnly(source: ImageSource): Promise<void> {
+    const batches = source.readPages(this.#signal);
     while ((await batches.next()).done !== true) {
       // Only a right image comes to its end.
     }
   }
 
-  async #stageAndSwitch(): Promise<Outcome> {
+  async #stageAndSwitch(source: ImageSource): Promise<Outcome> {
     const { target, randomBytes } = this.#context;
     const wanted: ImageSpec = {
       layout: target.layoutOf(this.#options.layout),
-      pageCount: this.#plan.imageBytes / PAGE_BYTES,
+      pageCount: Math.floor(source.imageBytes / PAGE_BYTES),
       creationTsMs: this.#context.now(),
     };
     const spec = { ...wanted, stage: target.newStage(wanted, randomBytes(STAGE_RANDOM_BYTES)) };
-    const batches = this.#readImage();
+    const batches = source.readPages(this.#signal);
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
       const first = await batches.next();
-      const begun = await beginStage(this.#context, this.#id, this.#options, { spec, plan: this.#plan }, this.#signal);
+      if (first.done !== true) {
+        await this.#assertHeader(first.value, batches, spec);
+      }
+      await assertIntegrity(this.#context, this.#options, source.bytes, this.#signal);
+      const begun = await beginStage(
+        this.#context,
+        this.#id,
+        this.#options,
+        { spec, plan: this.#plan, ...stageIdentity(this.#context, spec, this.#plan) },
+        this.#signal,
+      );
       if (begun.kind === "verdict") {
         return begun.outcome;
       }
       this.#fence = begun.fence;
-      const staged = await this.#stageAll(begun.fence, spec, chain(first.done === true ? [] : [first.value], batches));
-      return await this.#verifyAndSwitch(begun.fence, spec, staged);
+      const staged = await this.#stageAll(begun, chain(first.done === true ? [] : [first.value], batches));
+      return await this.#verifyAndSwitch(begun.fence, begun.spec, { ...staged, recovery: source.recovery });
     } finally {
       // Reads ahead that nobody waits for any more end here, and not after the attempt.
       await batches.return();
     }
   }
 
-  async #stageAll(fence: StageFence, spec: ImageSpec, batches: AsyncIterable<PageBatch>): Promise<StagedFacts> {
+  /** What the target asks of page 1; as with what all targets ask, what is wrong with the pages behind it is said first. */
+  async #assertHeader(first: PageBatch, rest: AsyncIterable<PageBatch>, spec: ImageSpec): Promise<void> {
+    try {
+      this.#context.target.assertHeader(first.pages[0] ?? new Uint8Array(PAGE_BYTES), spec.pageCount);
+    } catch (error) {
+      for await (const _ of rest) {
+        // Only a right image comes to its end.
+      }
+      throw error;
+    }
+  }
+
+  async #stageAll(begun: BegunStage, batches: AsyncIterable<PageBatch>): Promise<StagedFacts> {
+    const { spec } = begun;
+    // Rows of no page, as an empty image may have, are written and counted anew.
+    const committed = begun.committed.filter((range) => range.endPgno > range.firstPgno);
     const hash = createHash("sha256");
-    let storageBytes = 0;
-    for await (const staged of inOrder(this.#stage(fence, spec, { batches, hash }), WRITES_IN_FLIGHT)) {
+    let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
+    for await (const staged of inOrder(this.#stage(begun, { batches, hash }), WRITES_IN_FLIGHT)) {
       storageBytes += staged;
       this.#context.observer.enter("read");
     }
-    const facts = { pages: spec.pageCount, bytes: this.#plan.imageBytes, sha256: hash.digest("hex") };
+    const facts = { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256: hash.digest("hex") };
     return { facts, storageBytes };
   }
 
-  async #verifyAndSwitch(fence: StageFence, spec: StagedImage["spec"], staged: StagedFacts): Promise<Outcome> {
+  async #verifyAndSwitch(
+    fence: StageFence,
+    spec: StagedImage["spec"],
+    staged: StagedFacts & { recovery: RecoveryFacts | undefined },
+  ): Promise<Outcome> {
     const { observer, target } = this.#context;
     const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
     await target.sealStage(image, async (body) => {
@@ -145,11 +183,13 @@ class StagedAttempt {
     }
     observer.enter("write");
     assertNotAborted(this.#signal);
+    const { facts, recovery } = staged;
     const { advice } = this.#plan;
     const verdict: Verdict = {
       state: "migrated",
-      image: staged.facts,
+      image: facts,
       layout: spec.layout,
+      recovery,
       ...(advice === undefined ? {} : { detail: advice }),
     };
     return finalizeStage(fence, { image, verdict, plan: this.#plan }, this.#signal);
@@ -157,22 +197,30 @@ class StagedAttempt {
 
   /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
   async *#stage(
-    fence: StageFence,
-    spec: ImageSpec,
+    { fence, spec, committed }: BegunStage,
     image: { batches: AsyncIterable<PageBatch>; hash: Hash },
   ): AsyncGenerator<() => Promise<number>, void, undefined> {
     const { observer, target } = this.#context;
     const stager = target.makeStager(this.#id, spec);
+    const isCommitted = inRanges(committed);
     const commit = (staged: StagedRows) => async (): Promise<number> => {
-      await fence.write(staged.rows, this.#signal);
+      if (staged.rows.length > 0) {
+        await fence.write(staged, this.#signal);
+      }
       return staged.storageBytes;
     };
+    let skipping = false;
     for await (const { firstPgno, pages } of image.batches) {
       observer.enter("encode");
       for (const [index, page] of pages.entries()) {
         image.hash.update(page);
-        stager.add(firstPgno + index, page);
-        if (stager.ready) {
+        const wasSkipping = skipping;
+        skipping = isCommitted(firstPgno + index);
+        if (!skipping) {
+          stager.add(firstPgno + index, page);
+        }
+        // What is held before committed pages is of a range of its own.
+        if (stager.ready || (skipping && !wasSkipping)) {
           observer.enter("write");
           yield commit(stager.take());
           observer.enter("encode");
@@ -185,25 +233,6 @@ class StagedAttempt {
     yield commit(stager.finish());
     while (stager.ready) {
       yield commit(stager.take());
-    }
-  }
-
-  /** The v1 image, checked as it is read. @throws FormatError whose code is the reject reason. */
-  async *#readImage(): AsyncGenerator<PageBatch, void, undefined> {
-    const { imageBytes } = this.#plan;
-    let headerError: FormatError | undefined;
-    for await (const batch of readV1Image(this.#context.store, this.#id, imageBytes, this.#signal)) {
-      assertNotAborted(this.#signal);
-      const [first] = batch.pages;
-      if (batch.firstPgno === 1 && first !== undefined) {
-        headerError = headerErrorOf(first.subarray(0, imageBytes), imageBytes);
-      }
-      if (headerError === undefined) {
-        yield batch;
-      }
-    }
-    if (headerError !== undefined) {
-      throw headerError;
     }
   }
 
@@ -245,14 +274,28 @@ async function* chain(first: readonly PageBatch[], rest: AsyncGenerator<PageBatc
   yield* rest;
 }
 
-function headerErrorOf(start: Uint8Array, imageBytes: number): FormatError | undefined {
-  try {
-    assertSqliteImage(start, imageBytes);
-    return undefined;
-  } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
+/** What a stage is of: only an attempt on the very same continues it. A recovered image depends on more than the main file. */
+function stageIdentity(
+  context: MigrationContext,
+  spec: ImageSpec,
+  plan: StagedPlan,
+): { image: string; resumable: boolean } {
+  const metadata = createHash("sha256");
+  for (const row of plan.metadataRows) {
+    metadata.update(row.key).update(row.value);
   }
+  const image = [context.target.name, spec.layout, spec.pageCount, metadata.digest("hex")].join("/");
+  return { image, resumable: plan.sidecars === undefined && context.target.isResumable(spec.layout) };
+}
+
+/** Tells of page numbers that rise from call to call whether they lie in one of the ranges, which are in order. */
+function inRanges(ranges: readonly StagedRange[]): (pgno: number) => boolean {
+  let next = 0;
+  return (pgno) => {
+    while (next < ranges.length && (ranges[next]?.endPgno ?? 0) <= pgno) {
+      next += 1;
+    }
+    const range = ranges[next];
+    return range !== undefined && range.firstPgno <= pgno;
+  };
 }

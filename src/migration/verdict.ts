@@ -18,6 +18,7 @@ export function outcomeOf(
     ...("reason" in verdict ? { reason: verdict.reason } : {}),
     ...("detail" in verdict ? { detail: verdict.detail } : {}),
     ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout } : {}),
+    ...(verdict.state === "migrated" && verdict.recovery !== undefined ? { recovery: verdict.recovery } : {}),
     ...(verdict.state === "rejected" ? verdict.facts : {}),
     attempts,
     ...(facts.campaign === undefined ? {} : { campaign: facts.campaign }),

@@ -2,7 +2,7 @@ import { access, constants } from "node:fs/promises";
 import { UnavailableError } from "../errors.ts";
 import type { BeginOptions } from "./engine.ts";
 import { EngineStore } from "./engine-store.ts";
-import { type FdbDatabase, type FdbTransactionOptions, loadFdbBinding } from "./fdb-binding.ts";
+import { type FdbBinding, type FdbDatabase, type FdbTransactionOptions, loadFdbBinding } from "./fdb-binding.ts";
 import { FdbTransaction } from "./fdb-transaction.ts";
 import { Transactor, type TransactorOptions } from "./retry.ts";
 import type { Store } from "./store.ts";
@@ -20,20 +20,7 @@ const PROBE_MS = 10_000;
 export async function openFdbStore(clusterFile: string, options: TransactorOptions): Promise<Store> {
   await assertReadable(clusterFile);
   const binding = loadFdbBinding();
-  let database: FdbDatabase;
-  try {
-    database = binding.open(clusterFile);
-    await database.rawCreateTransaction({ timeout: PROBE_MS, auto_throttle_tag: TRANSACTION_TAG }).getReadVersion();
-  } catch (cause) {
-    throw new UnavailableError(
-      "store_unavailable",
-      "the FoundationDB cluster does not answer: check the cluster file and that it runs",
-      {
-        details: { clusterFile },
-        cause,
-      },
-    );
-  }
+  const database = await connect(binding, clusterFile);
   const begin = (attempt: BeginOptions): FdbTransaction =>
     new FdbTransaction(binding, database.rawCreateTransaction(transactionOptions(attempt)));
   return new EngineStore({
@@ -45,6 +32,23 @@ export async function openFdbStore(clusterFile: string, options: TransactorOptio
       return Promise.resolve();
     },
   });
+}
+
+async function connect(binding: FdbBinding, clusterFile: string): Promise<FdbDatabase> {
+  try {
+    const database = binding.open(clusterFile);
+    // The handle has to outlive the answer: when it is collected, what it waits for is cancelled.
+    const probe = database.rawCreateTransaction({ timeout: PROBE_MS, auto_throttle_tag: TRANSACTION_TAG });
+    await probe.getReadVersion();
+    probe.rawReset();
+    return database;
+  } catch (cause) {
+    throw new UnavailableError(
+      "store_unavailable",
+      "the FoundationDB cluster does not answer: check the cluster file, and that the cluster runs",
+      { details: { clusterFile }, cause },
+    );
+  }
 }
 
 function transactionOptions(attempt: BeginOptions): FdbTransactionOptions {

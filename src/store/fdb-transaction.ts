@@ -19,33 +19,40 @@ export class FdbTransaction implements EngineTransaction {
 
   async get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return await this.#reader(options).get(asBuffer(key));
+      return await this.#reader(options?.snapshot === true).get(asBuffer(key));
     } catch (error) {
       throw toFdbStoreError(error);
     }
   }
 
   async *getRange(range: KeyRange, options: RangeOptions = {}): AsyncGenerator<readonly KeyValue[]> {
-    const { limit = Infinity, reverse = false } = options;
+    const { limit = Infinity, reverse = false, snapshot = false } = options;
     let begin = asBuffer(range.begin);
     let end = asBuffer(range.end);
     let wanted = limit;
     for (let iteration = 1; wanted > 0 && Buffer.compare(begin, end) < 0; iteration++) {
+      // FoundationDB takes a reverse read for one of the whole range, however little a limit lets it return; so that one is
+      // read as a snapshot, and what it covered is named by itself.
+      const namesConflict = reverse && !snapshot;
       const request = { begin, end, wanted, iteration, reverse };
-      const { rows, more } = await this.#readBatch(request, this.#reader(options));
-      const last = rows.at(-1)?.key;
-      if (last === undefined) {
-        return;
-      }
-      yield rows;
-      if (!more) {
-        return;
-      }
+      const { rows, more } = await this.#readBatch(request, this.#reader(snapshot || namesConflict));
+      const last = rows.at(-1);
       wanted -= rows.length;
+      const isDone = !more || wanted <= 0 || last === undefined;
+      if (namesConflict) {
+        const isWhole = last === undefined || (!more && wanted > 0);
+        this.#handle.addReadConflictRange(isWhole ? begin : asBuffer(last.key), end);
+      }
+      if (last !== undefined) {
+        yield rows;
+      }
+      if (isDone) {
+        return;
+      }
       if (reverse) {
-        end = asBuffer(last);
+        end = asBuffer(last.key);
       } else {
-        begin = Buffer.concat([last, Buffer.alloc(1)]);
+        begin = Buffer.concat([last.key, Buffer.alloc(1)]);
       }
     }
   }
@@ -96,8 +103,8 @@ export class FdbTransaction implements EngineTransaction {
     this.#handle.rawReset();
   }
 
-  #reader(options: ReadOptions | undefined): FdbHandle {
-    return options?.snapshot === true ? this.#snapshotHandle : this.#handle;
+  #reader(snapshot: boolean): FdbHandle {
+    return snapshot ? this.#snapshotHandle : this.#handle;
   }
 
   async #readBatch(request: BatchRequest, reader: FdbHandle): Promise<{ rows: KeyValue[]; more: boolean }> {

@@ -97,7 +97,7 @@ export class LmdbCommitter {
       this.#window.reset(0n);
       const cause = await causeOf(error);
       for (const pending of batch.length > 0 ? batch : this.#takeBatch()) {
-        pending.reject(toLmdbStoreError(cause));
+        pending.reject(toLmdbStoreError(cause, this.#environment.path));
       }
       return;
     }

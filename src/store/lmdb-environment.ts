@@ -1,12 +1,10 @@
-import { mkdirSync, readdirSync } from "node:fs";
 import { type Database, open, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { UnavailableError } from "../errors.ts";
+import { assertUsableDirectory, type EnvironmentOptions, unusable } from "./lmdb-directory.ts";
 
 /** Of the store's own layout in the environment; raised when an older Ferry could not read it. */
 const FORMAT = "ferry-store 1";
 const FORMAT_KEY = Buffer.from("format");
-const DATA_FILE = "data.mdb";
-const LOCK_FILE = "lock.mdb";
 /** Address space to map, not disk: the file grows as it is used. Large enough never to be changed under other processes. */
 const MAP_BYTES = 2 ** 40;
 /** Read snapshots at once, of all processes; 64 bytes each in the lock file. */
@@ -17,16 +15,11 @@ export type LmdbTable = Database<Buffer, Uint8Array>;
 
 /** The three tables of a store. */
 export interface LmdbEnvironment {
+  readonly path: string;
   /** Own facts: format, version of the last commit. Also what transactions are begun on. */
   readonly root: RootDatabase<Buffer, Uint8Array>;
   readonly rows: LmdbTable;
   readonly log: LmdbTable;
-}
-
-/** How to open an environment. */
-export interface EnvironmentOptions {
-  /** Whether to make the directory and the store in it when there is none. */
-  readonly create: boolean;
 }
 
 /**
@@ -48,6 +41,8 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
       maxReaders: MAX_READERS,
       maxDbs: 4,
       overlappingSync: false,
+      // With batching by turns the binding leaves a promise of its own unhandled when a commit fails, which ends the process.
+      eventTurnBatching: false,
       noMemInit: true,
     });
     assertFormat(root, path);
@@ -58,7 +53,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
     };
     const rows = root.openDB<Buffer, Uint8Array>(rowOptions);
     const log = root.openDB<Buffer, Uint8Array>({ ...binary, name: "log" });
-    return { root, rows, log };
+    return { path, root, rows, log };
   } catch (error) {
     void root?.close();
     if (error instanceof UnavailableError) {
@@ -80,45 +75,6 @@ const rowKeyEncoder = {
   },
 };
 
-function assertUsableDirectory(path: string, options: EnvironmentOptions): void {
-  let names;
-  try {
-    if (options.create) {
-      mkdirSync(path, { recursive: true });
-    }
-    names = readdirSync(path);
-  } catch (error) {
-    throw unusable(path, reasonOf(error), error);
-  }
-  if (names.includes(DATA_FILE)) {
-    return;
-  }
-  if (names.some((name) => name !== "lost+found" && name !== LOCK_FILE)) {
-    throw unusable(path, "the directory holds other files and no store: name a new or an empty one");
-  }
-  if (!options.create) {
-    throw unusable(path, "the directory holds no store");
-  }
-}
-
-/** Why the system would not let a directory be made or listed. */
-function reasonOf(error: unknown): string {
-  switch (error instanceof Error && "code" in error ? error.code : undefined) {
-    case "ENOENT":
-      return "there is no store here: the directory does not exist";
-    case "ENOTDIR":
-    case "EEXIST":
-      return "an embedded store is a directory, and this is a file or lies under one: name another place";
-    case "EACCES":
-    case "EPERM":
-      return "the directory of the store cannot be used for lack of permission";
-    case "EROFS":
-      return "the directory of the store is on a file system that cannot be written";
-    default:
-      return "the directory of the store cannot be used";
-  }
-}
-
 /** Marks a new environment as a store of ours, and refuses one that something else made. */
 function assertFormat(root: RootDatabase<Buffer, Uint8Array>, path: string): void {
   const format = root.transactionSync(() => {
@@ -135,8 +91,4 @@ function assertFormat(root: RootDatabase<Buffer, Uint8Array>, path: string): voi
   if (format !== FORMAT) {
     throw unusable(path, "the directory holds a database that this version of Ferry did not make");
   }
-}
-
-function unusable(path: string, message: string, cause?: unknown): UnavailableError {
-  return new UnavailableError("store_unavailable", message, { details: { path }, cause });
 }

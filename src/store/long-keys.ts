@@ -75,7 +75,7 @@ export function withRow(rows: readonly KeyValue[], key: Uint8Array, value: Uint8
 }
 
 function marked(longKey: Uint8Array, mark: number): Uint8Array {
-  const key = longKey.slice(0, PREFIX_BYTES + 1);
+  const key = Uint8Array.from(longKey.subarray(0, PREFIX_BYTES + 1));
   key[PREFIX_BYTES] = mark;
   return key;
 }

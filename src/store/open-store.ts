@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
+import { openFdbStore } from "./fdb-store.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 import { ReadOnlyStore } from "./read-only-store.ts";
 import type { Priority, Store, TransactionObserver } from "./store.ts";
@@ -38,9 +39,7 @@ async function openWritable(url: string, options: OpenStoreOptions): Promise<Sto
   switch (kind) {
     case "lmdb":
       return openLmdbStore(place, { ...options, create: options.readOnly !== true });
-    case "fdb": {
-      const { openFdbStore } = await import("./fdb-store.ts");
+    case "fdb":
       return openFdbStore(place, options);
-    }
   }
 }

@@ -58,10 +58,11 @@ export class QueueFixture {
     return { host, events, exhausted };
   }
 
-  /** Ends all workers and empties Redis. */
+  /** Ends all workers and empties Redis, which a failed test may have left interrupted. */
   async reset(): Promise<void> {
     await Promise.all(this.#workers.map((host) => host.stop()));
     this.#workers.length = 0;
+    await this.redis.resume();
     await this.client.flushall();
   }
 

@@ -43,6 +43,15 @@ describe("queue/worker host", () => {
     expect((await fixture.queue.enqueue([newRequest(actorId)])).alreadyQueued).to.equal(1);
   });
 
+  it("forgets at a deferral how often workers went silent, so that weeks of deployments do not add up", async () => {
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    const [id] = await fixture.client.lrange("ferry:actor-migration:wait", 0, -1);
+    await fixture.client.hset(`ferry:actor-migration:${id ?? ""}`, "stc", 3);
+    const worker = await fixture.work(() => Promise.resolve({ kind: "defer", delayMs: 60_000 }), { maxStalls: 3 });
+    await worker.host.drained();
+    expect(await fixture.client.hget(`ferry:actor-migration:${id ?? ""}`, "stc")).to.equal("0");
+  });
+
   it("tries an error again, then records the failure once, and the actor can be asked for again", async () => {
     const actorId = newActor();
     const attempts: number[] = [];
@@ -58,6 +67,20 @@ describe("queue/worker host", () => {
     ]);
     expect(eventsOf(worker, "job_retrying").map(({ attempt }) => attempt)).to.deep.equal([1, 2]);
     expect((await fixture.queue.enqueue([newRequest(actorId)])).enqueued).to.equal(1);
+  });
+
+  it("is not drained while an error waits to be tried again", async () => {
+    let attempts = 0;
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    const worker = await fixture.work(
+      () => {
+        attempts += 1;
+        return attempts === 1 ? Promise.reject(new Error("no")) : Promise.resolve({ kind: "done" });
+      },
+      { retry: { attempts: 3, baseDelayMs: 300, maxDelayMs: 300 } },
+    );
+    await worker.host.drained({ pollMs: 2 });
+    expect(attempts).to.equal(2);
   });
 
   it("does not try a final error again", async () => {

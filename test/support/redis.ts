@@ -37,8 +37,11 @@ export class TestRedis {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the server, again after `interrupt`, and waits until it takes connections. */
+  /** Starts the server, again after `interrupt`, and waits until it takes connections; nothing to do when it runs. */
   async resume(): Promise<void> {
+    if (this.#process !== undefined) {
+      return;
+    }
     const binary = await findServer();
     this.#process = spawn(
       binary,

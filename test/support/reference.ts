@@ -126,10 +126,9 @@ export function physicalRows(key: Uint8Array, value: Uint8Array): Row[] {
 
 /** All v2 rows of an actor among dumped rows, pieces included. */
 export function v2RowsOf(actor: TestActor, rows: readonly Row[]): Row[] {
-  const own = logicalKey(actor);
-  return rows.filter(
-    ({ key }) => startsWith(key, bytesOf(SUBSPACE, own)) || startsWith(key, bytesOf(SUBSPACE, 3, own)),
-  );
+  const values = bytesOf(SUBSPACE, logicalKey(actor));
+  const pieces = bytesOf(SUBSPACE, 3, logicalKey(actor));
+  return rows.filter(({ key }) => startsWith(key, values) || startsWith(key, pieces));
 }
 
 /** The logical rows of an actor by the hex of their suffix after A; every physical row must be part of exactly one. */
@@ -261,11 +260,6 @@ export function inflateBlock(block: Uint8Array): Uint8Array {
     at += 1;
     return byte;
   };
-  const put = (byte: number): void => {
-    must(length < PAGE, "an LZ4 block is longer than a page");
-    out[length] = byte;
-    length += 1;
-  };
   const longLength = (nibble: number): number => {
     let sum = nibble;
     for (let more = nibble === 15 ? 255 : 0; more === 255; sum += more) {
@@ -275,16 +269,19 @@ export function inflateBlock(block: Uint8Array): Uint8Array {
   };
   for (;;) {
     const token = next();
-    for (let literals = longLength(token >> 4); literals > 0; literals -= 1) {
-      put(next());
-    }
+    const literals = longLength(token >> 4);
+    must(at + literals <= block.length && length + literals <= PAGE, "an LZ4 block's literals do not fit");
+    out.set(block.subarray(at, at + literals), length);
+    at += literals;
+    length += literals;
     if (at === block.length) {
       break;
     }
     const distance = next() | (next() << 8);
-    must(distance > 0 && distance <= length, "an LZ4 match points before the page");
-    for (let match = longLength(token & 15) + 4; match > 0; match -= 1) {
-      put(out[length - distance] ?? 0);
+    const matchEnd = length + longLength(token & 15) + 4;
+    must(distance > 0 && distance <= length && matchEnd <= PAGE, "an LZ4 match does not lie within the page");
+    for (; length < matchEnd; length += 1) {
+      out[length] = out[length - distance] ?? 0;
     }
   }
   must(length === PAGE, "an LZ4 block is not one page");
@@ -294,6 +291,8 @@ export function inflateBlock(block: Uint8Array): Uint8Array {
 export interface ReferenceImage {
   readonly image: Uint8Array;
   readonly head: ReferenceHead;
+  /** How many DELTA blobs, PIDX rows and SHARD blobs it is made of. */
+  readonly kinds: { readonly deltas: number; readonly pidx: number; readonly shards: number };
 }
 
 /** Reads an actor's complete v2 image out of dumped rows and checks every invariant that holds after any migration. */
@@ -350,6 +349,7 @@ export function readV2(actor: TestActor, rows: readonly Row[]): ReferenceImage {
       must(Math.floor(pgno / 64) === shard && pgno <= head.pages, `page ${pgno} is in shard ${shard}`);
     }
   }
+  const kinds = { deltas: deltas.size, pidx: pidx.size, shards: shards.size };
   const image = new Uint8Array(head.pages * PAGE);
   for (let pgno = 1; pgno <= head.pages; pgno += 1) {
     const txid = pidx.get(pgno);
@@ -358,25 +358,25 @@ export function readV2(actor: TestActor, rows: readonly Row[]): ReferenceImage {
     pidx.delete(pgno);
   }
   must(pidx.size === 0, "a PIDX row names a page past the end");
-  return { image, head };
+  return { image, head, kinds };
 }
 
-/** What a migration of Ferry's must leave behind beyond `readV2`, for each layout. */
-export function assertLayout(actor: TestActor, rows: readonly Row[], layout: "delta" | "shards"): void {
-  const { head } = readV2(actor, rows);
-  const suffixes = logicalValues(actor, rows).map(({ suffix }) => suffix.toString("latin1"));
-  const count = (prefix: string): number => suffixes.filter((suffix) => suffix.startsWith(prefix)).length;
+/** Reads an image as `readV2` does, which must be as Ferry leaves it in this layout. */
+export function readMigrated(actor: TestActor, rows: readonly Row[], layout: "delta" | "shards"): ReferenceImage {
+  const result = readV2(actor, rows);
+  const { head, kinds } = result;
   must(head.origin === 1, "the origin is not migrated_from_v1");
   must(head.generation === 1n && head.headTxid === 1n && head.nextTxid === 2n, "generation 1, head 1, next 2");
   if (layout === "delta") {
     must(head.materializedTxid === 0n, "delta: nothing is materialized");
-    must(count("/PIDX/") === head.pages && count("/SHARD/") === 0, "delta: a PIDX row per page, no SHARD");
-    must(count("/DELTA/") > 0, "delta: no DELTA");
+    must(kinds.pidx === head.pages && kinds.shards === 0, "delta: a PIDX row per page, no SHARD");
+    must(kinds.deltas === 1, "delta: one DELTA");
   } else {
     must(head.materializedTxid === 1n, "shards: everything is materialized");
-    must(count("/PIDX/") === 0 && count("/DELTA/") === 0, "shards: neither PIDX nor DELTA");
-    must(count("/SHARD/") === (head.pages === 0 ? 0 : Math.floor(head.pages / 64) + 1), "shards: a row per 64 pages");
+    must(kinds.pidx === 0 && kinds.deltas === 0, "shards: neither PIDX nor DELTA");
+    must(kinds.shards === (head.pages === 0 ? 0 : Math.floor(head.pages / 64) + 1), "shards: a row per 64 pages");
   }
+  return result;
 }
 
 /** Rows of Ferry's own that an attempt must not leave: `("ferry", "lease", …)` and `("ferry", "lease_expiry", …)`. */

@@ -15,7 +15,8 @@ podFailurePolicy:
     - action: Ignore
       onPodConditions: [{type: DisruptionTarget, status: "True"}]
 template:
-  {{- $env := list (dict "name" "JOB_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['batch.kubernetes.io/job-name']"))) }}
+  {{- $user := default (printf "helm %s/%s" .root.Release.Namespace .root.Release.Name) $jobs.user }}
+  {{- $env := list (dict "name" "FERRY_USER" "value" $user) (dict "name" "JOB_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.labels['batch.kubernetes.io/job-name']"))) }}
   {{- include "ferry.podTemplate" (dict "root" .root "component" .component "values" $jobs "command" (concat (list "dist/src/cli/main.js") .args) "env" $env "serves" false "restartPolicy" "Never") | nindent 2 }}
 {{- end -}}
 

@@ -20,6 +20,8 @@ FERRY_REDIS_CA_FILE: "/etc/ferry/redis-ca/ca.crt"
 FERRY_REDIS_PREFIX: {{ .Values.redis.prefix | quote }}
 FERRY_LOG_LEVEL: {{ .Values.log.level | quote }}
 FERRY_LOG_FORMAT: {{ .Values.log.format | quote }}
+{{- /* The feeder reads it too: it works out how many workers the backlog calls for. */}}
+FERRY_CONCURRENCY: {{ .Values.worker.concurrency | int64 | quote }}
 FERRY_METRICS_HOST: "0.0.0.0"
 FERRY_METRICS_PORT: {{ .Values.service.port | quote }}
 {{- range $name, $value := dict

@@ -8,3 +8,5 @@ export { registerRequeue } from "./requeue.ts";
 export { registerWorker } from "./worker.ts";
 export { registerFeeder } from "./feeder.ts";
 export { registerOutcomes } from "./outcomes.ts";
+export { registerCampaign } from "./campaign.ts";
+export { registerThrottle } from "./throttle.ts";

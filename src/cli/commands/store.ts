@@ -75,6 +75,6 @@ async function writeWhole(file: string, writeTo: (output: Output) => Promise<voi
   } catch (error) {
     stream.destroy();
     await rm(partial, { force: true });
-    throw fileError(file, "written", error);
+    throw fileError(file, "write", error);
   }
 }

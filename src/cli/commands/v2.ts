@@ -70,7 +70,7 @@ async function writePages(file: string, pages: AsyncIterable<PageBatch>, check: 
     return bytes;
   } catch (error) {
     await rm(partial, { force: true });
-    throw fileError(file, "written", error);
+    throw fileError(file, "write", error);
   }
 }
 

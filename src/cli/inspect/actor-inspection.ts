@@ -28,7 +28,8 @@ export interface ActorInspection {
 export interface LeaseInspection {
   /** The attempt's random token in hex. */
   readonly token: string;
-  readonly layout: string;
+  /** What is being staged, and how. */
+  readonly image: string;
   readonly expiresAt: string;
 }
 
@@ -61,7 +62,7 @@ function leaseFacts({ lease, expiresAtMs }: HeldLease): LeaseInspection | string
   if (lease === undefined) {
     return `A lease that this version cannot read, until ${timeText(expiresAtMs)}`;
   }
-  return { token: toHex(lease.token), layout: lease.layout, expiresAt: timeText(expiresAtMs) };
+  return { token: toHex(lease.token), image: lease.image, expiresAt: timeText(expiresAtMs) };
 }
 
 /** Timestamps of foreign rows may be any number. */

@@ -58,7 +58,7 @@ function leaseLines(lease: ActorInspection["lease"]): string[] {
   if (lease === undefined || typeof lease === "string") {
     return [field("lease", lease ?? "none")];
   }
-  return [field("lease", `until ${lease.expiresAt}, layout ${lease.layout}, token ${lease.token}`)];
+  return [field("lease", `until ${lease.expiresAt}, staging ${lease.image}, token ${lease.token}`)];
 }
 
 function outcomeLines(outcome: Outcome | undefined, history: readonly Outcome[]): string[] {

@@ -6,6 +6,7 @@ import { ledger } from "../../campaign/ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
 import { migrateActor } from "../../migration/migrate-actor.ts";
+import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import { outcomeOf } from "../../migration/verdict.ts";
@@ -29,6 +30,7 @@ export interface JobHandlerOptions {
   readonly log: Logger;
   readonly gate: CampaignGate;
   readonly member: FleetMember;
+  readonly integrity: IntegrityChecker;
   /** Told of every outcome that was recorded. */
   readonly onOutcome: (outcome: Outcome) => void;
 }
@@ -76,6 +78,7 @@ async function migrate(
     ledger: ledgerOf(request),
     now: Date.now,
     randomBytes,
+    checkIntegrity: (image, mode, signal) => options.integrity.check(image, mode, signal),
     observer: {
       enter: (activity) => {
         meter.enter(activity);

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { CampaignGate } from "../../campaign/campaign-gate.ts";
 import type { Config } from "../../config/config.ts";
 import type { Outcome } from "../../migration/outcome.ts";
+import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { LoadGovernor } from "../../queue/load-governor.ts";
 import { WorkerHost } from "../../queue/worker-host.ts";
 import type { Logger } from "../../telemetry/log.ts";
@@ -12,7 +13,7 @@ import { storeMeter } from "../../telemetry/store-meter.ts";
 import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { openLog } from "../log.ts";
-import { assertAvailable, migrationOptions, TARGETS } from "../migration-options.ts";
+import { migrationOptions, TARGETS } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
@@ -33,7 +34,6 @@ type Tally = Record<Outcome["state"], number>;
  */
 export async function runWorker(run: Run, options: { drain: boolean }): Promise<ExitStatus> {
   const { config, signal } = run;
-  assertAvailable(config);
   const log = openLog(run);
   try {
     const metrics = createMetrics({ version: ferryVersion() });
@@ -56,6 +56,8 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       identity: { workerId: randomUUID(), host: hostname(), pid: process.pid, version: ferryVersion() },
     });
     const tally: Tally = { migrated: 0, skipped: 0, rejected: 0, deferred: 0, failed: 0 };
+    // A thread for each slot is as many as can be busy; they start with the first checks that are asked for.
+    const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
     const handlers = makeJobHandlers({
       store,
       target: TARGETS[config.target],
@@ -63,6 +65,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       metrics,
       log,
       member,
+      integrity,
       gate: new CampaignGate(store, Date.now),
       onOutcome: (outcome) => {
         tally[outcome.state] += 1;
@@ -97,6 +100,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       await host.stop();
       clearInterval(timer);
       await member.stop();
+      await integrity.close();
       await endpoint?.close();
     }
     log.info("worker.stopped", "The worker has stopped", tally);

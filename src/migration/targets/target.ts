@@ -86,10 +86,13 @@ export interface Target {
   readHead(tx: Transaction, id: ActorId): Promise<Uint8Array | undefined>;
   /** Why an image of this size is not to be written as things stand. @throws FormatError whose code is a reject reason */
   admit(v2: V2State, pageCount: number): Verdict | undefined;
+  /** What the target asks of page 1, beyond a header of SQLite's. @throws FormatError whose code is a reject reason */
+  assertHeader(page1: Uint8Array, pageCount: number): void;
   /** The layout an image gets where this one is asked for. */
   layoutOf(requested: Layout): Layout;
-  /** The stager may also @throw FormatError whose code is a reject reason, from `finish`. */
   makeStager(id: ActorId, spec: ImageSpec): Stager;
+  /** Whether rows of a layout can be written in parts by several attempts: pages of whole parts, in any order. */
+  isResumable(layout: Layout): boolean;
   /**
    * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
    * @param stage reads what is staged under this name, instead of the image that v2's readers see.

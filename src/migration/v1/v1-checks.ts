@@ -10,20 +10,31 @@ export interface Sidecars {
   readonly shm: boolean;
 }
 
-/** @throws FormatError `journal_present`, `wal_present`, `shm_present`, the first that applies in this order. */
-export function assertNoSidecars(sidecars: Sidecars): void {
-  if (sidecars.journal) {
+/** What to do about sidecars; see `MigrationOptions`. */
+export interface SidecarPolicy {
+  readonly journal: "reject" | "rollback";
+  readonly sidecars: "reject" | "tolerate";
+  readonly wal: "reject" | "apply";
+}
+
+/**
+ * Whether the image has to be recovered from the main file and its sidecars, or is the main file.
+ * @throws FormatError `journal_present`, `wal_present`, `shm_present`, the first that applies in this order.
+ */
+export function needsRecovery(sidecars: Sidecars, policy: SidecarPolicy): boolean {
+  if (sidecars.journal && policy.journal === "reject") {
     throw new FormatError(
       "journal_present",
       "A rollback journal lies beside the database: SQLite crashed in a write transaction, and the main file may hold half of it.",
     );
   }
-  if (sidecars.wal) {
+  if (sidecars.wal && policy.wal === "reject" && policy.sidecars === "reject") {
     throw new FormatError("wal_present", "A write-ahead log lies beside the database; it may hold committed changes.");
   }
-  if (sidecars.shm) {
+  if (sidecars.shm && policy.sidecars === "reject") {
     throw new FormatError("shm_present", "A WAL index (SHM) lies beside the database, which v1 never writes.");
   }
+  return sidecars.journal || sidecars.wal;
 }
 
 /**

@@ -1,12 +1,10 @@
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { u64be } from "../../../formats/bytes.ts";
 import { deltaChunkKey, pageKey } from "../../../formats/depot-keys.ts";
-import { FormatError } from "../../../formats/format-error.ts";
 import { encodeLtx, type LtxPage } from "../../../formats/ltx.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { PAGE_ROW_BYTES, pagesAfter, txidOfPage } from "./depot-layout.ts";
-import { assertDepotHeader } from "./depot-header.ts";
 import type { DepotStage } from "./depot-stage.ts";
 
 /** DELTA blobs are cut into pieces of this size, raw: DEPOT §4. */
@@ -29,7 +27,6 @@ export class DepotStager implements Stager {
   #storageBytes = 0;
   #firstPgno = 1;
   #nextPgno = 1;
-  #headerError: FormatError | undefined;
 
   constructor(stage: DepotStage, spec: ImageSpec) {
     this.#stage = stage;
@@ -37,8 +34,10 @@ export class DepotStager implements Stager {
   }
 
   add(pgno: number, page: Uint8Array): void {
-    if (pgno === 1) {
-      this.#headerError = headerErrorOf(page, this.#spec.pageCount);
+    if (this.#rows.length === 0 && this.#pages.length === 0) {
+      // Nothing is held, so pages before this one, if any, were skipped.
+      this.#firstPgno = pgno;
+      this.#nextPgno = pgno;
     }
     this.#pages.push({ pgno, page });
     if (pgno % SHARD_PAGES === SHARD_PAGES - 1) {
@@ -64,11 +63,7 @@ export class DepotStager implements Stager {
     return staged;
   }
 
-  /** @throws FormatError what is wrong with page 1: last, because what is wrong with chunks is said before. */
   finish(): StagedRows {
-    if (this.#headerError !== undefined) {
-      throw this.#headerError;
-    }
     // An empty image has a txid too, with an empty DELTA, as the engine's own migration writes it.
     if (this.#pages.length > 0 || this.#spec.pageCount === 0) {
       this.#closeTxid(txidOfPage(this.#spec.pageCount));
@@ -99,17 +94,5 @@ export class DepotStager implements Stager {
     this.#storageBytes += this.#pages.length * PAGE_ROW_BYTES;
     this.#countedBytes += this.#pages.length * COUNTED_PAGE_ROW_BYTES;
     this.#pages = [];
-  }
-}
-
-function headerErrorOf(page1: Uint8Array, pageCount: number): FormatError | undefined {
-  try {
-    assertDepotHeader(page1, pageCount);
-    return undefined;
-  } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
   }
 }

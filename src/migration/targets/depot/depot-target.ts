@@ -12,6 +12,7 @@ import { v1Range } from "../../v1/v1-keys.ts";
 import type { ImageSpec, StagedImage, Stager, Target, V2State } from "../target.ts";
 import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
+import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
 import { txidsOf } from "./depot-layout.ts";
 import { MAX_PAGES, type DepotOptions } from "./depot-options.ts";
@@ -71,6 +72,15 @@ class DepotTarget implements Target {
     }
     const engineMigrates = v2.kind === "absent" || v2.kind === "unprepared" ? v2.engineMigratesPages : undefined;
     return engineMigrates !== undefined && pageCount <= engineMigrates ? ENGINE_TOOK_OVER : undefined;
+  }
+
+  assertHeader(page1: Uint8Array, pageCount: number): void {
+    assertDepotHeader(page1, pageCount);
+  }
+
+  /** A txid is a shard, and every one stands for itself. */
+  isResumable(): boolean {
+    return true;
   }
 
   layoutOf(): "delta" {

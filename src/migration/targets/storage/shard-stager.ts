@@ -27,6 +27,10 @@ export class ShardStager implements Stager {
   }
 
   add(pgno: number, page: Uint8Array): void {
+    if (this.#rows.length === 0 && this.#pages.length === 0) {
+      // Nothing is held, so pages before this one, if any, were skipped.
+      this.#firstPgno = pgno;
+    }
     this.#pages.push({ pgno, page });
     this.#nextPgno = pgno + 1;
     if (this.#nextPgno % SHARD_PAGES === 0) {

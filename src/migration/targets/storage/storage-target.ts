@@ -17,8 +17,11 @@ export const storageTarget: Target = {
   hasRows,
   readHead: async (tx, id) => tx.get(metaRowKey(id)),
   admit: () => undefined,
+  assertHeader: () => undefined,
   layoutOf: (requested) => requested,
   makeStager,
+  // One blob over all pages has offsets that depend on every page before; a shard stands alone.
+  isResumable: (layout) => layout === "shards",
   readPages: readStoragePages,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));

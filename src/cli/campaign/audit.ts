@@ -1,0 +1,52 @@
+import { auditCampaign } from "../../campaign/audit.ts";
+import { deleteCampaign } from "../../campaign/delete-campaign.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { Run } from "../run.ts";
+import { sayLines } from "./show.ts";
+import { tableLines } from "./table.ts";
+
+/** `ferry campaign audit`: 1 when the kept counts and the recount differ and nothing moved meanwhile. */
+export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
+  const store = await run.openStore({ readOnly: true });
+  const audit = await auditCampaign(store, name);
+  const { actors, moving, differences } = audit;
+  const status = differences.length > 0 && !moving ? EXIT.rejected : EXIT.done;
+  if (run.json) {
+    await run.output.line(JSON.stringify({ name, agrees: differences.length === 0, ...audit }));
+    return status;
+  }
+  if (differences.length === 0) {
+    await run.output.line(`campaign ${name}: ${actors} actors recounted, and all counts agree`);
+    return status;
+  }
+  await sayLines(run, [
+    `campaign ${name}: ${actors} actors recounted, ${differences.length} counts differ`,
+    ...tableLines(
+      [
+        { title: "STATE" },
+        { title: "REASON" },
+        { title: "OF" },
+        { title: "KEPT", right: true },
+        { title: "COUNTED", right: true },
+      ],
+      differences.map(({ state, reason, kind, kept, counted }) => [state, reason, kind, String(kept), String(counted)]),
+    ),
+  ]);
+  run.notes.say(
+    moving
+      ? "Actors moved while they were counted, so this proves nothing: pause the campaign and audit again."
+      : "Nothing moved meanwhile: this is a bug in Ferry, please report it.",
+  );
+  return status;
+}
+
+/** `ferry campaign delete`; deleting what is not there is an error, as the name may be a slip. */
+export async function deleteOne(run: Run, name: string): Promise<undefined> {
+  const store = await run.openStore();
+  await deleteCampaign(store, name);
+  await run.output.line(
+    run.json
+      ? JSON.stringify({ result: "deleted", name })
+      : `deleted campaign ${name}; what became of its actors stays in the ledger`,
+  );
+}

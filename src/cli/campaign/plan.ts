@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { readCampaign } from "../../campaign/campaign-store.ts";
+import type { Campaign, CampaignFilters, CampaignSpec } from "../../campaign/campaign.ts";
+import { ledger } from "../../campaign/ledger.ts";
+import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan-actors.ts";
+import { savePlan } from "../../campaign/plan-row.ts";
+import { durationAt, planCampaign } from "../../campaign/plan.ts";
+import type { V1Actor } from "../../campaign/v1-actors.ts";
+import { UsageError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { MigrationContext } from "../../migration/context.ts";
+import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
+import type { Store } from "../../store/store.ts";
+import { readIdList } from "../ids.ts";
+import { migrationOptions, requestOptions, TARGETS } from "../migration-options.ts";
+import type { Run } from "../run.ts";
+import { readCount, readPercent } from "./flag-values.ts";
+import { planText } from "./plan-text.ts";
+import { sayLines } from "./show.ts";
+import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
+
+const DEFAULT_SAMPLE_PERCENT = 2;
+const SAY_EVERY_MS = 5_000;
+
+/** Flags of `ferry campaign plan`; here `sample` is how much is examined, not who takes part. */
+export interface PlanFlags extends SourceFlags {
+  readonly full?: boolean;
+  readonly workers?: string;
+  readonly save?: boolean;
+}
+
+/** Predicts what a campaign comes to; writes nothing, through a store that refuses to, except with --save when all is done. */
+export async function planOne(run: Run, name: string | undefined, flags: PlanFlags): Promise<undefined> {
+  const samplePercent = readSample(flags);
+  const workers = flags.workers === undefined ? 1 : readCount("--workers", flags.workers);
+  const what = await readWhat(run, name, flags);
+  const store = await run.openStore({ readOnly: true });
+  const subject = await subjectOf(store, what);
+  const integrity = new IntegrityChecker({ workers: Math.min(run.config.concurrency, availableParallelism()) });
+  const context: Omit<MigrationContext, "observer"> = {
+    store,
+    target: TARGETS[run.config.target],
+    ledger,
+    now: Date.now,
+    randomBytes,
+    checkIntegrity: (image, mode, signal) => integrity.check(image, mode, signal),
+  };
+  let saidAtMs = performance.now();
+  const plan = await planCampaign(subject.actors, {
+    context,
+    migration: migrationOptions(run.config, subject.options),
+    samplePercent,
+    concurrency: run.config.concurrency,
+    signal: run.signal,
+    clock: () => performance.now(),
+    onProgress: (examined, found) => {
+      if (performance.now() - saidAtMs >= SAY_EVERY_MS) {
+        saidAtMs = performance.now();
+        run.notes.say(`${examined} actors examined, ${found} found so far`);
+      }
+    },
+  }).finally(() => integrity.close());
+  const duration = durationAt(plan, workers);
+  await sayLines(run, run.json ? [JSON.stringify({ name, ...plan, workers, duration })] : planText(plan, workers));
+  if (flags.save === true && name !== undefined) {
+    await savePlan(await run.openStore(), name, plan);
+    run.notes.say(`Kept with campaign ${name}: its report will compare.`);
+  }
+}
+
+/** What is planned: a campaign that was created, or one that could be. */
+type What =
+  | { readonly kind: "campaign"; readonly name: string }
+  | {
+      readonly kind: "source";
+      readonly spec: Pick<CampaignSpec, "source" | "filters">;
+      readonly options: CampaignSpec["options"];
+      readonly ids: readonly ActorId[];
+    };
+
+async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): Promise<What> {
+  if (name !== undefined) {
+    const filters = [flags.label, flags.minBytes, flags.maxBytes, flags.reason];
+    if (hasSource(flags) || filters.some((filter) => filter !== undefined)) {
+      throw new UsageError("A campaign that was created has its source and filters: leave those flags out.");
+    }
+    return { kind: "campaign", name };
+  }
+  if (flags.save === true) {
+    throw new UsageError("--save keeps a plan with a campaign: name one that was created.");
+  }
+  const spec = await readSource({ ...flags, sample: undefined });
+  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
+  return { kind: "source", spec, options: requestOptions(run.config), ids };
+}
+
+interface Subject {
+  readonly actors: AsyncIterable<V1Actor>;
+  readonly options: Campaign["spec"]["options"];
+}
+
+async function subjectOf(store: Store, what: What): Promise<Subject> {
+  if (what.kind === "campaign") {
+    const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
+    return { actors: actorsOfCampaign(store, campaign), options: campaign.spec.options };
+  }
+  return { actors: actorsOf(store, what.spec, what.ids), options: what.options };
+}
+
+function actorsOf(
+  store: Store,
+  { source, filters }: { source: CampaignSpec["source"]; filters: CampaignFilters },
+  ids: readonly ActorId[],
+): AsyncIterable<V1Actor> {
+  switch (source.kind) {
+    case "scan":
+      return actorsOfScan(store, filters);
+    case "list":
+      return actorsOfList(store, ids, filters);
+    case "rejected":
+      return actorsOfRejected(store, source.reason, filters);
+  }
+}
+
+function readSample({ sample, full }: PlanFlags): number {
+  if (full === true && sample !== undefined) {
+    throw new UsageError("--full examines every actor: leave --sample out.");
+  }
+  return full === true ? 100 : sample === undefined ? DEFAULT_SAMPLE_PERCENT : readPercent("--sample", sample);
+}

@@ -1,0 +1,33 @@
+import { writeFile } from "node:fs/promises";
+import { makeReport } from "../../campaign/report.ts";
+import { fileError, STANDARD } from "../files.ts";
+import type { Run } from "../run.ts";
+import { reportText } from "./report-text.ts";
+import { sayLines } from "./show.ts";
+
+/** `ferry campaign report`: on standard output, or as one HTML file that needs nothing else. */
+export async function reportOne(run: Run, name: string, flags: { html?: string }): Promise<undefined> {
+  const store = await run.openStore({ readOnly: true });
+  const report = await makeReport(store, name, Date.now());
+  if (flags.html === undefined) {
+    await sayLines(run, run.json ? [JSON.stringify(report)] : reportText(report));
+    return;
+  }
+  // The charts' library takes half a second to load.
+  const { reportHtml } = await import("./html/report-html.ts");
+  const html = reportHtml(report);
+  if (flags.html === STANDARD) {
+    await run.output.text(html);
+    return;
+  }
+  try {
+    await writeFile(flags.html, html);
+  } catch (error) {
+    throw fileError(flags.html, "write", error);
+  }
+  if (run.json) {
+    await run.output.line(JSON.stringify(report));
+  } else {
+    run.notes.say(`Report written to ${flags.html}.`);
+  }
+}

@@ -1,0 +1,28 @@
+import type { CampaignSettings } from "../../campaign/campaign.ts";
+import type { FleetLimits } from "../../campaign/fleet.ts";
+import { formatByteSize } from "../../config/byte-size.ts";
+import { formatDuration } from "../../config/duration.ts";
+
+/** A campaign's settings in one line. */
+export function settingsText(settings: CampaignSettings, nowMs: number): string {
+  return `window ${settings.window}, ${limitsText({ ...settings, untilMs: settings.ratesUntilMs }, nowMs)}`;
+}
+
+/** Limits in one line, and when they end. */
+export function limitsText(
+  limits: Omit<FleetLimits, "untilMs"> & { readonly untilMs?: number | undefined },
+  nowMs: number,
+): string {
+  const { actorsPerSecond, bytesPerSecond, concurrentActors, untilMs } = limits;
+  const parts = [
+    ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
+    ...(bytesPerSecond === undefined ? [] : [`${formatByteSize(bytesPerSecond)}/s`]),
+    ...(concurrentActors === undefined ? [] : [`${concurrentActors} actors at once`]),
+  ];
+  if (parts.length === 0) {
+    return "no limits";
+  }
+  const end =
+    untilMs === undefined ? "" : untilMs <= nowMs ? " (ended)" : ` (for another ${formatDuration(untilMs - nowMs)})`;
+  return `at most ${parts.join(", ")}${end}`;
+}

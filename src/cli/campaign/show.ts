@@ -1,0 +1,96 @@
+import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
+import { explainCampaign } from "../../campaign/explain.ts";
+import { readView, type CampaignView } from "../../campaign/view.ts";
+import type { Run } from "../run.ts";
+import { progressText } from "./progress-text.ts";
+import { sourceText, showText, timeText } from "./show-text.ts";
+import { tableLines } from "./table.ts";
+
+/** A campaign in JSON: the same for `show`, `watch` and `wait`. Times are ms since the epoch. */
+export function viewJson(view: CampaignView): string {
+  const { campaign, progress, counts, workers, fleet, feeding, atMs } = view;
+  const slots = workers.map(({ workerId, concurrency, limit, throttledBecause, inFlight }) => ({
+    workerId,
+    concurrency,
+    limit,
+    throttledBecause,
+    inFlight: inFlight[campaign.name] ?? 0,
+  }));
+  return JSON.stringify({ atMs, ...campaign, progress, counts, workers: slots, fleet, feeding });
+}
+
+/** `ferry campaign list`. */
+export async function listAll(run: Run): Promise<undefined> {
+  const store = await run.openStore({ readOnly: true });
+  const campaigns = await listCampaigns(store);
+  if (run.json) {
+    for (const { name } of campaigns) {
+      await run.output.line(viewJson(await readView(store, name, Date.now())));
+    }
+    return;
+  }
+  if (campaigns.length === 0) {
+    run.notes.say("There are no campaigns: ferry campaign create makes one.");
+    return;
+  }
+  const rows = [];
+  for (const { name, state, createdBy, createdAtMs, spec } of campaigns) {
+    const { progress } = await readView(store, name, Date.now());
+    rows.push([name, state, progressText(progress), timeText(createdAtMs), createdBy, sourceText(spec)]);
+  }
+  const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "BY", "SOURCE"];
+  for (const line of tableLines(
+    titles.map((title) => ({ title })),
+    rows,
+  )) {
+    await run.output.line(line);
+  }
+}
+
+/** `ferry campaign show`. */
+export async function showOne(run: Run, name: string): Promise<undefined> {
+  const store = await run.openStore({ readOnly: true });
+  const view = await readView(store, name, Date.now());
+  await sayLines(run, run.json ? [viewJson(view)] : showText(view));
+}
+
+/** `ferry campaign explain`. */
+export async function explainOne(run: Run, name: string): Promise<undefined> {
+  const store = await run.openStore({ readOnly: true });
+  const explanation = explainCampaign(await readView(store, name, Date.now()));
+  if (run.json) {
+    await run.output.line(JSON.stringify({ name, ...explanation }));
+    return;
+  }
+  const { sentence, advice, attribution, attributionOf } = explanation;
+  const shares = attribution.map(({ name: activity, percent }) => `${activity} ${percent} %`).join(", ");
+  await sayLines(run, [
+    sentence,
+    shares === "" ? "Workers have spent no time yet." : `Workers' time in ${attributionOf}: ${shares}.`,
+    advice,
+  ]);
+}
+
+/** `ferry campaign history`. */
+export async function showHistory(run: Run, name: string): Promise<undefined> {
+  const store = await run.openStore({ readOnly: true });
+  for (const entry of await readCampaignHistory(store, name)) {
+    const { atMs, who, what, reason, before, after } = entry;
+    const change = [before, after].filter((value) => value !== undefined).map((value) => textOf(value));
+    await run.output.line(
+      run.json
+        ? JSON.stringify(entry)
+        : `${timeText(atMs)}  ${who}  ${what}  ${change.join(" → ")}${reason === undefined ? "" : `  (${reason})`}`,
+    );
+  }
+}
+
+export async function sayLines(run: Run, lines: readonly string[]): Promise<void> {
+  for (const line of lines) {
+    await run.output.line(line);
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { readCampaign } from "../../campaign/campaign-store.ts";
+import { applyVerb, type Verb, type VerbResult } from "../../campaign/campaign-verbs.ts";
+import { readView } from "../../campaign/view.ts";
+import { UsageError } from "../../errors.ts";
+import type { Store } from "../../store/store.ts";
+import type { Run } from "../run.ts";
+import { authorOf, type ReasonFlag } from "./author.ts";
+import { sayHelpers } from "./presence.ts";
+
+const LOOK_EVERY_MS = 500;
+
+/** Flags of `start`, `pause`, `resume` and `cancel`; the last two of them wait. */
+export interface VerbFlags extends ReasonFlag {
+  readonly wait?: boolean;
+}
+
+/** Changes a campaign's state, says what was found and what happens next, and waits for what is in flight where that is asked for. */
+export async function changeState(run: Run, name: string, verb: Verb, flags: VerbFlags): Promise<undefined> {
+  const store = await run.openStore();
+  if (verb === "start") {
+    await assertComplete(store, name);
+  }
+  const done = await applyVerb(store, name, verb, authorOf(run, flags), Date.now());
+  if (flags.wait === true) {
+    run.notes.say(nextOf(verb, done));
+    await waitUntilIdle(run, store, name);
+  }
+  const view = await readView(store, name, Date.now());
+  const { state } = view.campaign;
+  const inFlight = view.counts.open.actors;
+  if (run.json) {
+    await run.output.line(JSON.stringify({ result: done.result, name, before: done.before, state, inFlight }));
+  } else {
+    const found = done.result === "already" ? `was ${done.before} already` : `${done.before} → ${state}`;
+    await run.output.line(`campaign ${name}: ${found}, ${inFlight} actors in flight`);
+    if (flags.wait !== true) {
+      run.notes.say(nextOf(verb, done));
+    }
+  }
+  if (state === "running" || state === "draining") {
+    sayHelpers(run, view);
+  }
+}
+
+/** A campaign whose list was not read to its end would never complete. */
+async function assertComplete(store: Store, name: string): Promise<void> {
+  const { scanFinished, spec } = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
+  if (!scanFinished && spec.source.kind !== "scan") {
+    throw new UsageError(
+      `Campaign "${name}" was not created to its end, so some of its actors are missing: delete it, and create it again.`,
+    );
+  }
+}
+
+function nextOf(verb: Verb, { open, campaign }: VerbResult): string {
+  const { name, state } = campaign;
+  switch (verb) {
+    case "start":
+    case "resume":
+      return state === "running" ? `Next: ferry campaign watch ${name}` : "";
+    case "pause":
+      return open === 0
+        ? `Nothing is in flight. Next: ferry campaign resume ${name}`
+        : `${open} actors are in flight: those under way are finished, the others go back. Next: ferry campaign resume ${name}`;
+    case "cancel":
+      return state === "cancelled"
+        ? "It is over."
+        : `${open} actors are in flight: those under way are finished, the others stay undone; then it is cancelled.`;
+  }
+}
+
+/** Waits until nothing of the campaign is in flight and, where it is being cancelled, until it is. */
+async function waitUntilIdle(run: Run, store: Store, name: string): Promise<void> {
+  let said = -1;
+  for (;;) {
+    const view = await readView(store, name, Date.now());
+    const open = view.counts.open.actors;
+    if (open === 0 && view.campaign.state !== "draining") {
+      return;
+    }
+    if (open > 0 && view.workers.length === 0) {
+      run.notes.say(`No worker is connected, so none of the ${open} actors is under way; not waiting for them.`);
+      return;
+    }
+    if (open === 0 && !view.feeding) {
+      run.notes.say("No feeder is at work, so nobody ends it; not waiting for that.");
+      return;
+    }
+    if (open !== said) {
+      said = open;
+      run.notes.say(`${open} actors in flight`);
+    }
+    await sleep(LOOK_EVERY_MS, undefined, { signal: run.signal }).catch((error: unknown) => {
+      run.signal.throwIfAborted();
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { readView, type CampaignView } from "../../campaign/view.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { Run } from "../run.ts";
+import { readDuration } from "./flag-values.ts";
+import { viewJson } from "./show.ts";
+import { plainLine } from "./watch-lines.ts";
+
+const LOOK_EVERY_MS = 1_000;
+const SAY_EVERY_MS = 30_000;
+
+/** `ferry campaign wait`: until the campaign is over; the exit status says how it ended. */
+export async function waitFor(run: Run, name: string, flags: { timeout?: string }): Promise<ExitStatus> {
+  const untilMs = flags.timeout === undefined ? Infinity : Date.now() + readDuration("--timeout", flags.timeout);
+  const store = await run.openStore({ readOnly: true });
+  let saidAtMs = 0;
+  for (;;) {
+    const view = await readView(store, name, Date.now());
+    if (isOver(view) || Date.now() >= untilMs) {
+      await run.output.line(run.json ? viewJson(view) : plainLine(view));
+      if (!isOver(view)) {
+        run.notes.say("Not over yet; no longer waiting. The campaign goes on.");
+      }
+      return resultOf(view);
+    }
+    if (Date.now() - saidAtMs >= SAY_EVERY_MS) {
+      saidAtMs = Date.now();
+      run.notes.say(plainLine(view));
+    }
+    await pause(run, Math.min(LOOK_EVERY_MS, untilMs - Date.now()));
+  }
+}
+
+/** Whether nothing changes any more. */
+export function isOver({ campaign }: CampaignView): boolean {
+  return campaign.state === "completed" || campaign.state === "cancelled";
+}
+
+/** 0 only for a campaign that completed and left nobody behind: none rejected, failed or given up as deferred. */
+export function resultOf({ campaign, counts }: CampaignView): ExitStatus {
+  const { rejected, failed, deferred } = counts.done;
+  const leftBehind = rejected.actors + failed.actors + deferred.actors;
+  return campaign.state === "completed" && leftBehind === 0 ? EXIT.done : EXIT.rejected;
+}
+
+async function pause(run: Run, ms: number): Promise<void> {
+  await sleep(ms, undefined, { signal: run.signal }).catch((error: unknown) => {
+    if (run.signal.aborted) {
+      run.notes.say("No longer waiting; the campaign goes on.");
+    }
+    run.signal.throwIfAborted();
+    throw error;
+  });
+}

@@ -1,0 +1,120 @@
+import { explainCampaign } from "../../campaign/explain.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import { OUTCOME_STATES } from "../../migration/outcome.ts";
+import { endText, progressText, rateText } from "./progress-text.ts";
+import { paint, type Color } from "./paint.ts";
+
+const BAR_CELLS = 40;
+const REASONS = 6;
+const COLUMNS = 80;
+
+/** How a view is drawn. */
+export interface Look {
+  readonly columns: number;
+  readonly color: boolean;
+}
+
+/** A campaign in one line, for logs and pipes. */
+export function plainLine(view: CampaignView): string {
+  const { campaign, counts, progress } = view;
+  const { rejected, failed } = counts.done;
+  const isOver = campaign.state === "completed" || campaign.state === "cancelled";
+  return [
+    `${campaign.name} ${campaign.state}`,
+    progressText(progress),
+    `${counts.open.actors} in flight`,
+    ...(counts.later.actors > 0 ? [`${counts.later.actors} deferred`] : []),
+    ...(rejected.actors > 0 ? [`${rejected.actors} rejected`] : []),
+    ...(failed.actors > 0 ? [`${failed.actors} failed`] : []),
+    ...(isOver ? [] : [rateText(progress), endText(progress)]),
+  ].join(", ");
+}
+
+/** The live view: as many lines as it needs, none longer than the terminal is wide, at most 80 columns. */
+export function watchLines(view: CampaignView, look: Look): string[] {
+  const width = Math.min(look.columns, COLUMNS);
+  const { campaign, progress, workers, feeding } = view;
+  const explanation = explainCampaign(view);
+  const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
+  const shares = explanation.attribution.map(({ name, percent }) => `${name} ${percent} %`).join("  ");
+  const plain = [
+    [
+      ["bold", `campaign ${campaign.name}`] as const,
+      ["", `  ${campaign.state}  `] as const,
+      ["dim", progressText(progress)] as const,
+    ],
+    [
+      ["", `${rateText(progress)}   `] as const,
+      [progress.standstill === undefined ? "" : "yellow", endText(progress)] as const,
+    ],
+    [],
+    ...stateRows(view),
+    ...reasonRows(view),
+    [],
+    [["dim", `${workers.length} workers, ${slots} slots, ${feeding ? "a feeder" : "no feeder"}   ${shares}`] as const],
+    ...wrapped(explanation.sentence, width).map((text) => [["", text] as const]),
+    ...wrapped(explanation.advice, width).map((text) => [["dim", text] as const]),
+  ];
+  return plain.map((spans) => paint(spans, { ...look, columns: width }));
+}
+
+type Spans = (readonly [Color, string])[];
+
+/** A bar per state: which share of all actors is in it. */
+function stateRows({ counts, progress }: CampaignView): Spans[] {
+  const places: [string, number, Color][] = [
+    ...OUTCOME_STATES.map((state): [string, number, Color] => [state, counts.done[state].actors, COLORS[state]]),
+    ["in flight", counts.open.actors, "blue"],
+    ["comes back", counts.later.actors, "yellow"],
+    ["waiting", counts.todo.actors, "dim"],
+  ];
+  return places
+    .filter(([name, actors]) => actors > 0 || name === "migrated")
+    .map(([name, actors, color]) => [
+      ["", `${name.padEnd(10)} `],
+      [color, bar(actors, progress.total)],
+      ["", ` ${String(actors).padStart(10)}`],
+    ]);
+}
+
+const COLORS = {
+  migrated: "green",
+  skipped: "cyan",
+  rejected: "red",
+  deferred: "yellow",
+  failed: "red",
+} as const satisfies Record<string, Color>;
+
+function reasonRows({ counts }: CampaignView): Spans[] {
+  const reasons = counts.byReason
+    .filter(({ state }) => state === "rejected" || state === "failed")
+    .toSorted((a, b) => b.tally.actors - a.tally.actors);
+  const shown = reasons.slice(0, REASONS).map(({ reason, tally }): Spans => [
+    ["red", `  ${reason.padEnd(32)}`],
+    ["", String(tally.actors).padStart(10)],
+  ]);
+  const hidden = reasons.length - shown.length;
+  return hidden > 0 ? [...shown, [["dim", `  and ${hidden} more reasons`]]] : shown;
+}
+
+/** Whole cells, and at least one for something. */
+function bar(part: number, whole: number): string {
+  const cells = whole === 0 ? 0 : Math.floor((part / whole) * BAR_CELLS);
+  const filled = part > 0 ? Math.max(1, cells) : 0;
+  return "█".repeat(filled) + "░".repeat(BAR_CELLS - filled);
+}
+
+/** Lines of whole words. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,41 @@
+import { CommanderError } from "commander";
+import { describeError } from "./describe-error.ts";
+import { exitStatusOf, EXIT, type ExitStatus } from "./exit-status.ts";
+import type { Notes } from "./notes.ts";
+import { OutputClosedError } from "./output.ts";
+import { makeProgram } from "./program.ts";
+import { Runner, type Surroundings } from "./run.ts";
+
+/** Runs one command line and gives its exit status; everything that went wrong has been told by then. */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
+  const { notes } = surroundings;
+  const runner = new Runner(surroundings);
+  try {
+    await makeProgram(runner, surroundings).parseAsync(args, { from: "user" });
+    return runner.exitStatus;
+  } catch (error) {
+    if (error instanceof OutputClosedError) {
+      return EXIT.done;
+    }
+    if (error instanceof CommanderError) {
+      return endOfParsing(error, notes);
+    }
+    notes.say(`ferry: ${describeError(error)}`);
+    const status = exitStatusOf(error);
+    if (status === EXIT.bug && args.includes("debug") && error instanceof Error) {
+      notes.say(error.stack ?? "");
+    }
+    return status;
+  }
+}
+
+/** Help and version end parsing as well; the rest is a command line that makes no sense. */
+function endOfParsing(error: CommanderError, notes: Notes): ExitStatus {
+  if (error.exitCode === 0) {
+    return EXIT.done;
+  }
+  if (error.code !== "commander.help") {
+    notes.say(`ferry: ${describeError(error)} Try: ferry --help`);
+  }
+  return EXIT.usage;
+}

@@ -1,0 +1,30 @@
+import { InvariantError } from "../../errors.ts";
+import { FormatError } from "../../formats/format-error.ts";
+import type { MigrationContext, MigrationOptions } from "../context.ts";
+import type { ByteSource } from "../recovery/byte-source.ts";
+
+/**
+ * Has SQLite check an image as far as the options ask for.
+ * @throws FormatError `integrity_check_failed` with the first lines SQLite gave; what the image's source throws.
+ */
+export async function assertIntegrity(
+  context: MigrationContext,
+  options: MigrationOptions,
+  image: ByteSource,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.check === "header") {
+    return;
+  }
+  if (context.checkIntegrity === undefined) {
+    throw new InvariantError("An integrity check was asked for where none was set up.");
+  }
+  context.observer.enter("check");
+  const result = await context.checkIntegrity(image, options.check, signal);
+  if (!result.ok) {
+    throw new FormatError(
+      "integrity_check_failed",
+      `SQLite's ${options.check} check found: ${result.lines.join("; ")}.`,
+    );
+  }
+}

@@ -1,0 +1,128 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { expect } from "chai";
+import { ferry, ferryHere, FerryProcess, type CommandOptions } from "../support/cli.ts";
+import { freePort } from "../support/redis.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const ID = "1oiajn08a8q7d6lm493farlh49cl00";
+
+describe("bad input to ferry", function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+
+  /** One line on stderr that says what to do, nothing on stdout, no stack trace. */
+  async function expectRefusal(
+    args: readonly string[],
+    status: number,
+    message: RegExp,
+    options: CommandOptions = {},
+  ): Promise<void> {
+    const ended = await ferryHere(["--store", folder.store, ...args], options);
+    expect(ended.stdout).to.equal("");
+    expect(ended.stderr)
+      .to.match(/^ferry: [^\n]+\n$/)
+      .and.to.match(message);
+    expect(ended.stderr).not.to.match(/ at .*\.ts|node:internal|Error:|bug/);
+    expect(ended.status).to.equal(status);
+  }
+
+  const usage: readonly [string, readonly string[], RegExp][] = [
+    ["an unknown flag", ["outcomes", "--sate", "failed"], /Unknown option '--sate' \(Did you mean --state\?\)/],
+    ["an unknown command", ["outcome"], /Unknown command 'outcome' \(Did you mean outcomes\?\)/],
+    ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?/],
+    ["a missing argument", ["inspect"], /Missing required argument 'id'/],
+    ["one argument too many", ["inspect", ID, ID], /Too many arguments/],
+    ["a flag without its value", ["outcomes", "--state"], /argument missing/],
+    ["a state that is none", ["outcomes", "--state", "done"], /Allowed choices are migrated, skipped, rejected/],
+    [
+      "an actor id that is too short",
+      ["inspect", "abc"],
+      /"abc" is not an actor id\. .* 30 characters; this one has 3/,
+    ],
+    ["an actor id with foreign characters", ["inspect", `${ID.slice(0, 29)}-`], /is not an actor id/],
+    ["an actor id of another version", ["enqueue", `2${ID.slice(1)}`], /version/],
+    ["a store of unknown kind", ["outcomes", "--store", "mysql:x"], /lmdb:DIRECTORY or fdb:CLUSTER_FILE/],
+    ["a store without a place", ["outcomes", "--store", "lmdb:"], /lmdb:DIRECTORY or fdb:CLUSTER_FILE/],
+    ["nothing to enqueue", ["enqueue"], /give actor ids, --from FILE, or --scan/],
+    ["nothing to requeue", ["requeue"], /give actor ids, --reason or --state/],
+    ["a limit that is no number", ["requeue", "--state", "failed", "--limit", "x"], /write a whole number/],
+    ["a setting that cannot be read", ["worker", "--concurrency", "many"], /--concurrency "many" cannot be used/],
+    ["a list that is not there", ["enqueue", "--from", "/none/ids"], /Cannot read \/none\/ids: it does not exist/],
+    ["a list that is a directory", ["enqueue", "--from", "/tmp"], /Cannot read \/tmp: it is a directory/],
+    ["rows that are not there", ["store", "load", "/none/rows"], /Cannot read \/none\/rows: it does not exist/],
+    ["rows that are a directory", ["store", "load", "/tmp"], /Cannot read \/tmp: it is a directory/],
+    ["a database that is not there", ["v1", "import", "/none/db"], /Cannot read \/none\/db: it does not exist/],
+    ["asleep and awake", ["v1", "import", "x", "--asleep", "--awake"], /either asleep or awake/],
+    ["a prefix that is not hex", ["store", "dump", "--prefix", "xyz"], /is not hex/],
+  ];
+  for (const [title, args, message] of usage) {
+    it(`refuses ${title} with status 2, and makes nothing`, async () => {
+      await expectRefusal(args, 2, message);
+      expect(await readdir(folder.path)).to.deep.equal([]);
+    });
+  }
+
+  it("refuses a list with a bad line by its number, and enqueues nothing", async () => {
+    const list = folder.in("ids");
+    await writeFile(list, `# all of them\n\n${ID}\n${ID} # twice\nnot-an-id\n${ID}\n`);
+    await expectRefusal(["enqueue", "--from", list], 2, /Line 5 of .*ids is not an actor id, so nothing was enqueued/);
+    expect(await readdir(folder.path)).to.deep.equal(["ids"]);
+  });
+
+  it("refuses a bad line on standard input as well", () =>
+    expectRefusal(["enqueue", "--from", "-"], 2, /Line 2 of standard input/, { input: `${ID}\n${ID}x\n` }));
+
+  it("refuses a Redis of unknown kind with status 2", () =>
+    expectRefusal(["enqueue", ID, "--redis", "http://x"], 2, /is not a Redis URL; write redis:/));
+
+  it("says with status 3 that there is no store", () =>
+    expectRefusal(["outcomes"], 3, /There is no store here.*Check --store/));
+
+  it("says with status 3 that a directory holds something else", async () => {
+    await writeFile(folder.in("file"), "x");
+    await expectRefusal(["outcomes", "--store", `lmdb:${folder.path}`], 3, /holds other files/);
+  });
+
+  it("says with status 3 that a store's place is a file", async () => {
+    await writeFile(folder.in("file"), "x");
+    await expectRefusal(["store", "load", "-", "--store", `lmdb:${folder.in("file")}`], 3, /and this is a file/);
+  });
+
+  it("says with status 3 that Redis does not answer, without its password", async () => {
+    const redis = `redis://user:hunter2@127.0.0.1:${await freePort()}`;
+    const message = /Redis at redis:\/\/user:\*\*\*@127\.0\.0\.1:\d+ does not answer/;
+    await Promise.all([
+      expectRefusal(["enqueue", ID, "--redis", redis], 3, message),
+      expectRefusal(["worker", "--redis", redis, "--metrics-port", "off"], 3, message),
+    ]);
+  });
+
+  it("prints help on stdout, with status 0, for every command", async () => {
+    for (const args of [["--help"], ["help", "enqueue"], ["store", "load", "--help"], ["worker", "-h"]]) {
+      const { status, stdout, stderr } = await ferryHere(args);
+      expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
+      expect(stdout).to.match(/^Usage: ferry/);
+    }
+  });
+
+  it("shows help on stderr, with status 2, when it is asked nothing", async () => {
+    const { status, stdout, stderr } = await ferryHere([]);
+    expect({ status, stdout }).to.deep.equal({ status: 2, stdout: "" });
+    expect(stderr).to.match(/^Usage: ferry/);
+  });
+
+  it("ends with the same status as a process", async () => {
+    const { status, stderr } = await ferry(["outcomes", "--sate", "x"]);
+    expect(status).to.equal(2);
+    expect(stderr).to.match(/^ferry: Unknown option/);
+  });
+
+  it("ends quietly when nobody reads its output any more", async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => `{"k":"01${n.toString(16).padStart(8, "0")}","v":"00"}`);
+    await ferryHere(["store", "load", "-", "--store", folder.store], { input: rows.join("\n") });
+    const dump = new FerryProcess(["store", "dump", "--store", folder.store]);
+    dump.child.stdout?.once("data", () => dump.child.stdout?.destroy());
+    const { status, stderr } = await dump.ended();
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
+  });
+});

@@ -1,0 +1,81 @@
+import { WaitingError, type Job } from "bullmq";
+import { expect } from "chai";
+
+import { JobRunner, type JobRunnerOptions } from "../../src/queue/job-runner.ts";
+import { LockKeeper } from "../../src/queue/lock-keeper.ts";
+import type { QueueScripts } from "../../src/queue/queue-scripts.ts";
+import type { WorkerEvent } from "../../src/queue/worker-events.ts";
+import { newActor, newRequest } from "./requests.ts";
+
+const LOCK_MS = 60_000;
+
+describe("queue/job runner", () => {
+  let events: WorkerEvent[] = [];
+  let started = 0;
+  beforeEach(() => {
+    events = [];
+    started = 0;
+  });
+
+  /** A runner without Redis; moves fail like those of a lost lock when `movesFail`. */
+  function runner(options: Partial<JobRunnerOptions> & { movesFail?: boolean } = {}): JobRunner {
+    const move = (): Promise<never> | Promise<number> =>
+      options.movesFail === true ? Promise.reject(new Error("Missing lock for job 1")) : Promise.resolve(0);
+    return new JobRunner({
+      process: () => {
+        started += 1;
+        return Promise.resolve({ kind: "done" });
+      },
+      onExhausted: () => Promise.resolve(),
+      backend: { moveToDelayed: move as () => Promise<never>, moveJobFromActiveToWait: move },
+      scripts: { claim: () => Promise.resolve(true) } as unknown as QueueScripts,
+      locks: new LockKeeper({ lockMs: LOCK_MS, extend: () => Promise.resolve([]), onError: () => undefined }),
+      retry: { attempts: 3, baseDelayMs: 1, maxDelayMs: 1 },
+      maxStalls: 3,
+      emit: (event) => events.push(event),
+      refuses: () => undefined,
+      ...options,
+    });
+  }
+
+  function job(facts: Partial<Job> = {}): Job {
+    const base = { id: "1", data: newRequest(newActor()), attemptsMade: 0, attemptsStarted: 1, stalledCounter: 0 };
+    return { ...base, processedOn: Date.now(), ...facts } as unknown as Job;
+  }
+
+  const thrown = (running: Promise<void>): Promise<unknown> =>
+    running.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it("does not start a job whose lock ran out between the taking and the start", async () => {
+    const late = job({ processedOn: Date.now() - LOCK_MS });
+    expect(await thrown(runner().run(late, "t"))).to.be.instanceOf(WaitingError);
+    expect(started).to.equal(0);
+    expect(events.map(({ type }) => type)).to.deep.equal(["lock_lost", "job_handed_back"]);
+  });
+
+  it("starts a job in time, and completes it", async () => {
+    expect(await thrown(runner().run(job(), "t"))).to.equal(undefined);
+    expect(started).to.equal(1);
+    expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_done"]);
+  });
+
+  for (const why of ["shutdown", "paused"] as const) {
+    it(`gives back at once a job that arrives during ${why}`, async () => {
+      expect(await thrown(runner({ refuses: () => why }).run(job(), "t"))).to.be.instanceOf(WaitingError);
+      expect(started).to.equal(0);
+      expect(events).to.have.length(1);
+      expect(events[0]).to.include({ type: "job_handed_back", reason: why });
+    });
+  }
+
+  it("never lets BullMQ count a failed move as a failed attempt", async () => {
+    const deferring = runner({ movesFail: true, process: () => Promise.resolve({ kind: "defer", delayMs: 1 }) });
+    expect(await thrown(deferring.run(job(), "t"))).to.be.instanceOf(WaitingError);
+    const failing = runner({ movesFail: true, process: () => Promise.reject(new Error("no")) });
+    expect(await thrown(failing.run(job(), "t"))).to.be.instanceOf(WaitingError);
+    expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "queue_error", "job_started", "queue_error"]);
+  });
+});
