@@ -76,7 +76,7 @@ const EXAMPLES: readonly Example[] = [
   },
   {
     name: "DBHead",
-    hex: `01000100000000000000020000000000000000000000${"10"}${BR}`,
+    hex: `0100010000000000000002000000000000000000000010${BR}`,
     encode: () => encodeDepotHead({ headTxid: 1n, pageCount: 2, branch }),
     decode: decodeDepotHead,
     value: { headTxid: 1n, pageCount: 2, checksum: 0n, branch },

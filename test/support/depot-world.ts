@@ -9,7 +9,7 @@ import { bytesOf, idText, type Row, type TestActor } from "./v1-actors.ts";
  * engine itself does to an actor: it creates the bucket, commits the database, takes the actor over, wakes it.
  */
 
-export const NAMESPACE = Uint8Array.from(Buffer.from(`01${"00112233445566778899aabbccddeeff"}0001`, "hex"));
+export const NAMESPACE = Uint8Array.from(Buffer.from(`0100112233445566778899aabbccddeeff0001`, "hex"));
 export const NAMESPACE_ID = parseNamespaceId(idText(NAMESPACE));
 export const BUCKET = NAMESPACE.slice(1, 17);
 export const POOL = "default-pool";

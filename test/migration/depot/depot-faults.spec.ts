@@ -188,16 +188,16 @@ describe("an attempt to migrate to Depot", function () {
       for (let at = 1; at <= 6; at += 1) {
         const { world, actor, store, putV1 } = await freshWorld(new MemoryStore());
         await putV1(small);
-        let reached = false;
+        const seen = { reached: false };
         const faulty = new FaultyStore(store, at, async () => {
-          reached = true;
+          seen.reached = true;
           await putRows(store, takeOverRows(actor));
         });
         const outcome = await attempt(faulty, world, actor, { migration });
         const switched = pointerOf(await dumpRows(store), actor) !== undefined;
-        expect(switched, `${at}`).to.equal(!reached);
-        expect(outcome.state, `${at}`).to.equal(reached ? "deferred" : "migrated");
-        if (reached) {
+        expect(switched, `${at}`).to.equal(!seen.reached);
+        expect(outcome.state, `${at}`).to.equal(seen.reached ? "deferred" : "migrated");
+        if (seen.reached) {
           const later = await attempt(store, world, actor, { migration });
           expect(later).to.include({ state: "deferred", reason: "engine_took_over" });
           expect(branchesWithRows(await dumpRows(store))).to.deep.equal([]);

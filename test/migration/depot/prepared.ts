@@ -13,9 +13,9 @@ export interface Prepared {
   readonly store: Store;
   readonly world: World;
   readonly actor: TestActor;
-  putV1(image: Uint8Array): Promise<void>;
+  readonly putV1: (image: Uint8Array) => Promise<void>;
   /** Reads the database with Ferry's own reader. */
-  assertExported(image: Uint8Array): Promise<void>;
+  readonly assertExported: (image: Uint8Array) => Promise<void>;
 }
 
 /** @param rows what is there besides the pool and the actor. */
