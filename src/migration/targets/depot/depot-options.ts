@@ -20,9 +20,9 @@ export interface DepotOptions {
 /** Default of `protocolSettleMs`. */
 export const PROTOCOL_SETTLE_MS = 10_000;
 /**
- * Default of `maxPages`: 4 GiB. A reader scans one PIDX row per page when it first opens a database, within one transaction;
+ * Default of `maxPages`: 1 GiB. A reader scans one PIDX row per page when it first opens a database, within one transaction of 5 s;
  * docs/decisions/depot-page-limit.md has the measurements.
  */
-export const MAX_PAGES = 1_048_576;
+export const MAX_PAGES = 262_144;
 /** The engine's own migration puts all pages into one commit of at most so many: DEPOT §7.1. */
 export const ENGINE_MAX_PAGES = 320;
