@@ -1,5 +1,6 @@
 import type { CampaignSettings } from "./campaign.ts";
 import { percentagesOf, type Share } from "./percentages.ts";
+import { plural } from "./plural.ts";
 import { throttledBecause } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 
@@ -71,7 +72,7 @@ function verdictOfState({ campaign, counts }: CampaignView): Verdict | undefined
     case "draining":
       return {
         limit: "being_cancelled",
-        sentence: `Campaign ${name} is being cancelled: ${counts.open.actors} actors are still in flight.`,
+        sentence: `Campaign ${name} is being cancelled, still in flight: ${plural(counts.open.actors, "actor")}.`,
         advice: "Nothing to turn: it ends when they are done.",
       };
     case "completed":
@@ -92,7 +93,7 @@ function verdictOfPresence({ campaign, counts, workers, feeding }: CampaignView)
   if (workers.length === 0) {
     return {
       limit: "no_workers",
-      sentence: `No worker is connected, so none of the ${todo.actors + open.actors + later.actors} open actors moves.`,
+      sentence: `No worker is connected, so nothing moves: ${plural(todo.actors + open.actors + later.actors, "actor")} to go.`,
       advice: "Start workers: ferry worker",
     };
   }
@@ -113,7 +114,7 @@ function verdictOfPresence({ campaign, counts, workers, feeding }: CampaignView)
   if (open.actors + todo.actors === 0 && later.actors > 0) {
     return {
       limit: "deferred_actors",
-      sentence: `Only ${later.actors} deferred actors are left: they are awake or held by another migration, and are tried again later.`,
+      sentence: `What is left is deferred: ${plural(later.actors, "actor")}, awake or held by another migration, to be tried again later.`,
       advice: "Let them sleep, or create the next campaign with a lower --defer-limit.",
     };
   }
@@ -154,7 +155,7 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
       busiest === undefined
         ? `${counts.open.actors} actors are in flight, and workers have not told yet what they spend their time with.`
         : `The workers are the limit: all are busy, most of all with ${busiest.name} (${busiest.percent} % of their time).`,
-    advice: `Run more workers (now ${workers.length} with ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
+    advice: `Run more workers (now ${workers.length}, ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
   };
 }
 
@@ -163,7 +164,7 @@ function verdictOfIdleness({ campaign, counts, workers }: CampaignView, idle: nu
   if (counts.todo.actors === 0) {
     return {
       limit: "tail",
-      sentence: `It is at its tail: the last ${counts.open.actors} actors keep few of ${slots} slots busy (${idle} % idle).`,
+      sentence: `It is at its tail: the last ${plural(counts.open.actors, "actor")} in flight leave most of ${plural(slots, "slot")} free (${idle} % idle).`,
       advice: "Nothing to turn: an actor is migrated by one slot. Workers can be taken away now.",
     };
   }
@@ -190,7 +191,7 @@ function isHeld({ campaign, counts, fleet }: CampaignView): boolean {
 type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
 
 /** Limits as people read them. */
-export function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): string {
+function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): string {
   const words = [
     ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
     ...(bytesPerSecond === undefined ? [] : [`${Math.round(bytesPerSecond / 100_000) / 10} MB/s`]),

@@ -49,7 +49,7 @@ export interface CampaignReport {
   readonly progress: Progress;
   /** From the start to the end, or to now. */
   readonly elapsedMs: number;
-  /** Average over that time, pauses included. */
+  /** Averages over that time, pauses included; bytes are those migrated, as what is rejected may only claim its size. */
   readonly actorsPerSecond: number;
   readonly bytesPerSecond: number;
   /** The largest first. */
@@ -91,7 +91,7 @@ export async function makeReport(store: Store, name: string, nowMs: number): Pro
     progress,
     elapsedMs,
     actorsPerSecond: perSecond(progress.done),
-    bytesPerSecond: perSecond(progress.doneBytes),
+    bytesPerSecond: perSecond(counts.done.migrated.bytes),
     reasons: reasonsOf(counts),
     series: series.end(),
     ...actors.result,

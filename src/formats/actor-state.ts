@@ -1,5 +1,5 @@
 import type { ActorId } from "./actor-id.ts";
-import { concatBytes, startsWith } from "./bytes.ts";
+import { concatBytes, equalBytes, startsWith } from "./bytes.ts";
 import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
 
 /*
@@ -8,6 +8,9 @@ import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
  */
 
 const PREFIX = packTuple(KEYWORD.RIVET, KEYWORD.PEGBOARD, KEYWORD.ACTOR, KEYWORD.DATA);
+
+const AWAKE_WORDS = [packTuple(KEYWORD.CONNECTABLE), packTuple(KEYWORD.RUNNER_ID), packTuple(KEYWORD.ENVOY_KEY)];
+const SLEEP_WORD = packTuple(KEYWORD.SLEEP_TS);
 
 /** What all rows about one actor's life start with. */
 export function actorStatePrefix(id: ActorId): Uint8Array {
@@ -32,15 +35,18 @@ export function decodeActorState(
   id: ActorId,
   rows: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>,
 ): ActorState {
-  const awakeKeys = (["CONNECTABLE", "RUNNER_ID", "ENVOY_KEY"] as const).map((word) => actorStateKey(id, word));
-  const sleepKey = actorStateKey(id, "SLEEP_TS");
+  const prefix = actorStatePrefix(id);
   let asleep = true;
   let sleepTs: Uint8Array | undefined;
   for (const { key, value } of rows) {
-    if (awakeKeys.some((awake) => startsWith(key, awake))) {
+    if (!startsWith(key, prefix)) {
+      continue;
+    }
+    const word = key.subarray(prefix.length);
+    if (AWAKE_WORDS.some((awake) => startsWith(word, awake))) {
       asleep = false;
     }
-    if (key.length === sleepKey.length && startsWith(key, sleepKey)) {
+    if (equalBytes(word, SLEEP_WORD)) {
       sleepTs = value;
     }
   }

@@ -49,10 +49,10 @@ export function encodeLtxHeader(header: LtxHeader): Uint8Array {
   return bytes;
 }
 
-/** @throws FormatError `ltx_invalid` */
+/** @throws FormatError `ltx_invalid`, `ltx_truncated` */
 export function decodeLtxHeader(bytes: Uint8Array): LtxHeader {
   if (bytes.length < LTX_HEADER_BYTES) {
-    throw invalid("An LTX blob is shorter than its header.", { bytes: bytes.length });
+    throw truncated("An LTX blob is shorter than its header.", { bytes: bytes.length });
   }
   const view = viewOf(bytes);
   const txid = view.getBigUint64(16);
@@ -136,7 +136,7 @@ export function encodeLtx(header: LtxHeader, pages: Iterable<LtxPage>): Uint8Arr
 /**
  * Reads one blob piece by piece: `push` bytes and get the pages they complete, then `end`, which refuses a blob that is cut,
  * goes on, or whose page index is not the one its frames give.
- * @throws FormatError `ltx_invalid` from every method.
+ * @throws FormatError `ltx_invalid` from every method; `ltx_truncated` from `end` where the blob just stops.
  */
 export class LtxDecoder {
   readonly #pending = new ByteBuffer();
@@ -180,15 +180,17 @@ export class LtxDecoder {
 
   end(): void {
     if (!this.#framesEnded) {
-      throw invalid("An LTX blob ends before its frames do.");
+      throw truncated("An LTX blob ends before its frames do.");
     }
     this.#index.appendUvarint(0);
     const rest = this.#pending.peek();
-    const index = rest.subarray(0, Math.max(rest.length - FOOTER_BYTES, 0));
+    if (rest.length < this.#index.length + FOOTER_BYTES) {
+      throw truncated("An LTX blob ends before its page index and footer do.", { bytes: rest.length });
+    }
+    const index = rest.subarray(0, rest.length - FOOTER_BYTES);
     const footer = rest.subarray(index.length);
-    const footerFits = footer.length === FOOTER_BYTES && viewOf(footer).getBigUint64(0) === BigInt(index.length);
-    if (!footerFits || !footer.subarray(8).every((byte) => byte === 0)) {
-      throw invalid("An LTX blob's footer is missing or wrong.", { bytes: rest.length });
+    if (viewOf(footer).getBigUint64(0) !== BigInt(index.length) || !footer.subarray(8).every((byte) => byte === 0)) {
+      throw invalid("An LTX blob's footer is wrong.", { bytes: rest.length });
     }
     if (!equalBytes(index, this.#index.peek())) {
       throw invalid("An LTX blob's page index is not the one its frames give.");
@@ -227,13 +229,13 @@ export class LtxDecoder {
   }
 }
 
-/** A whole blob at once. @throws FormatError `ltx_invalid` */
+/** A whole blob at once. @throws FormatError `ltx_invalid`, `ltx_truncated` */
 export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; pages: LtxPage[] } {
   const decoder = new LtxDecoder();
   const pages = decoder.push(bytes);
   decoder.end();
   if (decoder.header === undefined) {
-    throw invalid("An LTX blob is shorter than its header.");
+    throw truncated("An LTX blob is shorter than its header.");
   }
   return { header: decoder.header, pages };
 }
@@ -242,6 +244,10 @@ function appendIndexEntry(index: ByteBuffer, pgno: number, offset: number, frame
   index.appendUvarint(pgno);
   index.appendUvarint(offset);
   index.appendUvarint(frameBytes);
+}
+
+function truncated(message: string, details?: Record<string, unknown>): FormatError {
+  return new FormatError("ltx_truncated", message, details);
 }
 
 function invalid(message: string, details?: Record<string, unknown>): FormatError {

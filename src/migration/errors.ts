@@ -5,7 +5,7 @@ import { FerryError, type ErrorDetails } from "../errors.ts";
  *
  * - `lease_lost`: the lease expired and another attempt took it.
  * - `meta_changed`: someone else wrote the actor's v2 head; the engine does so when it allocates the actor.
- * - `stage_gone`: staged rows are missing or not what was written.
+ * - `stage_gone`: staged rows are missing, or those of an earlier attempt are of another image.
  */
 export class FenceLostError extends FerryError {
   constructor(code: "lease_lost" | "meta_changed" | "stage_gone", message: string, details?: ErrorDetails) {

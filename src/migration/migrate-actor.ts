@@ -228,6 +228,7 @@ function recordMigrated(
     state: "migrated",
     image: facts.image.facts,
     layout: facts.layout,
+    verified: options.verify,
     ...(facts.advice === undefined ? {} : { detail: facts.advice }),
   };
   const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: facts.nowMs, campaign: options.campaign });

@@ -1,7 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 
-/** Why an actor was left alone, for good. */
-export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2"] as const;
+/** Why an actor was left alone, for good. `rolled_back`: migrated once, and taken back to v1 by an operator. */
+export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2", "rolled_back"] as const;
 /** What is wrong with an actor's data; never retried until someone asks. */
 export const REJECT_REASONS = [
   "journal_present",
@@ -51,6 +51,8 @@ export type Verdict =
       readonly recovery?: RecoveryFacts | undefined;
       /** What the operator has to do besides. */
       readonly detail?: string;
+      /** Whether the new rows were read back and compared before the switch. */
+      readonly verified: boolean;
     }
   | { readonly state: "skipped"; readonly reason: SkipReason }
   | {
@@ -93,6 +95,7 @@ export interface Outcome {
   readonly sha256?: string;
   readonly layout?: Layout;
   readonly recovery?: RecoveryFacts;
+  readonly verified?: boolean;
   readonly attempts: number;
   readonly campaign?: string;
   readonly finishedAt: string;

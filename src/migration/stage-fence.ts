@@ -104,6 +104,18 @@ export class StageFence {
       timeoutMs: 5_000,
     });
   }
+
+  /** Ends the lease and removes the stage, of which nothing can be used: a later attempt would continue it and fail the same way. */
+  async clear(): Promise<void> {
+    await this.context.store.transact(
+      async (tx) => {
+        await this.assertHeld(tx);
+        this.context.target.discardStage(tx, this.id, this.lease.head);
+        dropLease(tx, this.id);
+      },
+      { label: "clear_stage", maxAttempts: 3, timeoutMs: 5_000 },
+    );
+  }
 }
 
 /** A stage that was begun, or continued: `spec` carries the head's time, `committed` what need not be written again. */

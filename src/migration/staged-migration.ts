@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
@@ -26,6 +27,9 @@ import { isRejection, rejectionOf } from "./verdict.ts";
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
 const STAGE_RANDOM_BYTES = 16;
+
+/** Codes with which a target's reader says that rows are not there, as opposed to wrong. */
+const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing", "ltx_truncated"]);
 
 /**
  * Migrates one large actor: takes the lease, stages rows in transactions of about 1 MB, reads them back, and switches in one small
@@ -132,7 +136,7 @@ class StagedAttempt {
       }
       this.#fence = begun.fence;
       const staged = await this.#stageAll(begun, chain(first.done === true ? [] : [first.value], batches));
-      return await this.#verifyAndSwitch(begun.fence, begun.spec, { ...staged, recovery: source.recovery });
+      return await this.#verifyAndSwitch(begun, { ...staged, recovery: source.recovery });
     } finally {
       // Reads ahead that nobody waits for any more end here, and not after the attempt.
       await batches.return();
@@ -166,11 +170,11 @@ class StagedAttempt {
   }
 
   async #verifyAndSwitch(
-    fence: StageFence,
-    spec: StagedImage["spec"],
+    begun: BegunStage,
     staged: StagedFacts & { recovery: RecoveryFacts | undefined },
   ): Promise<Outcome> {
     const { observer, target } = this.#context;
+    const { fence, spec } = begun;
     const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
     await target.sealStage(image, async (body) => {
       assertNotAborted(this.#signal);
@@ -179,7 +183,7 @@ class StagedAttempt {
     });
     if (this.#options.verify) {
       observer.enter("verify");
-      await assertSameImage(this.#readBack(fence, spec), staged.facts);
+      await this.#verify(begun, staged.facts);
     }
     observer.enter("write");
     assertNotAborted(this.#signal);
@@ -190,9 +194,30 @@ class StagedAttempt {
       image: facts,
       layout: spec.layout,
       recovery,
+      verified: this.#options.verify,
       ...(advice === undefined ? {} : { detail: advice }),
     };
     return finalizeStage(fence, { image, verdict, plan: this.#plan }, this.#signal);
+  }
+
+  /**
+   * Compares what is staged with what was read. Rows that are not there, and rows of an earlier attempt that are of another image, say
+   * nothing about the actor's data: the stage is void, and the next attempt begins anew.
+   * @throws FormatError `verify_mismatch`; FenceLostError `stage_gone`
+   */
+  async #verify({ fence, spec, committed }: BegunStage, facts: ImageFacts): Promise<void> {
+    try {
+      await assertSameImage(this.#readBack(fence, spec), facts);
+    } catch (error) {
+      const isVoid = error instanceof FormatError && (committed.length > 0 || ROWS_GONE.has(error.details["code"]));
+      if (!isVoid) {
+        throw error;
+      }
+      throw new FenceLostError("stage_gone", "Staged rows are gone, or are not of the image that is there now.", {
+        actorId: this.#id,
+        ...error.details,
+      });
+    }
   }
 
   /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
@@ -260,7 +285,11 @@ class StagedAttempt {
       this.#context.observer.fenceLost?.(error.code);
     }
     try {
-      await this.#fence.release();
+      if (error instanceof FenceLostError && error.code === "stage_gone") {
+        await this.#fence.clear();
+      } else {
+        await this.#fence.release();
+      }
     } catch (releaseError) {
       if (!(releaseError instanceof FenceLostError || releaseError instanceof AbortedError)) {
         this.#context.observer.releaseFailed?.(releaseError);

@@ -17,7 +17,7 @@ export function outcomeOf(
     state: verdict.state,
     ...("reason" in verdict ? { reason: verdict.reason } : {}),
     ...("detail" in verdict ? { detail: verdict.detail } : {}),
-    ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout } : {}),
+    ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout, verified: verdict.verified } : {}),
     ...(verdict.state === "migrated" && verdict.recovery !== undefined ? { recovery: verdict.recovery } : {}),
     ...(verdict.state === "rejected" ? verdict.facts : {}),
     attempts,

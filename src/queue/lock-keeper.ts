@@ -7,7 +7,7 @@
  */
 
 /** Tells Redis to hold the locks for `lockMs` from now, and returns the job ids whose lock is not ours any more. */
-export type ExtendLocks = (jobIds: string[], tokens: string[], lockMs: number) => Promise<string[]>;
+type ExtendLocks = (jobIds: string[], tokens: string[], lockMs: number) => Promise<string[]>;
 
 interface HeldLock {
   readonly jobId: string;

@@ -11,7 +11,7 @@ import type { RedisOptions } from "./redis-options.ts";
  * `worker`: once up, waits for Redis as long as it takes, as BullMQ's blocking reads need.
  * `command`: gives up within seconds, for producers and everything an operator waits for.
  */
-export type RedisRole = "worker" | "command";
+type RedisRole = "worker" | "command";
 
 /** How long Redis may take to answer the first time, in milliseconds. */
 const CONNECT_DEADLINE_MS = 5_000;

@@ -27,7 +27,8 @@ const openDirectories = new Map<string, OpenDirectory>();
 
 /**
  * Opens the embedded engine: LMDB in a directory, under FoundationDB's rules. Any number of processes can have the directory
- * open, on one machine and not over a network file system.
+ * open, on one machine: not over a network file system, and not from containers that do not see each other's processes, where
+ * LMDB would take the readers of the others for dead.
  * @throws UnavailableError
  */
 export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {

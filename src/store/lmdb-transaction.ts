@@ -104,11 +104,10 @@ export class LmdbTransaction implements EngineTransaction {
   async commit(): Promise<void> {
     const affectedBytes = affectedBytesOf(this.#writes.mutations);
     assertTransactionFits(affectedBytes + this.#reads.conflictBytes);
-    const canConflict = !this.#reads.isEmpty;
-    if (canConflict && this.#openSnapshot().isTooOld) {
+    if (this.#snapshot?.isTooOld === true) {
       throw tooOld();
     }
-    const readVersion = canConflict ? this.#openSnapshot().version : undefined;
+    const readVersion = this.#reads.isEmpty ? undefined : this.#snapshot?.version;
     this.release();
     await this.#parts.committer.commit({
       reads: this.#reads,

@@ -1,4 +1,5 @@
 import { coalesce, keyAfter, type KeyString, type KeyStringRange } from "./key-string.ts";
+import { RANGE_OVERHEAD_BYTES } from "./limits.ts";
 
 /** What a transaction read serializably: a commit after its read version that wrote any of it is a conflict. */
 export class ReadSet {
@@ -35,9 +36,9 @@ export class ReadSet {
     return this.#ranges;
   }
 
-  /** Bytes of the conflict ranges FoundationDB would send. */
+  /** What the conflict ranges count towards FoundationDB's limit on a transaction. */
   get conflictBytes(): number {
-    let bytes = 0;
+    let bytes = (this.#keys.size + this.ranges.length) * RANGE_OVERHEAD_BYTES;
     for (const key of this.#keys) {
       bytes += key.length + keyAfter(key).length;
     }

@@ -6,8 +6,7 @@ import { createLogger as createWinston, format, transports, type Logger as Winst
 import { logLine, prettyLine, type LogEntry } from "./log-line.ts";
 
 /** From everything to trouble only. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = "debug" | "info" | "warn" | "error";
 /** Variables of a line; the message itself is static. */
 export type LogFields = Readonly<Record<string, unknown>>;
 

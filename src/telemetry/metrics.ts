@@ -1,7 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import { ACTIVITIES } from "../migration/context.ts";
-import { OUTCOME_STATES } from "../migration/outcome.ts";
 import { OUTCOME_LABELS } from "./outcome-labels.ts";
 
 /*
@@ -20,12 +19,12 @@ export const ENGINE_PHASES = {
 } as const satisfies Record<(typeof ACTIVITIES)[number], string>;
 
 /** What a slot of a worker spends its time with. */
-export const SLOT_ACTIVITIES = [...ACTIVITIES, "throttled_store", "throttled_operator", "idle", "paused"] as const;
+const SLOT_ACTIVITIES = [...ACTIVITIES, "throttled_store", "throttled_operator", "idle", "paused"] as const;
 export type SlotActivity = (typeof SLOT_ACTIVITIES)[number];
 
 /** Why a worker holds back. */
-export const THROTTLE_REASONS = ["store", "operator", "redis", "memory"] as const;
-export const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
+const THROTTLE_REASONS = ["store", "operator", "redis", "memory"] as const;
+const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
 
 /** 1 ms to 1,000 s: one commit of a small actor to a 10 GiB image. */
 const DURATION_BUCKETS = [
@@ -159,6 +158,3 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
   }
   return metrics;
 }
-
-/** Closed set of `ferry_campaign_actors{state}`: outcomes, and what has none yet. */
-export const CAMPAIGN_STATES = [...OUTCOME_STATES, "pending"] as const;

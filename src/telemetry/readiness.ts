@@ -1,7 +1,7 @@
 import { redactUrl } from "../queue/redact-url.ts";
 
 /** Something that must work for this process to be of use, e.g. `redis_write`, `store_read`. */
-export interface ReadinessCheck {
+interface ReadinessCheck {
   readonly name: string;
   /** Throws when it does not work. */
   readonly probe: () => Promise<unknown>;

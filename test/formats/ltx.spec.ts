@@ -50,7 +50,7 @@ describe("an LTX header", () => {
 
   it("refuses every cut", () => {
     for (const prefix of prefixes(encodeLtxHeader(HEADER))) {
-      expect(formatErrorCode(() => decodeLtxHeader(prefix))).to.equal("ltx_invalid");
+      expect(formatErrorCode(() => decodeLtxHeader(prefix))).to.equal("ltx_truncated");
     }
   });
 
@@ -138,12 +138,12 @@ describe("an LTX blob", () => {
     expect(formatErrorCode(() => blobOf(2, 1))).to.equal("ltx_invalid");
   });
 
-  it("is refused at every cut", () => {
+  it("is known to be cut at every cut", () => {
     for (const prefix of prefixes(blobOf(1, 2, 64))) {
       expect(
         formatErrorCode(() => decodeLtx(prefix)),
         String(prefix.length),
-      ).to.equal("ltx_invalid");
+      ).to.equal("ltx_truncated");
     }
   });
 
@@ -164,7 +164,7 @@ describe("an LTX blob", () => {
       try {
         decoded = decodeLtx(flipped);
       } catch (error) {
-        expect(error).to.have.property("code", "ltx_invalid");
+        expect(error).to.have.property("code").that.is.oneOf(["ltx_invalid", "ltx_truncated"]);
         continue;
       }
       const sameHeader = toHex(encodeLtxHeader(decoded.header)) === toHex(encodeLtxHeader(HEADER));

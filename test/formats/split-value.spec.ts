@@ -117,14 +117,14 @@ describe("a v2 value", () => {
     const head = { bytes: 25_000, pieces: 3 };
     const pieces = [new Uint8Array(10_000), new Uint8Array(10_000), new Uint8Array(5_000)];
     expect(joinPieces(head, pieces).length).to.equal(25_000);
+    for (const few of [[], pieces.slice(0, 2), pieces.slice(1)]) {
+      expect(formatErrorCode(() => joinPieces(head, few))).to.equal("rows_missing");
+    }
     const wrong = [
-      pieces.slice(0, 2),
-      pieces.slice(1),
       [...pieces, new Uint8Array(0)],
       [pieces[0], new Uint8Array(9_999), new Uint8Array(5_001)],
       [pieces[0], pieces[1], new Uint8Array(4_999)],
       [pieces[0], pieces[1], new Uint8Array(5_001)],
-      [],
     ] as Uint8Array[][];
     for (const [index, set] of wrong.entries()) {
       expect(

@@ -14,7 +14,7 @@ describeWith(["helm"], "commands", ({ helm }) => {
   it("run once as Jobs, and by the clock as CronJobs", async () => {
     const lines = (await commands()).map((object) => [object.kind, ...(containerOf(object).command ?? []).slice(2)]);
     expect(lines).to.have.deep.members([
-      ["CronJob", "dist/src/cli/main.js", "campaign", "create", "$(JOB_NAME)", "--scan"],
+      ["CronJob", "dist/src/cli/main.js", "campaign", "create", "$(JOB_NAME)", "--scan", "--start"],
       ["CronJob", "dist/src/cli/main.js", "requeue", "--reason", "worker_lost"],
       ["Job", "dist/src/cli/main.js", "enqueue", "--scan"],
       ["Job", "dist/src/cli/main.js", "requeue", "--reason", "journal_present", "--journal", "rollback"],

@@ -22,12 +22,6 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
     ["worker.drainTimeoutSeconds=91"],
     "worker.terminationGracePeriodSeconds (120) is less than worker.drainTimeoutSeconds + 30 (121)",
   ],
-  [
-    "a feeder killed while it drains",
-    "minimal",
-    ["feeder.terminationGracePeriodSeconds=44"],
-    "feeder.terminationGracePeriodSeconds (44) is less than feeder.drainTimeoutSeconds + 30 (45)",
-  ],
   ["no Redis", "minimal", ["redis.url="], "Redis is missing"],
   ["two Redis", "minimal", ["redis.urlSecret.name=x"], "give Redis exactly one way"],
   ["a password in the open", "minimal", ["redis.url=redis://u:p@redis"], "redis.url contains a password"],

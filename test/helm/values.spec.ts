@@ -128,6 +128,7 @@ describeWith(["helm"], "the environment of the pods", ({ helm }) => {
       FERRY_MAX_BYTES: "2GiB",
       FERRY_SMALL_BYTES: "512KiB",
       FERRY_LEASE: "90s",
+      FERRY_LOCK: "45s",
       FERRY_WINDOW: "2000",
     });
     expect(Object.fromEntries(await variablesOf("secure"))).to.include({

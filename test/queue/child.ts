@@ -9,9 +9,8 @@ export class Child {
   readonly process: ChildProcess;
   output = "";
 
-  constructor(script: string, ...args: readonly string[]) {
-    const path = fileURLToPath(new URL(`processes/${script}`, import.meta.url));
-    this.process = spawn(process.execPath, ["--import", "tsx", path, ...args], {
+  constructor(script: URL, ...args: readonly string[]) {
+    this.process = spawn(process.execPath, ["--import", "tsx", fileURLToPath(script), ...args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.process.stdout?.on("data", (chunk: Buffer) => {

@@ -146,6 +146,13 @@ describe("queue/redis", () => {
       }
     });
 
+    it("refuses a CA file that cannot be read", async () => {
+      const options = { url: "rediss://127.0.0.1:6379", caFile: "/nowhere/ca.pem" };
+      const error: unknown = await MigrationQueue.open(options).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(UsageError);
+      expect((error as Error).message).to.contain("/nowhere/ca.pem");
+    });
+
     it("fails a command within seconds when Redis goes away, instead of waiting for ever", async () => {
       const redis = await TestRedis.start();
       const queue = await MigrationQueue.open({ url: redis.url });

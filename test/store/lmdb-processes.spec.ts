@@ -9,6 +9,11 @@ import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 
 const NODE = [process.execPath, "--import", "tsx"] as const;
+/** Runs a shell command in a mount namespace of its own. */
+const NAMESPACE = ["unshare", "-rm", "sh", "-c"] as const;
+const INCREMENT = new URL("./processes/increment.ts", import.meta.url);
+const WRITE_PAIRS = new URL("./processes/write-pairs.ts", import.meta.url);
+const FILL = new URL("./processes/fill.ts", import.meta.url);
 const everything = { begin: new Uint8Array(), end: Uint8Array.of(0xff) };
 
 describe("an embedded store and several processes", function () {
@@ -30,8 +35,8 @@ describe("an embedded store and several processes", function () {
     await rm(directory, { recursive: true });
   });
 
-  const start = (command: readonly string[], script: string, ...args: string[]): ChildProcess => {
-    const path = fileURLToPath(new URL(`./processes/${script}.ts`, import.meta.url));
+  const start = (command: readonly string[], script: URL, ...args: string[]): ChildProcess => {
+    const path = fileURLToPath(script);
     const [program = "", ...rest] = command;
     const child = spawn(program, [...rest, path, directory, ...args], { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
@@ -48,7 +53,7 @@ describe("an embedded store and several processes", function () {
 
   it("lose no increment that processes make at once", async () => {
     const key = Buffer.from("n");
-    const outputs = Array.from({ length: 4 }, () => outputOf(start(NODE, "increment", "100")));
+    const outputs = Array.from({ length: 4 }, () => outputOf(start(NODE, INCREMENT, "100")));
     for (let index = 0; index < 100; index++) {
       await store.transact(async (tx) => {
         tx.set(key, Buffer.from(String(Number(Buffer.from((await tx.get(key)) ?? []).toString()) + 1)));
@@ -73,7 +78,7 @@ describe("an embedded store and several processes", function () {
         return values;
       });
     for (let round = 0; round < 3; round++) {
-      const child = start(NODE, "write-pairs");
+      const child = start(NODE, WRITE_PAIRS);
       await once(child.stdout ?? child, "data");
       expect((await readValues()).size).to.equal(1);
       child.kill("SIGKILL");
@@ -89,11 +94,11 @@ describe("an embedded store and several processes", function () {
 
   it("say that the disk is full, can still be read, and go on when there is room", async function () {
     const mount = `mount -t tmpfs -o size=16m tmpfs "${directory}"`;
-    if (spawnSync("unshare", ["-rm", "sh", "-c", mount]).status !== 0) {
+    if (spawnSync(NAMESPACE[0], [...NAMESPACE.slice(1), mount]).status !== 0) {
       this.skip(); // a small disk can only be mounted where user namespaces are allowed
     }
     const fill = `${mount} && head -c 4m /dev/zero > "${directory}/ballast" && touch "${directory}/data.mdb" && exec "$0" "$@"`;
-    const full = start(["unshare", "-rm", "sh", "-c", fill, ...NODE], "fill");
+    const full = start([...NAMESPACE, fill, ...NODE], FILL);
     expect(await outputOf(full)).to.equal("disk_full, some rows, then written");
   });
 });

@@ -20,9 +20,14 @@ export class TestRedis {
   readonly #folder: string;
   readonly #options: TestRedisOptions;
   #process: ChildProcess | undefined;
+  /** A run that ends early takes the server along. */
+  readonly #killAtExit = (): void => {
+    this.#process?.kill("SIGKILL");
+  };
 
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
     const redis = new TestRedis(await freePort(), await mkdtemp(join(tmpdir(), "ferry-redis-")), options);
+    process.on("exit", redis.#killAtExit);
     await redis.resume();
     return redis;
   }
@@ -75,6 +80,7 @@ export class TestRedis {
   /** Ends the server and removes what it left. */
   async stop(): Promise<void> {
     await this.interrupt();
+    process.off("exit", this.#killAtExit);
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

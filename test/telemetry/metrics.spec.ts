@@ -7,7 +7,7 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { OUTCOME_LABELS } from "../../src/telemetry/outcome-labels.ts";
 import { sampleQueue } from "../../src/telemetry/queue-meter.ts";
 import { storeMeter } from "../../src/telemetry/store-meter.ts";
-import { countWorkerEvent, HostMeter } from "../../src/telemetry/worker-meter.ts";
+import { countWorkerEvent } from "../../src/telemetry/worker-meter.ts";
 import { newActor } from "../queue/requests.ts";
 
 const create = (): ReturnType<typeof createMetrics> => createMetrics({ version: "1.2.3" }, { processMetrics: false });
@@ -75,7 +75,6 @@ describe("telemetry/metrics", () => {
       'ferry_outcomes_total{state="migrated",reason=""} 1',
       "ferry_pages_total 7",
       "ferry_image_bytes_total 28672",
-      'ferry_activity_seconds_total{activity="write"} 1.5',
       'ferry_phase_duration_seconds_sum{phase="read"} 0.5',
     ]);
   });
@@ -121,24 +120,6 @@ describe("telemetry/metrics", () => {
       'ferry_store_transactions_total{label="stage",result="conflict"} 1',
       "ferry_store_commit_duration_seconds_count 1",
       "ferry_store_commit_duration_seconds_sum 0.004",
-    ]);
-  });
-
-  it("books free slots as idle or paused", async () => {
-    const metrics = create();
-    let nowMs = 0;
-    const host = { inFlight: 1, concurrency: 4, isPaused: false };
-    const meter = new HostMeter(metrics, host, () => nowMs);
-    nowMs = 1_000;
-    meter.sample();
-    host.isPaused = true;
-    nowMs = 1_500;
-    meter.sample();
-    expect(await samples(metrics)).to.include.members([
-      'ferry_activity_seconds_total{activity="idle"} 3',
-      'ferry_activity_seconds_total{activity="paused"} 1.5',
-      "ferry_in_flight 1",
-      "ferry_concurrency_limit 4",
     ]);
   });
 

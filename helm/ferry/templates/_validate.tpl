@@ -25,12 +25,9 @@ refused unknown keys and wrong types.
 {{- $wrong = append $wrong "autoscaling.enabled without a metric: set autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics." -}}
 {{- end -}}
 
-{{- range $name := list "worker" "feeder" -}}
-{{- $part := index $v $name -}}
-{{- $needed := add (int64 $part.drainTimeoutSeconds) 30 -}}
-{{- if lt (int64 $part.terminationGracePeriodSeconds) $needed -}}
-{{- $wrong = append $wrong (printf "%s.terminationGracePeriodSeconds (%d) is less than %s.drainTimeoutSeconds + 30 (%d): Kubernetes would kill it in the middle of its drain." $name (int64 $part.terminationGracePeriodSeconds) $name $needed) -}}
-{{- end -}}
+{{- $needed := add (int64 $v.worker.drainTimeoutSeconds) 30 -}}
+{{- if lt (int64 $v.worker.terminationGracePeriodSeconds) $needed -}}
+{{- $wrong = append $wrong (printf "worker.terminationGracePeriodSeconds (%d) is less than worker.drainTimeoutSeconds + 30 (%d): Kubernetes would kill workers in the middle of their drain." (int64 $v.worker.terminationGracePeriodSeconds) $needed) -}}
 {{- end -}}
 
 {{- if and $v.redis.url $v.redis.urlSecret.name -}}
@@ -55,7 +52,7 @@ refused unknown keys and wrong types.
 {{- end -}}
 {{- end -}}
 
-{{- $managed := list "FERRY_DRAIN_TIMEOUT" "FERRY_REDIS_URL" "FERRY_REDIS_URL_FILE" "FERRY_REDIS_USERNAME" "FERRY_REDIS_PASSWORD_FILE" "FERRY_REDIS_CA_FILE" "FERRY_LAYOUT" "FERRY_TARGET" "FERRY_CHECK" "FERRY_VERIFY" "FERRY_JOURNAL" "FERRY_SIDECARS" "FERRY_WAL" "FERRY_MAX_BYTES" "FERRY_SMALL_BYTES" "FERRY_LEASE" "FERRY_WINDOW" "FDB_TLS_CERTIFICATE_FILE" "FDB_TLS_KEY_FILE" "FDB_TLS_CA_FILE" "FDB_TLS_VERIFY_PEERS" "FDB_NETWORK_OPTION_EXTERNAL_CLIENT_DIRECTORY" "FERRY_USER" "JOB_NAME" -}}
+{{- $managed := list "FERRY_DRAIN_TIMEOUT" "FERRY_REDIS_URL" "FERRY_REDIS_URL_FILE" "FERRY_REDIS_USERNAME" "FERRY_REDIS_PASSWORD_FILE" "FERRY_REDIS_CA_FILE" "FERRY_LAYOUT" "FERRY_TARGET" "FERRY_CHECK" "FERRY_VERIFY" "FERRY_JOURNAL" "FERRY_SIDECARS" "FERRY_WAL" "FERRY_MAX_BYTES" "FERRY_SMALL_BYTES" "FERRY_LEASE" "FERRY_LOCK" "FERRY_WINDOW" "FDB_TLS_CERTIFICATE_FILE" "FDB_TLS_KEY_FILE" "FDB_TLS_CA_FILE" "FDB_TLS_VERIFY_PEERS" "FDB_NETWORK_OPTION_EXTERNAL_CLIENT_DIRECTORY" "FERRY_USER" "JOB_NAME" -}}
 {{- $managed = concat $managed (keys (include "ferry.config" . | fromYaml)) | uniq -}}
 {{- range $where, $list := dict "extraEnv" $v.extraEnv "worker.extraEnv" $v.worker.extraEnv "feeder.extraEnv" $v.feeder.extraEnv "jobs.extraEnv" $v.jobs.extraEnv -}}
 {{- range $list -}}

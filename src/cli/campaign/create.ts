@@ -10,8 +10,11 @@ import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
+import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 import { readSpec, type SpecFlags } from "./spec-options.ts";
+
+const SAY_EVERY_MS = 5_000;
 
 /** Flags of `ferry campaign create`. */
 export interface CreateFlags extends SpecFlags, LimitFlags, ReasonFlag {
@@ -31,7 +34,7 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
     ...Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined)),
   };
   let campaign = await createCampaign(store, { name, spec, settings }, author, Date.now());
-  const members = await addMembers(store, name, spec, ids);
+  const members = await addMembers(run, store, { name, spec, ids });
   if (flags.start === true) {
     campaign = (await applyVerb(store, name, "start", author, Date.now())).campaign;
   }
@@ -47,24 +50,34 @@ interface Members {
 
 /** The actors of a list or of the ledger join now; those of a scan are found by the feeder. */
 async function addMembers(
+  run: Run,
   store: Store,
-  name: string,
-  spec: CampaignSpec,
-  ids: readonly ActorId[],
+  { name, spec, ids }: { name: string; spec: CampaignSpec; ids: readonly ActorId[] },
 ): Promise<Members | undefined> {
-  switch (spec.source.kind) {
-    case "scan":
-      return undefined;
-    case "list": {
-      const members = await addActors(store, name, ids);
-      await finishScan(store, name);
-      return members;
+  if (spec.source.kind === "scan") {
+    return undefined;
+  }
+  const source = spec.source.kind === "list" ? ids : rejectedIds(store, spec.source.reason);
+  const members = await addActors(store, name, told(run, source));
+  await finishScan(store, name);
+  return members;
+}
+
+/** The same ids, and a word every few seconds: a million of them take minutes. */
+async function* told(
+  run: Run,
+  ids: Iterable<ActorId> | AsyncIterable<ActorId>,
+): AsyncGenerator<ActorId, void, undefined> {
+  let count = 0;
+  let saidAtMs = performance.now();
+  for await (const id of ids) {
+    run.signal.throwIfAborted();
+    count += 1;
+    if (performance.now() - saidAtMs >= SAY_EVERY_MS) {
+      saidAtMs = performance.now();
+      run.notes.say(`${plural(count, "actor")} added so far`);
     }
-    case "rejected": {
-      const members = await addActors(store, name, rejectedIds(store, spec.source.reason));
-      await finishScan(store, name);
-      return members;
-    }
+    yield id;
   }
 }
 
@@ -77,7 +90,7 @@ async function sayCreated(run: Run, campaign: Campaign, members: Members | undef
   const actors =
     members === undefined
       ? "its actors are found by a scan once it runs"
-      : `${members.added} actors${members.left === 0 ? "" : `, ${members.left} left out by filters or given twice`}`;
+      : `${plural(members.added, "actor")}${members.left === 0 ? "" : `, ${members.left} left out by filters or given twice`}`;
   await run.output.line(`created campaign ${name}: ${actors}; ${state}`);
   const next =
     state === "created" ? `ferry campaign plan ${name}, ferry campaign start ${name}` : `ferry campaign watch ${name}`;

@@ -32,6 +32,10 @@ export function comparePlan({ plan, progress, counts, reasons, elapsedMs }: Camp
       plan: String(plan.byReason.find((line) => line.reason === reason)?.actors ?? 0),
       actual: String(reasons.find((line) => line.reason === reason)?.tally.actors ?? 0),
     })),
-    { what: "one worker's time, at least", plan: formatDuration(plan.workMs), actual: formatDuration(elapsedMs) },
+    {
+      what: "duration (plan: one worker, without writing)",
+      plan: formatDuration(plan.workMs),
+      actual: formatDuration(elapsedMs),
+    },
   ];
 }

@@ -2,6 +2,7 @@ import type { CampaignView } from "../../campaign/view.ts";
 import type { Campaign, CampaignSpec } from "../../campaign/campaign.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
+import { plural } from "../../campaign/plural.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
 import { settingsText } from "./settings-text.ts";
 import { tableLines } from "./table.ts";
@@ -16,7 +17,7 @@ export function showText(view: CampaignView): string[] {
     ...(isOver ? [] : [`speed      ${rateText(progress)}`, `end        ${endText(progress)}`]),
     `source     ${sourceText(campaign.spec)}`,
     `settings   ${settingsText(campaign.settings, atMs)}`,
-    `fleet      ${workers.length} workers, ${feeding ? "a feeder" : "no feeder"}`,
+    `fleet      ${plural(workers.length, "worker")}, ${feeding ? "a feeder" : "no feeder"}`,
     "",
     ...countLines(view),
     ...(counts.byReason.some(({ reason }) => reason !== "") ? ["", ...reasonLines(view)] : []),

@@ -6,6 +6,7 @@ import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
+import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 
 const LOOK_EVERY_MS = 500;
@@ -33,7 +34,7 @@ export async function changeState(run: Run, name: string, verb: Verb, flags: Ver
     await run.output.line(JSON.stringify({ result: done.result, name, before: done.before, state, inFlight }));
   } else {
     const found = done.result === "already" ? `was ${done.before} already` : `${done.before} → ${state}`;
-    await run.output.line(`campaign ${name}: ${found}, ${inFlight} actors in flight`);
+    await run.output.line(`campaign ${name}: ${found}, ${plural(inFlight, "actor")} in flight`);
     if (flags.wait !== true) {
       run.notes.say(nextOf(verb, done));
     }
@@ -89,7 +90,7 @@ async function waitUntilIdle(run: Run, store: Store, name: string): Promise<void
     }
     if (open !== said) {
       said = open;
-      run.notes.say(`${open} actors in flight`);
+      run.notes.say(`${plural(open, "actor")} in flight`);
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: run.signal }).catch((error: unknown) => {
       run.signal.throwIfAborted();

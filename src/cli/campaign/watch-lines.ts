@@ -2,6 +2,7 @@ import { explainCampaign } from "../../campaign/explain.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
+import { plural } from "../../campaign/plural.ts";
 import { paint, type Color } from "./paint.ts";
 
 const BAR_CELLS = 40;
@@ -51,7 +52,12 @@ export function watchLines(view: CampaignView, look: Look): string[] {
     ...stateRows(view),
     ...reasonRows(view),
     [],
-    [["dim", `${workers.length} workers, ${slots} slots, ${feeding ? "a feeder" : "no feeder"}   ${shares}`] as const],
+    [
+      [
+        "dim",
+        `${plural(workers.length, "worker")}, ${plural(slots, "slot")}, ${feeding ? "a feeder" : "no feeder"}   ${shares}`,
+      ] as const,
+    ],
     ...wrapped(explanation.sentence, width).map((text) => [["", text] as const]),
     ...wrapped(explanation.advice, width).map((text) => [["dim", text] as const]),
   ];

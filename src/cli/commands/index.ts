@@ -10,3 +10,6 @@ export { registerFeeder } from "./feeder.ts";
 export { registerOutcomes } from "./outcomes.ts";
 export { registerCampaign } from "./campaign.ts";
 export { registerThrottle } from "./throttle.ts";
+export { registerVerify } from "./verify.ts";
+export { registerRollback } from "./rollback.ts";
+export { registerCleanup } from "./cleanup.ts";

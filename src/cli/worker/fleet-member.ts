@@ -1,5 +1,6 @@
 import { addActivity } from "../../campaign/activity.ts";
 import { readWorkersRest, type IdleReason } from "../../campaign/fleet-rest.ts";
+import { RecentActivity } from "../../campaign/recent-activity.ts";
 import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet.ts";
 import { readClusterVerdict } from "../../queue/cluster-verdict.ts";
 import type { LoadGovernor } from "../../queue/load-governor.ts";
@@ -49,6 +50,7 @@ export class FleetMember {
   readonly #startedAtMs = Date.now();
   /** Milliseconds since the start, by activity; and not yet added to their campaigns, by campaign. */
   readonly #spentMs = new Map<SlotActivity, number>();
+  readonly #recent = new RecentActivity();
   #unbooked = new Map<string, Map<string, number>>();
   readonly #inFlight = new Map<string, number>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -157,7 +159,9 @@ export class FleetMember {
     const { store, governor, identity, concurrency } = this.#options;
     const { limit, because } = governor.decision;
     await this.#bookCampaigns();
-    const seconds = [...this.#spentMs].map(([activity, ms]) => [activity, Math.round(ms) / 1000] as const);
+    const activitySeconds = Object.fromEntries(
+      [...this.#spentMs].map(([activity, ms]) => [activity, Math.round(ms) / 1000] as const),
+    );
     await writeHeartbeat(store, {
       ...identity,
       atMs: Date.now(),
@@ -166,7 +170,8 @@ export class FleetMember {
       limit,
       ...(because === undefined ? {} : { throttledBecause: because }),
       inFlight: Object.fromEntries([...this.#inFlight].filter(([, count]) => count > 0)),
-      activitySeconds: Object.fromEntries(seconds),
+      activitySeconds,
+      recentSeconds: this.#recent.since(activitySeconds, Date.now()),
     });
     this.#rest = await readWorkersRest(store, Date.now());
   }

@@ -28,6 +28,14 @@ interface Claim {
   readonly advice?: string;
 }
 
+/**
+ * Why an image is not taken away again.
+ * - `actor_awake`: the actor is not known to sleep.
+ * - `engine_took_over`: the engine would not go back to v1 but start empty.
+ * - `in_use`: a fork or a restore point depends on the image.
+ */
+export type UndoRefusal = "actor_awake" | "engine_took_over" | "in_use";
+
 /** An image to be written, and what its rows carry of the migration. */
 export interface ImageSpec {
   readonly layout: Layout;
@@ -96,9 +104,14 @@ export interface Target {
   /**
    * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
    * @param stage reads what is staged under this name, instead of the image that v2's readers see.
-   * @throws FormatError `ltx_invalid`, `split_value_invalid`, `page_missing`.
+   * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
   readPages(rows: Rows, id: ActorId, pageCount: number, stage?: Uint8Array): AsyncGenerator<PageBatch, void, undefined>;
+  /**
+   * Whether the actor's v2 image is still the one that a migration of Ferry's wrote, of so many pages, with no write since; serializable.
+   * What compaction does to its rows does not count.
+   */
+  isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
   /** Writes a whole image, with all its rows, and makes it the actor's, in the transaction that saw the state `absent`. */
@@ -118,4 +131,8 @@ export interface Target {
   reasonNotToSwitch(tx: Transaction, id: ActorId, image: StagedImage): Promise<Verdict | undefined>;
   /** Makes a sealed stage the actor's image: readers see it from here on. @throws FenceLostError `stage_gone` */
   switchTo(tx: Transaction, id: ActorId, image: StagedImage): Promise<void>;
+  /** What of the target's own forbids taking the image of an untouched, sleeping actor away again; serializable. */
+  reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined>;
+  /** Removes every row of the actor's image, in a transaction that saw nothing against it. */
+  undo(tx: Transaction, id: ActorId): Promise<void>;
 }

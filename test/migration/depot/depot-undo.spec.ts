@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { undoDepotSwitch, type UndoResult } from "../../../src/migration/targets/depot/depot-undo.ts";
+import { rollbackActor, type RollbackResult } from "../../../src/migration/rollback-actor.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { attempt } from "../../support/depot-attempt.ts";
+import { attempt, depotContext } from "../../support/depot-attempt.ts";
 import { branchesWithRows, bucketBranchOf, pointerOf, readDepot } from "../../support/depot-reference.ts";
 import {
   bytes,
@@ -24,22 +24,8 @@ import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 
 const IMAGE = syntheticImage(70, "random", 3);
 
-async function undo(
-  prepared: Prepared,
-  store: Store = prepared.store,
-): Promise<{ result: UndoResult; recorded: number }> {
-  let recorded = 0;
-  const result = await undoDepotSwitch(
-    store,
-    prepared.actor.id,
-    { now: prepared.world.now },
-    () => {
-      recorded += 1;
-      return Promise.resolve();
-    },
-    new AbortController().signal,
-  );
-  return { result, recorded };
+async function undo(prepared: Prepared, store: Store = prepared.store): Promise<RollbackResult> {
+  return rollbackActor(depotContext(store, prepared.world), prepared.actor.id, { dryRun: false });
 }
 
 describe("undoing a switch to Depot", () => {
@@ -56,8 +42,7 @@ describe("undoing a switch to Depot", () => {
   it("leaves nothing of the database but the raised epoch, and v1 as it was", async () => {
     const before = store.dump();
     const bucketBranch = bucketBranchOf(before, NAMESPACE) ?? bytes();
-    const { result, recorded } = await undo(prepared);
-    expect([result.kind, recorded]).to.deep.equal(["undone", 1]);
+    expect((await undo(prepared)).kind).to.equal("rolled_back");
     const after = store.dump();
     expect(pointerOf(after, prepared.actor)).to.equal(undefined);
     expect(branchesWithRows(after)).to.deep.equal([]);
@@ -78,14 +63,23 @@ describe("undoing a switch to Depot", () => {
     expect(assertReadable(store.dump(), prepared.actor).branch.equals(first)).to.equal(false);
   });
 
-  it("is refused a second time, and for what Ferry did not switch", async () => {
+  it("changes nothing a second time", async () => {
     await undo(prepared);
-    expect((await undo(prepared)).result).to.deep.equal({ kind: "refused", reason: "not_switched" });
+    const before = store.dump();
+    expect((await undo(prepared)).kind).to.equal("rolled_back");
+    expect(store.dump()).to.deep.equal(before);
+  });
+
+  it("writes nothing when it is only tried", async () => {
+    const before = store.dump();
+    const context = depotContext(store, prepared.world);
+    expect((await rollbackActor(context, prepared.actor.id, { dryRun: true })).kind).to.equal("rolled_back");
+    expect(store.dump()).to.deep.equal(before);
   });
 
   it("survives a commit whose result is unknown", async () => {
-    const { result } = await undo(prepared, new FaultyStore(store, 1, "unknown_happened"));
-    expect(result.kind).to.equal("undone");
+    const result = await undo(prepared, new FaultyStore(store, 1, "unknown_happened"));
+    expect(result.kind).to.equal("rolled_back");
     expect(branchesWithRows(store.dump())).to.deep.equal([]);
   });
 
@@ -139,7 +133,7 @@ describe("undoing a switch to Depot", () => {
     ],
     [
       "an actor whose v1 rows are gone",
-      "v1_gone",
+      "no_v1_data",
       () => ({ clear: v1Rows(prepared.actor, IMAGE).map(({ key }) => key) }),
     ],
   ];
@@ -149,7 +143,7 @@ describe("undoing a switch to Depot", () => {
       await putRows(store, set);
       await clearKeys(store, clear);
       const before = store.dump();
-      expect((await undo(prepared)).result).to.deep.equal({ kind: "refused", reason });
+      expect(await undo(prepared)).to.deep.equal({ kind: "refused", reason });
       expect(store.dump()).to.deep.equal(before);
     });
   }
@@ -164,7 +158,7 @@ describe("undoing a switch to Depot", () => {
         await clearKeys(store, clear);
       }
     });
-    expect((await undo(prepared, faulty)).result).to.deep.equal({ kind: "refused", reason: "actor_awake" });
+    expect(await undo(prepared, faulty)).to.deep.equal({ kind: "refused", reason: "actor_awake" });
     assertReadable(store.dump(), prepared.actor);
   });
 
@@ -173,7 +167,7 @@ describe("undoing a switch to Depot", () => {
       const real = await freshWorld(await makeStore());
       await real.putV1(IMAGE);
       await attempt(real.store, real.world, real.actor, { migration: { smallImageBytes: -1 } });
-      expect((await undo(real)).result.kind).to.equal("undone");
+      expect((await undo(real)).kind).to.equal("rolled_back");
       expect(branchesWithRows(await dumpRows(real.store))).to.deep.equal([]);
     });
   });

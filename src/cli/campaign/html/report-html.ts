@@ -56,7 +56,7 @@ function summary(report: CampaignReport): string {
   const { campaign, progress, elapsedMs } = report;
   const rate = `${report.actorsPerSecond.toFixed(1)} actors/s and ${formatByteSize(Math.round(report.bytesPerSecond))}/s`;
   return `<p class="dim">${escapeHtml(stateText(campaign))}. Report of ${timeText(report.atMs)}.</p>
-<p>${escapeHtml(progressText(progress))} in ${formatDuration(elapsedMs)}, ${rate} on average; ${formatByteSize(progress.doneBytes)} in all.</p>`;
+<p>${escapeHtml(progressText(progress))} in ${formatDuration(elapsedMs)}, ${rate} on average; ${formatByteSize(report.counts.done.migrated.bytes)} migrated.</p>`;
 }
 
 function outcomes({ counts }: CampaignReport): string {

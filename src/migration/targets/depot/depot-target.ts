@@ -9,7 +9,7 @@ import type { PageBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
 import { v1Range } from "../../v1/v1-keys.ts";
-import type { ImageSpec, StagedImage, Stager, Target, V2State } from "../target.ts";
+import type { ImageSpec, StagedImage, Stager, Target, UndoRefusal, V2State } from "../target.ts";
 import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
@@ -22,6 +22,7 @@ import { decodeDepotStage, encodeDepotStage, newDepotStage, type DepotStage } fr
 import { DepotStager } from "./depot-stager.ts";
 import { readDepotState, readPlace } from "./depot-state.ts";
 import { liveBucketBranch, readSealedStamp, writePointer } from "./depot-switch.ts";
+import { isUntouched, reasonNotToUndo, undoSwitch } from "./depot-undo.ts";
 import { findBranch } from "./find-branch.ts";
 
 /**
@@ -132,6 +133,18 @@ class DepotTarget implements Target {
     writeMeta(tx, depotImage);
     const bucketBranch = await liveBucketBranch(tx, id, this.#options);
     writePointer(tx, id, { image: depotImage, bucketBranch, nowMs: image.spec.creationTsMs }, undefined);
+  }
+
+  async isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean> {
+    return isUntouched(tx, id, pageCount);
+  }
+
+  async reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined> {
+    return reasonNotToUndo(tx, id, this.#options);
+  }
+
+  async undo(tx: Transaction, id: ActorId): Promise<void> {
+    await undoSwitch(tx, id);
   }
 
   newStage(spec: ImageSpec, random: Uint8Array): Uint8Array {

@@ -76,6 +76,17 @@ export function finalMetaRow(spec: ImageSpec, storageBytes: number): Uint8Array 
   });
 }
 
+/** Whether a head is one that a migration left: every commit of the engine's takes a txid of its own. */
+export function isMigrationsHead(head: DbHead, pageCount: number): boolean {
+  return (
+    head.origin === "migrated_from_v1" &&
+    head.generation === 1n &&
+    head.headTxid === MIGRATION_TXID &&
+    head.nextTxid === MIGRATION_TXID + 1n &&
+    head.dbSizePages === pageCount
+  );
+}
+
 function metaRow(head: DbHead): Uint8Array {
   const [row] = encodeSplitValue(new Uint8Array(0), new Uint8Array(0), encodeDbHead(head));
   return row?.value ?? new Uint8Array(0);

@@ -6,6 +6,7 @@ import { decodeLtx, LtxDecoder, type LtxPage } from "../../../formats/ltx.ts";
 import { decodeSplitHead, joinPieces, physicalKey } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import { inOrder } from "../../in-order.ts";
+import type { KeyValue } from "../../../store/store.ts";
 import type { PageBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
@@ -166,30 +167,47 @@ class DeltaCursor {
 
 async function* readDelta(rows: Rows, id: ActorId, txid: bigint): AsyncGenerator<LtxPage, void, undefined> {
   const decoder = new LtxDecoder();
+  const prefix = physicalKey(V2_SUBSPACE, deltaTxidPrefix(id, txid));
+  let chunk = 0;
   for await (const batch of rows.getRange(logicalRange(deltaTxidPrefix(id, txid)))) {
     for (const row of batch) {
-      const head = decodeSplitHead(row.value);
-      const logicalKey = row.key.subarray(V2_SUBSPACE.length);
-      if (head.kind === "inline") {
-        yield* pushSliced(decoder, head.value);
-        continue;
+      if (trailingU32(row.key, prefix) !== chunk) {
+        throw new FormatError("rows_missing", "A DELTA has a chunk missing.", { txid: txid.toString(), chunk });
       }
-      let bytes = 0;
-      for await (const pieces of rows.getRange(piecesRange(logicalKey))) {
-        for (const piece of pieces) {
-          bytes += piece.value.length;
-          yield* pushSliced(decoder, piece.value);
-        }
-      }
-      if (bytes !== head.bytes) {
-        throw new FormatError("split_value_invalid", "A DELTA chunk's pieces do not add up to its length.", {
-          bytes,
-          expected: head.bytes,
-        });
+      chunk += 1;
+      for await (const bytes of readChunk(rows, row)) {
+        yield* pushSliced(decoder, bytes);
       }
     }
   }
   decoder.end();
+}
+
+/** One DELTA chunk in parts. */
+async function* readChunk(rows: Rows, row: KeyValue): AsyncGenerator<Uint8Array, void, undefined> {
+  const head = decodeSplitHead(row.value);
+  if (head.kind === "inline") {
+    yield head.value;
+    return;
+  }
+  let bytes = 0;
+  let found = 0;
+  for await (const pieces of rows.getRange(piecesRange(row.key.subarray(V2_SUBSPACE.length)))) {
+    for (const piece of pieces) {
+      bytes += piece.value.length;
+      found += 1;
+      yield piece.value;
+    }
+  }
+  if (found < head.pieces) {
+    throw new FormatError("rows_missing", "A DELTA chunk has a piece missing.", { pieces: head.pieces, found });
+  }
+  if (bytes !== head.bytes || found > head.pieces) {
+    throw new FormatError("split_value_invalid", "A DELTA chunk's pieces do not add up to its length.", {
+      bytes,
+      expected: head.bytes,
+    });
+  }
 }
 
 /** Pages shrink up to a hundredfold, so a blob is unpacked a little at a time. */

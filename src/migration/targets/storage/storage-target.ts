@@ -5,7 +5,14 @@ import type { Transaction } from "../../../store/store.ts";
 import type { ImageSpec, Stager, Target } from "../target.ts";
 import { DeltaStager } from "./delta-stager.ts";
 import { ShardStager } from "./shard-stager.ts";
-import { decodeMetaRow, finalMetaRow, metaRowKey, stagingMetaRow, stateOfMetaRow } from "./storage-head.ts";
+import {
+  decodeMetaRow,
+  finalMetaRow,
+  isMigrationsHead,
+  metaRowKey,
+  stagingMetaRow,
+  stateOfMetaRow,
+} from "./storage-head.ts";
 import { readStoragePages } from "./storage-reader.ts";
 import { allRanges, anyRanges } from "./storage-rows.ts";
 
@@ -22,6 +29,10 @@ export const storageTarget: Target = {
   makeStager,
   // One blob over all pages has offsets that depend on every page before; a shard stands alone.
   isResumable: (layout) => layout === "shards",
+  async isUntouched(tx, id, pageCount) {
+    const row = await tx.get(metaRowKey(id));
+    return row !== undefined && isMigrationsHead(decodeMetaRow(row), pageCount);
+  },
   readPages: readStoragePages,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
@@ -51,6 +62,11 @@ export const storageTarget: Target = {
   reasonNotToSwitch: () => Promise.resolve(undefined),
   switchTo(tx, id, image) {
     tx.set(metaRowKey(id), finalMetaRow(image.spec, image.storageBytes));
+    return Promise.resolve();
+  },
+  reasonNotToUndo: () => Promise.resolve(undefined),
+  undo(tx, id) {
+    clear(tx, id);
     return Promise.resolve();
   },
 };

@@ -1,0 +1,69 @@
+import { createInterface } from "node:readline";
+import { ledger } from "../../campaign/ledger.ts";
+import { migratedActors } from "../../campaign/migrated-actors.ts";
+import { randomBytes } from "node:crypto";
+import { UsageError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { MigrationContext } from "../../migration/context.ts";
+import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
+import type { Store } from "../../store/store.ts";
+import { parseIdArgument } from "../ids.ts";
+import { TARGETS } from "../migration-options.ts";
+import type { Run } from "../run.ts";
+
+/** Which actors a command is about: given ones, or those that a campaign migrated. */
+export interface Selection {
+  readonly ids: readonly string[];
+  readonly campaign?: string | undefined;
+}
+
+/** @throws UsageError unless ids or a campaign are given, and not both. */
+export function selectActors(store: Store, { ids, campaign }: Selection): AsyncIterable<ActorId> | ActorId[] {
+  if (ids.length > 0 === (campaign !== undefined)) {
+    throw new UsageError("Say which actors: their ids, or --campaign NAME, and not both.");
+  }
+  return campaign === undefined ? ids.map(parseIdArgument) : migratedActors(store, campaign);
+}
+
+/** What work on migrated actors needs, outside of a queue. */
+export function commandContext(run: Run, store: Store, checker?: IntegrityChecker): MigrationContext {
+  return {
+    store,
+    target: TARGETS[run.config.target],
+    ledger,
+    now: Date.now,
+    randomBytes,
+    observer: { enter: () => undefined },
+    ...(checker === undefined ? {} : { checkIntegrity: checker.check.bind(checker) }),
+  };
+}
+
+/**
+ * Has an operator confirm what cannot be undone by typing a name: at the terminal, or with `--confirm NAME` elsewhere.
+ * @throws UsageError when the name is not given.
+ */
+export async function confirmName(run: Run, name: string, given: string | undefined, question: string): Promise<void> {
+  const asked =
+    given ??
+    (run.stdin === process.stdin && process.stdin.isTTY
+      ? await ask(run, `${question} Type ${name} to go on: `)
+      : undefined);
+  if (asked === undefined) {
+    throw new UsageError(`${question} Confirm with --confirm ${name}.`);
+  }
+  if (asked.trim() !== name) {
+    throw new UsageError(`That is not "${name}": nothing was done.`);
+  }
+}
+
+function ask(run: Run, question: string): Promise<string> {
+  const prompt = createInterface({ input: run.stdin, output: run.notes.stream });
+  return new Promise<string>((resolve, reject) => {
+    run.signal.addEventListener("abort", () => {
+      reject(run.signal.reason as Error);
+    });
+    prompt.question(question, resolve);
+  }).finally(() => {
+    prompt.close();
+  });
+}

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Command } from "commander";
+import { TokenBucket } from "../../campaign/token-bucket.ts";
+import { UsageError } from "../../errors.ts";
+import { cleanupActor } from "../../migration/cleanup-actor.ts";
+import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
+import { parseDuration } from "../../config/duration.ts";
+import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
+import { authorOf } from "../campaign/author.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { Run, Runner } from "../run.ts";
+
+interface CleanupFlags {
+  readonly campaign: string;
+  readonly delete?: boolean;
+  readonly confirm?: string;
+  readonly hold: string;
+  readonly rate: string;
+}
+
+const WAIT_MS = 200;
+
+/** `ferry cleanup`. */
+export function registerCleanup(program: Command, runner: Runner): void {
+  program
+    .command("cleanup")
+    .description(
+      "remove v1 SQLite rows of a campaign's migrated actors, once v2 has proved itself; lists unless --delete",
+    )
+    .requiredOption("--campaign <name>", "whose migrated actors")
+    .option("--hold <duration>", "least time since an actor's migration", "7d")
+    .option("--rate <n>", "actors per second, at most", "20")
+    .option("--delete", "remove; there is no way back to v1 afterwards")
+    .option("--confirm <name>", "the campaign's name, where nobody can be asked")
+    .action((flags: CleanupFlags, self: Command) => runner.run(self, (run) => cleanup(run, flags)))
+    .addHelpText(
+      "after",
+      `
+An actor's rows stay when it was migrated with --verify off, or when its v2 image cannot be read to its end or fails SQLite's quick
+check. Other entries of the actor's key-value space stay in any case. Stopped in the middle, the command can simply be run again.`,
+    );
+}
+
+async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
+  const holdMs = readHold(flags.hold);
+  const perSecond = readRate(flags.rate);
+  const deletes = flags.delete === true;
+  const store = await run.openStore({ readOnly: !deletes });
+  const actors = selectActors(store, { ids: [], campaign: flags.campaign });
+  if (deletes) {
+    const question = `This removes v1 data for good; actors of campaign "${flags.campaign}" can not go back to v1 then.`;
+    await confirmName(run, flags.campaign, flags.confirm, question);
+  }
+  const checker = new IntegrityChecker();
+  const bucket = new TokenBucket();
+  const counts = new Map<string, number>();
+  try {
+    const context = commandContext(run, store, checker);
+    const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
+    for await (const id of actors) {
+      while (bucket.available(perSecond, Date.now()) < 1) {
+        await delay(WAIT_MS, undefined, { signal: run.signal });
+      }
+      bucket.take(1);
+      const result = await cleanupActor(context, id, options, run.signal);
+      const what = result.kind === "refused" ? result.reason : result.kind;
+      counts.set(what, (counts.get(what) ?? 0) + 1);
+      await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
+    }
+  } finally {
+    await checker.close();
+  }
+  if (!run.json) {
+    run.notes.say([...counts].map(([what, count]) => `${count} ${what}`).join(", ") || "No migrated actors.");
+  }
+  return counts.has("v2_not_clean") ? EXIT.rejected : EXIT.done;
+}
+
+function readHold(text: string): number {
+  const holdMs = parseDuration(text);
+  if (holdMs === undefined) {
+    throw new UsageError(`--hold "${text}" cannot be used: write a duration, such as 7d or 12h.`);
+  }
+  return holdMs;
+}
+
+function readRate(text: string): number {
+  const rate = Number(text);
+  if (!Number.isFinite(rate) || rate < 1) {
+    throw new UsageError(`--rate "${text}" cannot be used: write how many actors per second, 1 or more.`);
+  }
+  return rate;
+}

@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import { rollbackActor } from "../../migration/rollback-actor.ts";
+import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
+import type { Run, Runner } from "../run.ts";
+
+interface RollbackFlags {
+  readonly campaign?: string;
+  readonly dryRun?: boolean;
+  readonly confirm?: string;
+}
+
+/** `ferry rollback`. */
+export function registerRollback(program: Command, runner: Runner): void {
+  program
+    .command("rollback")
+    .description("take migrated actors back to v1: only those asleep whose v2 has had no write since")
+    .argument("[id...]", "actor ids")
+    .option("--campaign <name>", "all actors that a campaign migrated")
+    .option("--dry-run", "only say what would happen")
+    .option("--confirm <name>", "the campaign's name, where nobody can be asked")
+    .action((ids: string[], flags: RollbackFlags, self: Command) =>
+      runner.run(self, (run) => rollback(run, ids, flags)),
+    )
+    .addHelpText(
+      "after",
+      "\nv1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused.",
+    );
+}
+
+async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags): Promise<ExitStatus> {
+  const dryRun = flags.dryRun === true;
+  const store = await run.openStore({ readOnly: dryRun });
+  const actors = selectActors(store, { ids, campaign: flags.campaign });
+  if (flags.campaign !== undefined && !dryRun) {
+    const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
+    await confirmName(run, flags.campaign, flags.confirm, question);
+  } else if (flags.confirm !== undefined) {
+    throw new UsageError("--confirm goes with --campaign.");
+  }
+  const context = commandContext(run, store);
+  const counts = new Map<string, number>();
+  for await (const id of actors) {
+    run.signal.throwIfAborted();
+    const result = await rollbackActor(context, id, { dryRun });
+    const what = result.kind === "refused" ? result.reason : dryRun ? "would_roll_back" : "rolled_back";
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+    await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
+  }
+  if (!run.json) {
+    run.notes.say([...counts].map(([what, count]) => `${count} ${what}`).join(", ") || "No actors.");
+  }
+  const refused = [...counts.keys()].some((what) => what !== "rolled_back" && what !== "would_roll_back");
+  return refused ? EXIT.rejected : EXIT.done;
+}

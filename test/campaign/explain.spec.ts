@@ -1,0 +1,104 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { explainCampaign, type Explanation } from "../../src/campaign/explain.ts";
+import { percentagesOf } from "../../src/campaign/percentages.ts";
+import { RecentActivity } from "../../src/campaign/recent-activity.ts";
+import { campaignIn, countsOf, viewOf, worker } from "../support/campaign-facts.ts";
+
+describe("percentages", () => {
+  it("add up to exactly 100, whole and none below zero, for any amounts of which one is more than none", () => {
+    const amounts = fc.dictionary(fc.string(), fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), {
+      maxKeys: 12,
+    });
+    fc.assert(
+      fc.property(amounts, (given) => {
+        const shares = percentagesOf(given);
+        const sum = shares.reduce((all, { percent }) => all + percent, 0);
+        expect(sum).to.equal(Object.values(given).some((amount) => amount > 0) ? 100 : 0);
+        for (const { percent } of shares) {
+          expect(percent).to.be.within(0, 100);
+          expect(Number.isInteger(percent)).to.equal(true);
+        }
+      }),
+    );
+  });
+
+  it("give what rounding leaves to the largest remainders, and put the largest first", () => {
+    expect(percentagesOf({ a: 1, b: 1, c: 1 }).map(({ percent }) => percent)).to.deep.equal([34, 33, 33]);
+    expect(percentagesOf({ read: 1, write: 8, idle: 0 })).to.deep.equal([
+      { name: "write", percent: 89 },
+      { name: "read", percent: 11 },
+    ]);
+  });
+});
+
+describe("explain", () => {
+  const busy = worker({ recentSeconds: { read: 10, encode: 50, write: 30, idle: 10 } });
+  const explain = (patch: Parameters<typeof viewOf>[0] = {}): Explanation =>
+    explainCampaign(viewOf({ workers: [busy], ...patch }));
+
+  it("names what is missing before anything else", () => {
+    expect(explain({ campaign: campaignIn("created") }).limit).to.equal("not_started");
+    const paused = explain({ campaign: campaignIn("paused", { stateReason: "Circuit breaker: 60 of 60." }) });
+    expect(paused.sentence).to.equal("Campaign spring is paused: Circuit breaker: 60 of 60.");
+    expect(paused.advice).to.contain("ferry campaign resume spring");
+    expect(explain({ workers: [] }).limit).to.equal("no_workers");
+    expect(explain({ feeding: false }).limit).to.equal("no_feeder");
+    expect(explain({ counts: countsOf({ later: 3, migrated: 1 }) }).limit).to.equal("deferred_actors");
+    expect(explain({ campaign: campaignIn("completed") }).limit).to.equal("over");
+  });
+
+  it("says what busy workers are busiest with", () => {
+    const { limit, sentence, attribution, attributionOf } = explain();
+    expect(limit).to.equal("workers");
+    expect(sentence).to.match(/most of all with encode \(50 % of their time\)/);
+    expect(attribution.reduce((sum, { percent }) => sum + percent, 0)).to.equal(100);
+    expect(attributionOf).to.equal("the last minute");
+  });
+
+  it("blames the store when workers hold back for it, with the reason they give", () => {
+    const held = worker({
+      limit: 1,
+      throttledBecause: "commits take 900 ms",
+      recentSeconds: { throttled_store: 3, write: 1 },
+    });
+    const { limit, sentence } = explain({ workers: [held] });
+    expect(limit).to.equal("store");
+    expect(sentence).to.contain("75 %").and.contain("commits take 900 ms");
+  });
+
+  it("blames the operator's limits, and names the setting that lifts them", () => {
+    const held = worker({ recentSeconds: { throttled_operator: 3, write: 1 } });
+    const settings = { window: 1000, actorsPerSecond: 5 };
+    const own = explain({ workers: [held], campaign: campaignIn("running", { settings }) });
+    expect(own.limit).to.equal("operator");
+    expect(own.advice).to.contain("ferry campaign set spring --rate off");
+    const fleet = explain({ workers: [held], fleet: { concurrentActors: 2 } });
+    expect(fleet.sentence).to.contain("2 actors at once");
+    expect(fleet.advice).to.contain("ferry throttle clear");
+  });
+
+  it("tells a tail from a window that is too small and from a slow feeder", () => {
+    const idle = worker({ recentSeconds: { idle: 9, write: 1 } });
+    expect(explain({ workers: [idle], counts: countsOf({ open: 2, migrated: 900 }) }).limit).to.equal("tail");
+    const narrow = campaignIn("running", { settings: { window: 3 } });
+    expect(explain({ workers: [idle], campaign: narrow }).limit).to.equal("window");
+    expect(explain({ workers: [idle] }).limit).to.equal("feeding");
+  });
+
+  it("falls back on the time since workers started where one does not tell its last minute", () => {
+    const old = worker({ activitySeconds: { write: 100 } });
+    expect(explain({ workers: [busy, old] }).attributionOf).to.equal("the time since workers started");
+  });
+});
+
+describe("recent activity", () => {
+  it("is what was added in about the last minute", () => {
+    const recent = new RecentActivity();
+    const readings = Array.from({ length: 30 }, (_, index) =>
+      recent.since({ write: index * 5, idle: 7 }, index * 5_000),
+    );
+    expect(readings[3]).to.deep.equal({ write: 15, idle: 0 });
+    expect(readings.at(-1)).to.deep.equal({ write: 60, idle: 0 });
+  });
+});

@@ -1,0 +1,124 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { progressOf, type Progress, type ProgressFacts } from "../../src/campaign/progress.ts";
+import { campaignIn, countsOf, NOW_MS, samplesOf, worker } from "../support/campaign-facts.ts";
+
+describe("progress", () => {
+  const facts = (patch: Partial<ProgressFacts> = {}): ProgressFacts => ({
+    campaign: campaignIn("running"),
+    counts: countsOf({ todo: 600, migrated: 400 }),
+    samples: samplesOf([100, 200, 300, 400]),
+    workers: [worker()],
+    fleet: {},
+    feeding: true,
+    nowMs: NOW_MS,
+    ...patch,
+  });
+  const progress = (patch: Partial<ProgressFacts> = {}): Progress => progressOf(facts(patch));
+
+  /** The standings of a campaign's actors, one after the other, as they move from todo through open to done. */
+  const courses = fc.record({
+    total: fc.integer({ min: 1, max: 1_000_000_000 }),
+    cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 2, maxLength: 30 }),
+    bad: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+
+  it("never falls, is never over 100, and is 100 only when nothing is left", () => {
+    fc.assert(
+      fc.property(courses, ({ total, cuts, bad }) => {
+        let before = 0;
+        for (const share of [...cuts.toSorted((a, b) => a - b), 1]) {
+          const done = Math.min(total, Math.floor(share * total));
+          const rejected = Math.floor(done * bad);
+          const counts = countsOf({ todo: total - done, migrated: done - rejected, rejected });
+          const { percent = NaN } = progress({ counts });
+          expect(percent).to.be.within(before, 100);
+          expect(percent === 100).to.equal(done === total);
+          before = percent;
+        }
+      }),
+    );
+  });
+
+  it("has no percentage until every actor is known, but says at least how many there are", () => {
+    const { percent, total, totalIsExact, eta } = progress({
+      campaign: campaignIn("running", { scanFinished: false }),
+    });
+    expect([percent, total, totalIsExact, eta]).to.deep.equal([undefined, 1000, false, undefined]);
+  });
+
+  it("is not at 100 % for having found nothing, before it is completed", () => {
+    const counts = countsOf({});
+    expect(progress({ counts }).percent).to.equal(0);
+    expect(progress({ counts, campaign: campaignIn("completed") }).percent).to.equal(100);
+  });
+
+  it("gives the time to go as a range around what a steady pace needs", () => {
+    const { actorsPerSecond, eta } = progress();
+    expect(actorsPerSecond).to.equal(10);
+    expect(eta).to.deep.equal({ lowMs: 60_000, highMs: 60_000 });
+  });
+
+  it("widens the range where the pace varies, and keeps the average in it", () => {
+    const { eta } = progress({ samples: samplesOf([0, 10, 300, 310, 390, 400]) });
+    expect(eta?.lowMs).to.be.lessThan(75_000);
+    expect(eta?.highMs).to.be.greaterThan(75_000);
+  });
+
+  it("gives no time at a standstill, whatever it is that stands, and says why", () => {
+    const states = fc.constantFrom("created", "running", "paused", "draining", "completed", "cancelled");
+    const standing = fc.record({
+      state: states as fc.Arbitrary<"running">,
+      todo: fc.nat(100),
+      open: fc.nat(100),
+      later: fc.nat(100),
+      migrated: fc.nat(100),
+      hasWorkers: fc.boolean(),
+      feeding: fc.boolean(),
+      scanFinished: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(standing, ({ state, hasWorkers, feeding, scanFinished, ...actors }) => {
+        const { eta, standstill } = progress({
+          campaign: campaignIn(state, { scanFinished }),
+          counts: countsOf(actors),
+          samples: samplesOf([5, 5, 5, 5, 5].map(() => actors.migrated)),
+          workers: hasWorkers ? [worker()] : [],
+          feeding,
+        });
+        expect(eta).to.equal(undefined);
+        expect(standstill).to.be.a("string").and.not.equal("");
+      }),
+    );
+  });
+
+  it("names what stands: pause, throttle, workers, feeder, deferred actors", () => {
+    const still = { samples: samplesOf([400, 400, 400, 400]) };
+    const paused = campaignIn("paused", { stateReason: "lunch" });
+    expect(progress({ campaign: paused }).standstill).to.equal("paused: lunch");
+    expect(progress({ workers: [] }).standstill).to.equal("no workers connected");
+    expect(progress({ feeding: false }).standstill).to.equal("no feeder at work");
+    const limited = worker({ limit: 0, throttledBecause: "commits take 900 ms" });
+    expect(progress({ ...still, workers: [limited] }).standstill).to.equal("throttled: commits take 900 ms");
+    const naps = countsOf({ later: 7, migrated: 400 });
+    expect(progress({ ...still, counts: naps }).standstill).to.equal("waiting for 7 deferred actors");
+  });
+
+  it("does not call it a standstill when large actors end in lumps", () => {
+    const { standstill, actorsPerSecond } = progress({ samples: samplesOf([0, 0, 0, 1, 1, 1, 1, 2, 2]) });
+    expect(standstill).to.equal(undefined);
+    expect(actorsPerSecond).to.equal(2 / 80);
+  });
+
+  it("forgets a pace that samples of long ago had", () => {
+    const old = samplesOf([100, 200, 300, 400]).map((sample) => ({ ...sample, atMs: sample.atMs - 600_000 }));
+    expect(progress({ samples: old })).to.include({ actorsPerSecond: 0 });
+    expect(progress({ samples: old }).eta).to.equal(undefined);
+  });
+
+  it("does not blame limits that have ended by themselves", () => {
+    const settings = { window: 10, actorsPerSecond: 1, ratesUntilMs: NOW_MS - 1 };
+    const still = { samples: samplesOf([400, 400, 400, 400]), campaign: campaignIn("running", { settings }) };
+    expect(progress(still).standstill).not.to.match(/throttled/);
+  });
+});

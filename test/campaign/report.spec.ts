@@ -1,0 +1,135 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { auditCampaign } from "../../src/campaign/audit.ts";
+import { createCampaign } from "../../src/campaign/campaign-store.ts";
+import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
+import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
+import { Histogram } from "../../src/campaign/report-histogram.ts";
+import { Series } from "../../src/campaign/report-series.ts";
+import { makeReport, type CampaignReport } from "../../src/campaign/report.ts";
+import { reportHtml } from "../../src/cli/campaign/html/report-html.ts";
+import { reportText } from "../../src/cli/campaign/report-text.ts";
+import type { Verdict } from "../../src/migration/outcome.ts";
+import {
+  campaignOf,
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TestClock,
+  work,
+  writeSizes,
+} from "../support/campaign-fleet.ts";
+import { samplesOf } from "../support/campaign-facts.ts";
+import { forEachEngine } from "../support/stores.ts";
+
+const BAD: Verdict = { state: "rejected", reason: "chunk_missing", detail: "" };
+
+describe("a report", () => {
+  forEachEngine((makeStore) => {
+    let report: CampaignReport;
+
+    before(function () {
+      this.timeout(60_000);
+    });
+
+    beforeEach(async () => {
+      const store = await makeStore();
+      const [queue, clock] = [new MemoryQueue(), new TestClock()];
+      const ids = actorIds(120);
+      await writeSizes(store, new Map(ids.map((id, index) => [id, 4096 * (index + 1)])));
+      const spec = {
+        source: { kind: "scan" },
+        filters: {},
+        order: "scan",
+        options: { layout: "shards" },
+        deferLimit: 3,
+        breaker: DEFAULT_BREAKER,
+      } as const;
+      const author = { who: "<b>operator</b>", reason: "spring & summer" };
+      await createCampaign(store, { name: "all", spec, settings: { window: 10 } }, author, clock.now());
+      await applyVerb(store, "all", "start", author, clock.now());
+      const feeder = makeFeeder({ store, queue, clock });
+      const bad = new Set(ids.slice(0, 12));
+      while ((await campaignOf(store, "all")).state === "running") {
+        await feeder.tick();
+        await work({ store, queue, clock }, (id) => (bad.has(id) ? BAD : MIGRATED));
+        clock.nowMs += 10_000;
+      }
+      expect((await auditCampaign(store, "all")).differences).to.deep.equal([]);
+      report = await makeReport(store, "all", clock.now());
+    });
+
+    it("has every actor in its totals, its reasons and its distributions", () => {
+      const { counts, reasons, sizes, durations, feeds, progress } = report;
+      expect([counts.done.migrated.actors, counts.done.rejected.actors]).to.deep.equal([108, 12]);
+      expect(reasons).to.have.length(1);
+      expect(reasons[0]).to.include({ reason: "chunk_missing", runbook: "docs/runbooks/chunk_missing.md" });
+      for (const { buckets, summary } of [sizes, durations]) {
+        expect(buckets.reduce((sum, { count }) => sum + count, 0)).to.equal(120);
+        expect(summary.count).to.equal(120);
+      }
+      expect(sizes.summary.largest).to.equal(120 * 4096);
+      expect([feeds, progress.percent]).to.deep.equal([120, 100]);
+    });
+
+    it("shows throughput over time that adds up to what was done", () => {
+      const { series, elapsedMs, actorsPerSecond } = report;
+      expect(series.length).to.be.greaterThan(5);
+      expect(series.at(-1)?.done).to.equal(120);
+      expect((actorsPerSecond * elapsedMs) / 1000).to.be.closeTo(120, 0.001);
+    });
+
+    it("names the slowest actors, ten at most", () => {
+      expect(report.slowest).to.have.length(10);
+    });
+
+    it("prints on a terminal without long lines but those with ids", () => {
+      const lines = reportText(report);
+      expect(lines.join("\n")).to.contain("docs/runbooks/chunk_missing.md");
+      expect(lines[0]).to.match(/^campaign all: completed since/);
+    });
+
+    it("is one HTML file without scripts or anything to fetch, for light and dark, with all text escaped", () => {
+      const html = reportHtml(report);
+      expect(html).not.to.match(/<script|<link|<img|@import|src=|url\(\s*['"]?http/i);
+      expect(html.match(/https?:\/\/[^"' )<]+/g) ?? []).to.satisfy((urls: string[]) =>
+        urls.every((url) => url.startsWith("http://www.w3.org/")),
+      );
+      expect(html).to.contain("prefers-color-scheme: dark").and.contain("&lt;b&gt;operator&lt;/b&gt;");
+      expect(html).not.to.contain("<b>operator");
+      expect(html.match(/<svg /g) ?? []).to.have.length(2 * 6);
+      expect(html).to.contain('href="docs/runbooks/chunk_missing.md"');
+      expect(html).not.to.match(/NaN|undefined|\[object/);
+    });
+  });
+
+  it("counts every value in one bucket, and never says a quantile beyond the largest", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(5000), { minLength: 1 }), (values) => {
+        const histogram = new Histogram([0, 10, 100, 1000]);
+        values.forEach((value) => {
+          histogram.add(value);
+        });
+        const { summary, buckets } = histogram;
+        expect(buckets.reduce((sum, { count }) => sum + count, 0)).to.equal(values.length);
+        expect(summary.largest).to.equal(Math.max(...values));
+        const sorted = values.toSorted((a, b) => a - b);
+        const median = sorted[Math.ceil(sorted.length / 2) - 1] ?? 0;
+        expect(summary.median).to.be.within(median, summary.largest);
+      }),
+    );
+  });
+
+  it("folds any number of samples into a few hundred points that add up", () => {
+    const samples = samplesOf(Array.from({ length: 5000 }, (_, index) => index * 3));
+    const series = new Series(samples[0]?.atMs ?? 0, samples.at(-1)?.atMs ?? 0);
+    samples.forEach((sample) => {
+      series.add(sample);
+    });
+    const points = series.end();
+    expect(points.length).to.be.within(100, 250);
+    expect(points.every(({ actorsPerSecond }) => Math.abs(actorsPerSecond - 0.3) < 1e-9)).to.equal(true);
+    expect(points.at(-1)?.done).to.equal(4999 * 3);
+  });
+});

@@ -1,0 +1,250 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+import { Canvas } from "../../src/cli/campaign/canvas.ts";
+import { plainLine, watchLines } from "../../src/cli/campaign/watch-lines.ts";
+import { Output } from "../../src/cli/output.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
+import {
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TestClock,
+  work,
+  writeSizes,
+  type Finding,
+} from "../support/campaign-fleet.ts";
+import { campaignIn, countsOf, viewOf, worker } from "../support/campaign-facts.ts";
+import { ferryHere, FerryProcess, type Ended } from "../support/cli.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const IDS = actorIds(12);
+
+describe("ferry campaign", function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+  const run = (args: readonly string[], input = ""): Promise<Ended> =>
+    ferryHere(["--store", folder.store, ...args], { env: { FERRY_USER: "ann" }, input });
+  const campaign = (...args: string[]): Promise<Ended> => run(["campaign", ...args]);
+  const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout, status, stderr } = await run(["--json", "campaign", ...args]);
+    expect(stdout, stderr).to.match(/^\{[^\n]*\}\n$/);
+    return { ...(JSON.parse(stdout) as object), status };
+  };
+  const seed = async (): Promise<void> => {
+    const store = await openStore(folder.store);
+    await writeSizes(store, new Map(IDS.map((id) => [id, 4096])));
+    await store.close();
+  };
+  /** Feeds and works until nothing moves any more, as feeder and workers do. */
+  const runToEnd = async (find: Finding = () => MIGRATED): Promise<void> => {
+    const store = await openStore(folder.store);
+    const [queue, clock] = [new MemoryQueue(), new TestClock()];
+    const feeder = makeFeeder({ store, queue, clock });
+    for (let round = 0; round < 5; round += 1) {
+      await feeder.tick();
+      await work({ store, queue, clock }, find);
+      clock.nowMs += 10_000;
+    }
+    expect(await store.transact(readFeederLease)).not.to.equal(undefined);
+    await store.close();
+  };
+
+  it("creates from a list, warns that nobody is there, and keeps who did it and why", async () => {
+    const list = folder.in("ids");
+    await writeFile(list, `# some\n${IDS.slice(0, 3).join("\n")}\n${IDS[0] ?? ""}\n`);
+    const created = await campaign(
+      "create",
+      "some",
+      "--from",
+      list,
+      "--rate",
+      "5",
+      "--for",
+      "2h",
+      "--reason-text",
+      "try",
+    );
+    expect(created.stdout).to.equal("created campaign some: 3 actors, 1 left out by filters or given twice; created\n");
+    expect(created.stderr).to.contain("No feeder is at work").and.contain("No worker is connected");
+    const { createdBy, settings, scanFinished } = await json("show", "some");
+    expect([createdBy, scanFinished]).to.deep.equal(["ann", true]);
+    expect(settings).to.include({ window: 5000, actorsPerSecond: 5 });
+    expect((await campaign("history", "some")).stdout).to.match(/ann {2}create {2}.*\(try\)/);
+  });
+
+  it("creates nothing when a line of the list is no id, and names the line", async () => {
+    const ended = await run(["campaign", "create", "some", "--from", "-"], `${IDS[0] ?? ""}\nnonsense\n`);
+    expect(ended.status).to.equal(2);
+    expect(ended.stderr).to.match(/[Ll]ine 2 of standard input/);
+    expect((await campaign("show", "some")).stderr).to.match(/no campaign|cannot be (opened|read)|There is no/i);
+  });
+
+  it("refuses flags that make no sense, with status 2", async () => {
+    const refusals: [string[], RegExp][] = [
+      [["create", "Big Name", "--scan"], /lower-case letters/],
+      [["create", "a"], /give --scan, --from FILE or --rejected/],
+      [["create", "a", "--scan", "--rejected"], /one source/],
+      [["create", "a", "--scan", "--reason", "x"], /--reason goes with --rejected/],
+      [["create", "a", "--scan", "--sample", "200%"], /--sample "200%" cannot be used/],
+      [["create", "a", "--scan", "--for", "2h"], /--for says how long/],
+      [["create", "a", "--scan", "--min-bytes", "2MiB", "--max-bytes", "1MiB"], /more than --max-bytes/],
+      [["plan", "a", "--scan"], /leave those flags out/],
+      [["plan", "--scan", "--save"], /name one that was created/],
+      [["set", "a"], /Nothing to set/],
+      [["wait", "a", "--timeout", "soon"], /--timeout "soon" cannot be used/],
+    ];
+    for (const [args, message] of refusals) {
+      const ended = await campaign(...args);
+      expect([ended.status, ended.stdout], args.join(" ")).to.deep.equal([2, ""]);
+      expect(ended.stderr).to.match(message);
+    }
+  });
+
+  it("can repeat every verb, and says what it found", async () => {
+    await seed();
+    await campaign("create", "all", "--scan");
+    expect(await json("start", "all")).to.include({ result: "changed", before: "created", state: "running" });
+    expect(await json("start", "all")).to.include({ result: "already", state: "running", status: 0 });
+    expect(await json("pause", "all", "--reason-text", "lunch")).to.include({ result: "changed", inFlight: 0 });
+    expect(await json("pause", "all", "--wait")).to.include({ result: "already", state: "paused" });
+    expect((await json("explain", "all"))["sentence"]).to.equal("Campaign all is paused: lunch.");
+    expect(await json("resume", "all")).to.include({ result: "changed", before: "paused" });
+    expect(await json("cancel", "all")).to.include({ result: "changed", state: "draining" });
+    expect(await json("cancel", "all")).to.include({ result: "already", state: "draining" });
+    expect((await campaign("resume", "all")).status).to.equal(2);
+    expect((await campaign("delete", "all")).status).to.equal(2);
+  });
+
+  it("runs to its end: wait, audit, report and list agree, and wait is 1 when an actor was rejected", async () => {
+    await seed();
+    await campaign("create", "good", "--scan", "--start");
+    expect(await json("wait", "good", "--timeout", "10ms")).to.include({ state: "running", status: 1 });
+    await runToEnd();
+    expect(await json("wait", "good")).to.include({ state: "completed", status: 0 });
+    expect((await campaign("watch", "good")).stdout).to.match(/^good completed, 100.0 % \(12 of 12\)/);
+    expect(await json("audit", "good")).to.include({ agrees: true, actors: 12, status: 0 });
+    const report = await campaign("report", "good");
+    expect(report.stdout).to.match(/migrated +12 +48.0 KiB/);
+    const html = folder.in("report.html");
+    expect((await campaign("report", "good", "--html", html)).status).to.equal(0);
+    expect(await readFile(html, "utf8")).to.match(/^<!doctype html>/);
+    await campaign("create", "bad", "--scan", "--start");
+    await runToEnd(() => ({ state: "rejected", reason: "chunk_missing", detail: "" }));
+    expect(await json("wait", "bad")).to.include({ status: 1 });
+    expect((await campaign("list")).stdout).to.match(/bad +completed[^\n]*\n(.*\n)*good +completed/);
+    await campaign("create", "again", "--rejected", "--reason", "chunk_missing");
+    expect(((await json("show", "again"))["counts"] as { todo: object }).todo).to.include({ actors: 12 });
+    expect(await json("delete", "good")).to.include({ result: "deleted" });
+    expect((await campaign("show", "good")).status).to.equal(2);
+  });
+
+  it("sets what may change, and a limit without an end has none", async () => {
+    await campaign("create", "all", "--scan", "--rate", "5", "--for", "2h");
+    const set = await json("set", "all", "--window", "70", "--rate", "9");
+    expect(set["settings"]).to.deep.equal({ window: 70, actorsPerSecond: 9 });
+    expect((await json("set", "all", "--rate", "off"))["settings"]).to.deep.equal({ window: 70 });
+  });
+
+  it("plans without writing, and keeps the plan with the campaign only when asked to", async () => {
+    await seed();
+    expect(await json("plan", "--scan", "--workers", "3")).to.include({ actors: 12, workers: 3, status: 0 });
+    await campaign("create", "all", "--scan");
+    const dump = async (): Promise<string> => (await run(["store", "dump"])).stdout;
+    const before = await dump();
+    const plan = await campaign("plan", "all", "--full");
+    expect(plan.stdout)
+      .to.match(/12 actors/)
+      .and.to.match(/rejected +12/);
+    expect(await dump()).to.equal(before);
+    await campaign("plan", "all", "--save");
+    expect((await campaign("report", "all")).stdout).to.contain("PLAN AGAINST ACTUAL");
+  });
+
+  it("throttles the whole fleet: set merges, clear lifts, limits end by themselves", async () => {
+    await campaign("create", "all", "--scan");
+    const throttle = async (...args: string[]): Promise<string> => (await run(["throttle", ...args])).stdout;
+    await throttle("set", "--rate", "50");
+    expect(await throttle("set", "--concurrent", "8", "--for", "2h", "--reason-text", "backup")).to.match(
+      /^at most 50 actors\/s, 8 actors at once \(for another .*\) — set by ann: backup\n$/,
+    );
+    expect(await throttle("get")).to.contain("50 actors/s");
+    expect(await throttle("clear")).to.equal("no limits\n");
+    expect(await throttle("get")).to.equal("no limits\n");
+  });
+
+  it("stops watching at Ctrl-C, and says that the campaign goes on", async () => {
+    await campaign("create", "all", "--scan", "--start");
+    const watch = new FerryProcess(["--store", folder.store, "campaign", "watch", "all"]);
+    while (!watch.stdout.includes("running")) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    watch.kill("SIGINT");
+    const ended = await watch.ended();
+    expect(ended.status).to.equal(0);
+    expect(ended.stderr).to.contain("campaign all goes on");
+    expect(await json("show", "all")).to.include({ state: "running" });
+  });
+});
+
+describe("the live view", () => {
+  const busy = viewOf({
+    counts: countsOf({ todo: 900_000, open: 5000, later: 12, migrated: 90_000, rejected: 300, failed: 3 }),
+    workers: [worker({ recentSeconds: { read: 1, encode: 5, write: 3, idle: 1 } })],
+  });
+
+  it("fits 80 columns, and narrower ones, in any state", () => {
+    const views = [
+      busy,
+      viewOf({ workers: [] }),
+      viewOf({ campaign: campaignIn("paused", { stateReason: "x".repeat(200) }) }),
+    ];
+    for (const view of views) {
+      for (const columns of [200, 80, 40]) {
+        const longest = Math.max(...watchLines(view, { columns, color: false }).map((line) => line.length));
+        expect(longest).to.be.at.most(Math.min(columns, 80));
+      }
+    }
+  });
+
+  it("has a bar for every state that holds actors, rejects by reason, workers and what limits it", () => {
+    const text = watchLines(busy, { columns: 80, color: false }).join("\n");
+    for (const part of [
+      "migrated",
+      "rejected",
+      "waiting",
+      "comes back",
+      "magic_mismatch",
+      "1 worker, 4 slots",
+      "encode 50 %",
+    ]) {
+      expect(text).to.contain(part);
+    }
+    expect(text).to.match(/rejected +█░+ +300/);
+    expect(plainLine(busy)).not.to.contain("\n");
+  });
+
+  it("has no colour where none is wanted, and cuts by what is seen where there is", () => {
+    const escape = "\u001b";
+    expect(watchLines(busy, { columns: 80, color: false }).join("")).not.to.contain(escape);
+    const colored = watchLines(busy, { columns: 80, color: true });
+    const plain = colored.map((line) => line.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), ""));
+    expect(plain).to.deep.equal(watchLines(busy, { columns: 80, color: false }));
+  });
+
+  it("redraws in one write over the last frame, clearing only what is left of it", async () => {
+    const stream = new PassThrough();
+    const writes: string[] = [];
+    stream.setEncoding("utf8").on("data", (text: string) => writes.push(text));
+    const canvas = new Canvas(new Output(stream));
+    await canvas.draw(["one", "two"]);
+    await canvas.draw(["three"]);
+    await canvas.end();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes.join("")).to.equal(
+      "\u001b[?25lone\u001b[K\ntwo\u001b[K\n\u001b[J" + "\u001b[2Fthree\u001b[K\n\u001b[J" + "\u001b[?25h",
+    );
+  });
+});

@@ -1,0 +1,160 @@
+import { expect } from "chai";
+import { cleanupActor } from "../../src/migration/cleanup-actor.ts";
+import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
+import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
+import { rollbackActor } from "../../src/migration/rollback-actor.ts";
+import { verifyActor } from "../../src/migration/verify-actor.ts";
+import { MemoryStore } from "../support/memory-store.ts";
+import { attempt, contextOn, STAGED, TestClock } from "../support/reference-attempt.ts";
+import {
+  encodeReferenceHead,
+  logicalKey,
+  physicalRows,
+  readV2,
+  referenceHead,
+  v2RowsOf,
+} from "../support/reference.ts";
+import {
+  bytesOf,
+  entryRows,
+  kvSubspace,
+  lifeRow,
+  TAG,
+  testActor,
+  v1Rows,
+  fileChunkK,
+  type Row,
+} from "../support/v1-actors.ts";
+import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
+
+const actor = testActor(41);
+const signal = new AbortController().signal;
+const DAY_MS = 86_400_000;
+
+describe("after a migration", () => {
+  const checker = new IntegrityChecker();
+  let image: Uint8Array;
+
+  before(() => {
+    image = sqliteImageOfPages(70);
+  });
+
+  after(async () => {
+    await checker.close();
+  });
+
+  const migrated = async (options: object = {}) => {
+    const store = new MemoryStore();
+    store.load([...v1Rows(actor, image), ...entryRows(actor, Uint8Array.of(1, 2), Uint8Array.of(3))]);
+    const clock = new TestClock();
+    const outcome = await attempt(store, actor, clock, options);
+    expect(outcome.state).to.equal("migrated");
+    const context = contextOn(store, clock, { checkIntegrity: checker.check.bind(checker) });
+    return { store, clock, context };
+  };
+  /** The engine commits once: head and next txid move on. */
+  const engineWrites = (store: MemoryStore): void => {
+    const { head } = readV2(actor, store.dump());
+    const bytes = encodeReferenceHead({ ...head, headTxid: 2n, nextTxid: 3n });
+    store.load(physicalRows(logicalKey(actor, "/META"), bytes));
+    expect(referenceHead(bytes).headTxid).to.equal(2n);
+  };
+  const v1Left = (store: MemoryStore): Row[] =>
+    store.dump().filter((row) => Buffer.from(row.key).indexOf(bytesOf(kvSubspace(actor), 5, 1, 8)) === 0);
+
+  describe("rollback", () => {
+    it("removes v2 and keeps v1, says so in the ledger, and says the same when asked again", async () => {
+      for (const options of [{}, STAGED, { layout: "delta" }]) {
+        const { store, context } = await migrated(options);
+        const dry = await rollbackActor(context, actor.id, { dryRun: true });
+        expect(dry.kind).to.equal("rolled_back");
+        expect(v2RowsOf(actor, store.dump())).not.to.have.length(0);
+        const done = await rollbackActor(context, actor.id, { dryRun: false });
+        expect(done).to.deep.include({ kind: "rolled_back" });
+        expect(v2RowsOf(actor, store.dump())).to.have.length(0);
+        expect(v1Left(store)).to.have.length(v1Rows(actor, image).length);
+        expect((await rollbackActor(context, actor.id, { dryRun: false })).kind).to.equal("rolled_back");
+      }
+    });
+
+    it("lets the actor be migrated again", async () => {
+      const { store, clock, context } = await migrated();
+      await rollbackActor(context, actor.id, { dryRun: false });
+      expect((await attempt(store, actor, clock)).state).to.equal("migrated");
+    });
+
+    it("refuses when v2 was written, the actor is awake, v1 is gone, or Ferry did not migrate it", async () => {
+      const written = await migrated();
+      engineWrites(written.store);
+      expect(await rollbackActor(written.context, actor.id, { dryRun: false })).to.deep.equal({
+        kind: "refused",
+        reason: "written_since",
+      });
+      const awake = await migrated();
+      awake.store.load([lifeRow(actor, "CONNECTABLE")]);
+      expect(await rollbackActor(awake.context, actor.id, { dryRun: false })).to.include({ reason: "actor_awake" });
+      const other = testActor(42);
+      expect(await rollbackActor(awake.context, other.id, { dryRun: false })).to.include({ reason: "not_migrated" });
+    });
+  });
+
+  describe("verify", () => {
+    const verify = async (context: Awaited<ReturnType<typeof migrated>>["context"]) =>
+      verifyActor(context, actor.id, DEFAULT_MIGRATION_OPTIONS, "full", signal);
+
+    it("finds v1 and v2 the same, and v2 sound", async () => {
+      for (const options of [{}, STAGED, { layout: "delta" }]) {
+        const { context } = await migrated(options);
+        expect(await verify(context)).to.deep.equal({
+          comparison: "same",
+          integrity: "ok",
+          lines: [],
+          pages: image.length / 4096,
+        });
+      }
+    });
+
+    it("finds a difference, and says when there is nothing to compare with", async () => {
+      const { store, context } = await migrated();
+      store.load(entryRows(actor, fileChunkK(TAG.main, 1), new Uint8Array(4096).fill(1)));
+      expect((await verify(context))?.comparison).to.equal("different");
+      engineWrites(store);
+      expect((await verify(context))?.comparison).to.equal("written_since");
+      expect(await verifyActor(context, testActor(42).id, DEFAULT_MIGRATION_OPTIONS, "full", signal)).to.equal(
+        undefined,
+      );
+    });
+  });
+
+  describe("cleanup", () => {
+    const options = { holdMs: 7 * DAY_MS, delete: true, who: "test" };
+
+    it("removes SQLite's v1 rows after the hold, and leaves the actor's other entries", async () => {
+      const { store, clock, context } = await migrated();
+      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ reason: "on_hold" });
+      clock.advance(8 * DAY_MS);
+      expect(await cleanupActor(context, actor.id, { ...options, delete: false }, signal)).to.include({
+        kind: "removable",
+      });
+      expect(v1Left(store)).not.to.have.length(0);
+      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ kind: "removed" });
+      expect(v1Left(store)).to.have.length(0);
+      const kv = store.dump().filter((row) => Buffer.from(row.key).indexOf(kvSubspace(actor)) === 0);
+      expect(kv).to.have.length(2);
+      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ reason: "no_v1_data" });
+      expect(await rollbackActor(context, actor.id, { dryRun: false })).to.include({ reason: "no_v1_data" });
+    });
+
+    it("keeps v1 when nothing was verified, or v2 does not open clean", async () => {
+      const unverified = await migrated({ verify: false });
+      unverified.clock.advance(8 * DAY_MS);
+      expect(await cleanupActor(unverified.context, actor.id, options, signal)).to.include({ reason: "not_verified" });
+      const broken = await migrated();
+      broken.clock.advance(8 * DAY_MS);
+      const [row] = v2RowsOf(actor, broken.store.dump()).filter(({ value }) => value.length > 200);
+      broken.store.load([{ key: row?.key ?? new Uint8Array(), value: (row?.value ?? new Uint8Array()).slice(0, 150) }]);
+      expect(await cleanupActor(broken.context, actor.id, options, signal)).to.include({ reason: "v2_not_clean" });
+      expect(v1Left(broken.store)).not.to.have.length(0);
+    });
+  });
+});
