@@ -1,6 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorStatePrefix, decodeActorState, type ActorState } from "../formats/actor-state.ts";
-import { equalBytes, prefixRange } from "../formats/bytes.ts";
+import { prefixRange } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
@@ -18,6 +18,8 @@ export interface Surroundings {
   /** What v2 holds, or the error that says why it cannot be read. */
   readonly v2: V2State | FormatError;
   readonly lease: HeldLease | undefined;
+  /** Whether the lease names an unfinished stage of an earlier attempt of Ferry's, which nobody else has touched. */
+  readonly ownStage: boolean;
   readonly actor: ActorState;
   readonly previous: Outcome | undefined;
 }
@@ -29,7 +31,8 @@ export async function readSurroundings(context: MigrationContext, tx: Transactio
     readActorState(tx, id),
     context.ledger.read(tx, id),
   ]);
-  return { v2, lease, actor, previous };
+  const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
+  return { v2, lease, ownStage, actor, previous };
 }
 
 export async function readActorState(tx: Transaction, id: ActorId): Promise<ActorState> {
@@ -55,8 +58,11 @@ export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): V
   if (lease !== undefined && nowMs < lease.expiresAtMs) {
     return inProgress("Another attempt holds this actor's lease.");
   }
-  if (v2.kind === "migrating" && !isOwnStage(surroundings) && v2.staging && nowMs < v2.sinceMs + ENGINE_STAGE_MS) {
+  if (v2.kind === "migrating" && !surroundings.ownStage && v2.staging && nowMs < v2.sinceMs + ENGINE_STAGE_MS) {
     return inProgress("The engine itself is migrating this actor.");
+  }
+  if (v2.kind === "blocked") {
+    return v2.verdict;
   }
   if (!actor.asleep) {
     return { state: "deferred", reason: "actor_awake", detail: "The actor is running or placed on a runner." };
@@ -64,14 +70,16 @@ export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): V
   return undefined;
 }
 
-/** Whether what v2 holds is the unfinished stage of an earlier attempt of Ferry's, and nobody else's. */
-export function isOwnStage({ v2, lease }: Pick<Surroundings, "v2" | "lease">): boolean {
-  return (
-    !(v2 instanceof FormatError) &&
-    v2.kind === "migrating" &&
-    lease?.lease !== undefined &&
-    equalBytes(lease.lease.head, v2.head)
-  );
+/** Removes what an earlier attempt of Ferry's staged and did not switch to. */
+export function discardOwnStage(
+  context: MigrationContext,
+  tx: Transaction,
+  id: ActorId,
+  { lease, ownStage }: Pick<Surroundings, "lease" | "ownStage">,
+): void {
+  if (ownStage && lease?.lease !== undefined) {
+    context.target.discardStage(tx, id, lease.lease.head);
+  }
 }
 
 function inProgress(detail: string): Verdict {

@@ -1,8 +1,9 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { readSurroundings, reasonNotToMigrate } from "./decide.ts";
+import { readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
 import { assertNotAborted } from "./errors.ts";
 import type { Outcome } from "./outcome.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
@@ -99,12 +100,23 @@ async function survey(
   }
   const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
   if (image !== undefined) {
-    return { kind: "small", image };
+    return refusal(context, surroundings, image.pages.length) ?? { kind: "small", image };
   }
   const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
-  return { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
+  const refused = refusal(context, surroundings, Math.ceil(mainBytes / PAGE_BYTES));
+  return refused ?? { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
+}
+
+/** What the target says against an image of this size. @throws FormatError whose code is the reject reason */
+function refusal(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Surveyed | undefined {
+  const verdict = v2 instanceof FormatError ? undefined : context.target.admit(v2, pageCount);
+  if (verdict === undefined) {
+    return undefined;
+  }
+  const reason = "reason" in verdict ? { reason: verdict.reason } : {};
+  return { kind: "decided", examination: { ...NOTHING, state: verdict.state, ...reason } };
 }
 
 /** Outside the transaction, as SQLite's check may take longer than one may last. */
@@ -115,7 +127,9 @@ async function examineSmall(
   { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
 ): Promise<Examination> {
   await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
-  const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
+  const layout = context.target.layoutOf(options.layout);
+  const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
+  const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(16)) };
   const { storageBytes } = await encodeSmallImage(context, id, image, spec, options.verify);
   return { state: "migrated", bytes: image.facts.bytes, v2Bytes: storageBytes, transactions: 1 };
 }
@@ -131,11 +145,14 @@ async function examineLarge(
   const { imageBytes } = source;
   const pageCount = Math.ceil(imageBytes / PAGE_BYTES);
   const written = new Written(
-    context.target.makeStager(id, { layout: options.layout, pageCount, creationTsMs: nowMs }),
+    context.target.makeStager(id, { layout: context.target.layoutOf(options.layout), pageCount, creationTsMs: nowMs }),
   );
   context.observer.enter("read");
   for await (const { firstPgno, pages } of source.readPages(signal)) {
     context.observer.enter("encode");
+    if (firstPgno === 1) {
+      context.target.assertHeader(pages[0] ?? new Uint8Array(PAGE_BYTES), pageCount);
+    }
     written.add(firstPgno, pages);
     context.observer.enter("read");
   }

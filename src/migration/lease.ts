@@ -27,7 +27,7 @@ export interface Lease {
   readonly image: string;
   /** The actor's SLEEP_TS row when the copy began: staged rows are of that sleep, and of no other. */
   readonly sleepTs: Uint8Array | undefined;
-  /** The target's head row as written with the lease, byte for byte. */
+  /** The name of the target's stage, byte for byte: what `newStage` gave. */
   readonly head: Uint8Array;
 }
 

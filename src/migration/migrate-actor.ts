@@ -1,22 +1,27 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { concatBytes } from "../formats/bytes.ts";
-import type { FormatError } from "../formats/format-error.ts";
+import { InvariantError } from "../errors.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { isOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
+import { discardOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { dropLease } from "./lease.ts";
-import type { Outcome, Verdict } from "./outcome.ts";
+import type { Layout, Outcome, Verdict } from "./outcome.ts";
 import { MemorySource } from "./recovery/byte-source.ts";
 import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
-import type { ImageSpec } from "./targets/target.ts";
+import type { StagedImage } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1, type V1Survey } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
+
+/** What a target gets to name a stage, or what it prepares, by. */
+const RANDOM_BYTES = 16;
 
 /**
  * Carries one actor from v1 to v2, or says why not. The outcome is recorded in the transaction of what it reports.
@@ -37,6 +42,7 @@ export async function migrateActor(
   const nowMs = context.now();
   try {
     let checked: CheckedImage | undefined;
+    let prepared = false;
     for (;;) {
       const first = await context.store.transact(
         async (tx) => migrateIfSmall(context, tx, id, options, { nowMs, checked }),
@@ -50,6 +56,13 @@ export async function migrateActor(
         case "check":
           // SQLite's check may take longer than a transaction may last: it is made between two.
           checked = await checkSmall(context, options, first.image, signal);
+          break;
+        case "unprepared":
+          if (prepared) {
+            throw new InvariantError("what a target prepared is not there", { details: { actorId: id } });
+          }
+          await prepare(context, id, nowMs, signal);
+          prepared = true;
       }
     }
   } catch (error) {
@@ -61,7 +74,17 @@ export async function migrateActor(
 type FirstResult =
   | { readonly kind: "outcome"; readonly outcome: Outcome }
   | { readonly kind: "staged"; readonly plan: StagedPlan }
-  | { readonly kind: "check"; readonly image: SmallImage };
+  | { readonly kind: "check"; readonly image: SmallImage }
+  | { readonly kind: "unprepared" };
+
+/** Makes what many actors share, in a transaction of its own: in an actor's, all of them would conflict over it. */
+async function prepare(context: MigrationContext, id: ActorId, nowMs: number, signal: AbortSignal): Promise<void> {
+  const random = context.randomBytes(RANDOM_BYTES);
+  await context.store.transact(async (tx) => context.target.prepare(tx, id, { random, nowMs }), {
+    label: "prepare",
+    signal,
+  });
+}
 
 /** An image, by its digest, that SQLite has checked; `error` says what it found. */
 interface CheckedImage {
@@ -115,7 +138,12 @@ async function migrateIfSmall(
   try {
     const image = survey.kind === "large" ? undefined : smallImageOf(id, survey.rows, options);
     if (image === undefined) {
-      return { kind: "staged", plan: await planStaged(context, tx, id, options, { survey, surroundings }) };
+      const planned = await planStaged(context, tx, id, options, { survey, surroundings });
+      return planned.kind === "verdict" ? record(planned.verdict) : planned;
+    }
+    const admission = admissionOf(context, surroundings, image.pages.length);
+    if (admission.kind !== "admitted") {
+      return admission.kind === "verdict" ? record(admission.verdict) : admission;
     }
     if (options.check !== "header" && checked?.sha256 !== image.facts.sha256) {
       return { kind: "check", image };
@@ -123,11 +151,17 @@ async function migrateIfSmall(
     if (checked?.error !== undefined) {
       throw checked.error;
     }
-    const spec = { layout: options.layout, pageCount: image.pages.length, creationTsMs: nowMs };
+    const layout = context.target.layoutOf(options.layout);
+    const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
+    const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(RANDOM_BYTES)) };
     const encoded = await encodeSmallImage(context, id, image, spec, options.verify);
     context.observer.enter("write");
-    writeSmallImage(context, tx, id, { spec, ...encoded }, surroundings);
-    return { kind: "outcome", outcome: recordMigrated(context, tx, id, options, { image, surroundings, nowMs }) };
+    const { basis, advice } = admission;
+    await writeSmallImage(context, tx, id, { spec, ...encoded, basis }, surroundings);
+    return {
+      kind: "outcome",
+      outcome: recordMigrated(context, tx, id, options, { image, layout, surroundings, nowMs, advice }),
+    };
   } catch (error) {
     if (isRejection(error)) {
       return record(rejectionOf(error));
@@ -136,21 +170,44 @@ async function migrateIfSmall(
   }
 }
 
-function writeSmallImage(
+/** What the target says of an image of this size, in a state that is otherwise fit to migrate. */
+type Admission =
+  | { readonly kind: "admitted"; readonly basis?: Uint8Array; readonly advice?: string }
+  | { readonly kind: "unprepared" }
+  | { readonly kind: "verdict"; readonly verdict: Verdict };
+
+/** @throws FormatError whose code is the reject reason. */
+function admissionOf(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Admission {
+  if (v2 instanceof FormatError) {
+    throw v2;
+  }
+  const verdict = context.target.admit(v2, pageCount);
+  if (verdict !== undefined) {
+    return { kind: "verdict", verdict };
+  }
+  if (v2.kind === "unprepared") {
+    return { kind: "unprepared" };
+  }
+  const { basis, advice }: { basis?: Uint8Array; advice?: string } = v2.kind === "absent" ? v2 : {};
+  return {
+    kind: "admitted",
+    ...(basis === undefined ? {} : { basis }),
+    ...(advice === undefined ? {} : { advice }),
+  };
+}
+
+async function writeSmallImage(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
-  image: { spec: ImageSpec; rows: readonly KeyValue[]; storageBytes: number },
+  image: StagedImage & { readonly rows: readonly KeyValue[] },
   surroundings: Surroundings,
-): void {
+): Promise<void> {
   if (surroundings.lease !== undefined) {
     dropLease(tx, id);
+    discardOwnStage(context, tx, id, surroundings);
   }
-  context.target.clear(tx, id);
-  for (const row of image.rows) {
-    tx.set(row.key, row.value);
-  }
-  context.target.writeHead(tx, id, context.target.finalHead(image.spec, image.storageBytes));
+  await context.target.writeImage(tx, id, image);
 }
 
 function recordMigrated(
@@ -158,14 +215,21 @@ function recordMigrated(
   tx: Transaction,
   id: ActorId,
   options: MigrationOptions,
-  facts: { image: SmallImage; surroundings: Surroundings; nowMs: number },
+  facts: {
+    image: SmallImage;
+    layout: Layout;
+    surroundings: Surroundings;
+    nowMs: number;
+    advice: string | undefined;
+  },
 ): Outcome {
   const { previous } = facts.surroundings;
   const verdict: Verdict = {
     state: "migrated",
     image: facts.image.facts,
-    layout: options.layout,
+    layout: facts.layout,
     verified: options.verify,
+    ...(facts.advice === undefined ? {} : { detail: facts.advice }),
   };
   const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: facts.nowMs, campaign: options.campaign });
   context.ledger.write(tx, outcome, previous);
@@ -178,16 +242,25 @@ async function planStaged(
   id: ActorId,
   options: MigrationOptions,
   seen: { survey: Exclude<V1Survey, { kind: "none" }>; surroundings: Surroundings },
-): Promise<StagedPlan> {
+): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "staged"; readonly plan: StagedPlan }> {
   const { survey, surroundings } = seen;
   const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
   const recovers = needsRecovery(sidecars, options);
-  return {
-    mainBytes: mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes),
+  const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  // Recovery can change the size; the switch asks again with what came of it.
+  const admission = admissionOf(context, surroundings, Math.ceil(mainBytes / PAGE_BYTES));
+  if (admission.kind !== "admitted") {
+    return admission;
+  }
+  const { kind: _, ...admitted } = admission;
+  const plan = {
+    mainBytes,
     ...(recovers ? { sidecars } : {}),
     metadataRows,
     sleepTs: surroundings.actor.sleepTs,
     // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
-    disturbs: !isOwnStage(surroundings) && (await context.target.hasRows(tx, id)),
+    disturbs: !surroundings.ownStage && (await context.target.hasRows(tx, id)),
+    ...admitted,
   };
+  return { kind: "staged", plan };
 }

@@ -24,11 +24,16 @@ export const REJECT_REASONS = [
   "entry_corrupt",
   "too_large",
   "v2_meta_undecodable",
+  "namespace_unknown",
+  "bucket_not_live",
+  "header_page_count_mismatch",
+  "journal_mode_unsupported",
+  "too_many_pages",
   "integrity_check_failed",
   "verify_mismatch",
 ] as const;
 /** Why an actor has to wait; it comes back by itself. */
-export const DEFER_REASONS = ["actor_awake", "migration_in_progress"] as const;
+export const DEFER_REASONS = ["actor_awake", "migration_in_progress", "pool_on_v1", "engine_took_over"] as const;
 
 export const OUTCOME_STATES = ["migrated", "skipped", "rejected", "deferred", "failed"] as const;
 export type OutcomeState = (typeof OUTCOME_STATES)[number];
@@ -47,6 +52,8 @@ export type Verdict =
       readonly image: ImageFacts;
       readonly layout: Layout;
       readonly recovery?: RecoveryFacts | undefined;
+      /** What the operator has to do besides. */
+      readonly detail?: string;
       /** Whether the new rows were read back and compared before the switch. */
       readonly verified: boolean;
     }

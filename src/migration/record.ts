@@ -1,7 +1,8 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { isOwnStage, type Surroundings } from "./decide.ts";
+import { discardOwnStage, type Surroundings } from "./decide.ts";
 import { dropLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { outcomeOf } from "./verdict.ts";
@@ -26,9 +27,11 @@ export function recordVerdict(
   }
   if (lease !== undefined && nowMs >= lease.expiresAtMs) {
     dropLease(tx, id);
-    if (isOwnStage(surroundings)) {
-      context.target.clear(tx, id);
-    }
+    discardOwnStage(context, tx, id, surroundings);
+  }
+  const { v2 } = surroundings;
+  if (!(v2 instanceof FormatError) && v2.kind === "blocked" && v2.remember !== undefined) {
+    tx.set(v2.remember.key, v2.remember.value);
   }
   const found = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
   // Who waived it and why stays in sight, however often a job comes by.

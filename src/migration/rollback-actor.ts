@@ -4,6 +4,7 @@ import type { MigrationContext } from "./context.ts";
 import { readActorState } from "./decide.ts";
 import { readLease } from "./lease.ts";
 import type { Outcome } from "./outcome.ts";
+import type { UndoRefusal } from "./targets/target.ts";
 import { outcomeOf } from "./verdict.ts";
 import { surveyV1 } from "./v1/survey.ts";
 
@@ -15,8 +16,10 @@ import { surveyV1 } from "./v1/survey.ts";
  * - `written_since`: v2 holds writes that v1 has not; going back would lose them.
  * - `no_v1_data`: its v1 rows were cleaned up; there is nothing to go back to.
  * - `migration_in_progress`: an attempt holds its lease.
+ * - `engine_took_over`, `in_use`: the target's own, see there.
  */
-export type RollbackRefusal = "not_migrated" | "actor_awake" | "written_since" | "no_v1_data" | "migration_in_progress";
+export type RollbackRefusal =
+  "not_migrated" | "actor_awake" | "written_since" | "no_v1_data" | "migration_in_progress" | UndoRefusal;
 
 export type RollbackResult =
   | { readonly kind: "rolled_back"; readonly outcome: Outcome }
@@ -46,7 +49,7 @@ export async function rollbackActor(
       const verdict = { state: "skipped", reason: "rolled_back" } as const;
       const outcome = outcomeOf(id, verdict, { previous, finishedAtMs, campaign: previous?.campaign });
       if (!options.dryRun) {
-        context.target.clear(tx, id);
+        await context.target.undo(tx, id);
         context.ledger.write(tx, outcome, previous);
       }
       return { kind: "rolled_back", outcome };
@@ -79,5 +82,5 @@ async function reasonToRefuse(
   if (!actor.asleep) {
     return "actor_awake";
   }
-  return untouched ? undefined : "written_since";
+  return untouched ? context.target.reasonNotToUndo(tx, id) : "written_since";
 }

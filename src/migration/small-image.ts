@@ -52,6 +52,10 @@ export async function encodeSmallImage(
   verify: boolean,
 ): Promise<{ rows: KeyValue[]; storageBytes: number }> {
   context.observer.enter("encode");
+  const [page1] = image.pages;
+  if (page1 !== undefined) {
+    context.target.assertHeader(page1, spec.pageCount);
+  }
   const stager = context.target.makeStager(id, spec);
   const rows: KeyValue[] = [];
   let storageBytes = 0;
@@ -71,7 +75,7 @@ export async function encodeSmallImage(
   }
   if (verify) {
     context.observer.enter("verify");
-    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount), image.facts);
+    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount, spec.stage), image.facts);
   }
   return { rows, storageBytes };
 }

@@ -3,14 +3,14 @@ import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { isOwnStage, readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
+import { discardOwnStage, readActorState, readSurroundings, reasonNotToMigrate } from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
 import { assertLeaseHeld, dropLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { recordVerdict } from "./record.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { readProgress, writeProgress, type StagedRange } from "./stage-progress.ts";
-import type { ImageSpec, StagedRows } from "./targets/target.ts";
+import type { StagedImage, StagedRows } from "./targets/target.ts";
 import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
@@ -44,11 +44,11 @@ export class StageFence {
 
   /** @throws FenceLostError `lease_lost`, `meta_changed` */
   async assertHeld(tx: Transaction): Promise<void> {
-    const [head] = await Promise.all([
-      this.context.target.readHead(tx, this.id),
+    const [held] = await Promise.all([
+      this.context.target.holdsStage(tx, this.id, this.lease.head),
       assertLeaseHeld(tx, this.id, this.lease),
     ]);
-    if (!equalBytes(head, this.lease.head)) {
+    if (!held) {
       throw new FenceLostError(
         "meta_changed",
         "The actor's v2 head is not what this attempt wrote: the stage is void.",
@@ -61,15 +61,24 @@ export class StageFence {
 
   /** Writes rows of the stage in one transaction, and with them that they are written. */
   async write(staged: StagedRows, signal: AbortSignal): Promise<void> {
+    const body = (tx: Transaction): Promise<void> => {
+      for (const row of staged.rows) {
+        tx.set(row.key, row.value);
+      }
+      writeProgress(tx, this.id, staged);
+      return Promise.resolve();
+    };
+    await this.run(body, "stage", signal);
+  }
+
+  /** Runs a body in a transaction that holds the fence. */
+  async run(body: (tx: Transaction) => Promise<void>, label: string, signal: AbortSignal): Promise<void> {
     await this.context.store.transact(
       async (tx) => {
         await this.assertHeld(tx);
-        for (const row of staged.rows) {
-          tx.set(row.key, row.value);
-        }
-        writeProgress(tx, this.id, staged);
+        await body(tx);
       },
-      { label: "stage", signal },
+      { label, signal },
     );
   }
 
@@ -101,7 +110,7 @@ export class StageFence {
     await this.context.store.transact(
       async (tx) => {
         await this.assertHeld(tx);
-        this.context.target.clear(tx, this.id);
+        this.context.target.discardStage(tx, this.id, this.lease.head);
         dropLease(tx, this.id);
       },
       { label: "clear_stage", maxAttempts: 3, timeoutMs: 5_000 },
@@ -113,7 +122,7 @@ export class StageFence {
 export interface BegunStage {
   readonly kind: "stage";
   readonly fence: StageFence;
-  readonly spec: ImageSpec;
+  readonly spec: StagedImage["spec"];
   readonly committed: readonly StagedRange[];
 }
 
@@ -126,16 +135,16 @@ export async function beginStage(
   context: MigrationContext,
   id: ActorId,
   options: MigrationOptions,
-  stage: { spec: ImageSpec; image: string; resumable: boolean; plan: StagedPlan },
+  stage: { spec: StagedImage["spec"]; image: string; resumable: boolean; plan: StagedPlan },
   signal: AbortSignal,
 ): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> {
   const { spec, plan } = stage;
   const token = context.randomBytes(TOKEN_BYTES);
-  const fresh: Lease = { token, image: stage.image, sleepTs: plan.sleepTs, head: context.target.stagingHead(spec) };
+  const fresh: Lease = { token, image: stage.image, sleepTs: plan.sleepTs, head: spec.stage };
   const begun = (lease: Lease, creationTsMs: number, committed: readonly StagedRange[]): BegunStage => ({
     kind: "stage",
     fence: new StageFence(context, id, options, lease),
-    spec: { ...spec, creationTsMs },
+    spec: { ...spec, stage: lease.head, creationTsMs },
     committed,
   });
   const nowMs = context.now();
@@ -156,7 +165,7 @@ export async function beginStage(
       const continues =
         stage.resumable &&
         left !== undefined &&
-        isOwnStage(surroundings) &&
+        surroundings.ownStage &&
         left.image === stage.image &&
         equalBytes(left.sleepTs, plan.sleepTs);
       if (continues) {
@@ -164,9 +173,9 @@ export async function beginStage(
         writeLease(tx, id, lease, context.now() + options.leaseMs);
         return begun(lease, sinceMs, await readProgress(tx, id));
       }
-      context.target.clear(tx, id);
+      discardOwnStage(context, tx, id, surroundings);
       dropLease(tx, id);
-      context.target.writeHead(tx, id, fresh.head);
+      context.target.beginStage(tx, id, fresh.head);
       writeLease(tx, id, fresh, context.now() + options.leaseMs);
       return begun(fresh, spec.creationTsMs, []);
     },
@@ -180,21 +189,25 @@ export async function beginStage(
  */
 export async function finalizeStage(
   fence: StageFence,
-  end: { head: Uint8Array; verdict: Verdict; plan: StagedPlan },
+  end: { image: StagedImage; verdict: Verdict; plan: StagedPlan },
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { context, id } = fence;
   const nowMs = context.now();
   return context.store.transact(
     async (tx) => {
-      const [changed, previous, held] = await Promise.all([
+      const [torn, refused, previous, held] = await Promise.all([
         reasonToDefer(tx, id, end.plan),
+        context.target.reasonNotToSwitch(tx, id, end.image),
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
+      const changed = torn ?? refused;
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
-      if (held === undefined && isOneOf(previous, [outcome, outcomeOf(id, TORN, facts)])) {
+      const found = refused === undefined ? [TORN] : [TORN, refused];
+      const candidates = [outcome, ...found.map((verdict) => outcomeOf(id, verdict, facts))];
+      if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
         return previous;
       }
@@ -202,7 +215,7 @@ export async function finalizeStage(
       if (changed !== undefined) {
         return clearAndRecord(fence, tx, changed, { previous, nowMs });
       }
-      context.target.writeHead(tx, id, end.head);
+      await context.target.switchTo(tx, id, end.image);
       dropLease(tx, id);
       context.ledger.write(tx, outcome, previous);
       return outcome;
@@ -279,7 +292,7 @@ function clearAndRecord(
   facts: { previous: Outcome | undefined; nowMs: number },
 ): Outcome {
   const { context, id, options } = fence;
-  context.target.clear(tx, id);
+  context.target.discardStage(tx, id, fence.lease.head);
   dropLease(tx, id);
   const outcome = outcomeOf(id, verdict, {
     previous: facts.previous,

@@ -21,11 +21,12 @@ import {
   type StageFence,
 } from "./stage-fence.ts";
 import type { StagedRange } from "./stage-progress.ts";
-import type { ImageSpec, StagedRows } from "./targets/target.ts";
+import type { ImageSpec, StagedImage, StagedRows } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
+const STAGE_RANDOM_BYTES = 16;
 
 /** Codes with which a target's reader says that rows are not there, as opposed to wrong. */
 const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing", "ltx_truncated"]);
@@ -46,7 +47,7 @@ export async function migrateStaged(
 }
 
 /** What was staged: the image's facts as read from v1, and what its rows add to the storage used. */
-interface StagedImage {
+interface StagedFacts {
   readonly facts: ImageFacts;
   readonly storageBytes: number;
 }
@@ -108,15 +109,20 @@ class StagedAttempt {
   }
 
   async #stageAndSwitch(source: ImageSource): Promise<Outcome> {
-    const spec: ImageSpec = {
-      layout: this.#options.layout,
+    const { target, randomBytes } = this.#context;
+    const wanted: ImageSpec = {
+      layout: target.layoutOf(this.#options.layout),
       pageCount: Math.floor(source.imageBytes / PAGE_BYTES),
       creationTsMs: this.#context.now(),
     };
+    const spec = { ...wanted, stage: target.newStage(wanted, randomBytes(STAGE_RANDOM_BYTES)) };
     const batches = source.readPages(this.#signal);
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
       const first = await batches.next();
+      if (first.done !== true) {
+        await this.#assertHeader(first.value, batches, spec);
+      }
       await assertIntegrity(this.#context, this.#options, source.bytes, this.#signal);
       const begun = await beginStage(
         this.#context,
@@ -137,8 +143,22 @@ class StagedAttempt {
     }
   }
 
-  async #stageAll(begun: BegunStage, batches: AsyncIterable<PageBatch>): Promise<StagedImage> {
-    const { spec, committed } = begun;
+  /** What the target asks of page 1; as with what all targets ask, what is wrong with the pages behind it is said first. */
+  async #assertHeader(first: PageBatch, rest: AsyncIterable<PageBatch>, spec: ImageSpec): Promise<void> {
+    try {
+      this.#context.target.assertHeader(first.pages[0] ?? new Uint8Array(PAGE_BYTES), spec.pageCount);
+    } catch (error) {
+      for await (const _ of rest) {
+        // Only a right image comes to its end.
+      }
+      throw error;
+    }
+  }
+
+  async #stageAll(begun: BegunStage, batches: AsyncIterable<PageBatch>): Promise<StagedFacts> {
+    const { spec } = begun;
+    // Rows of no page, as an empty image may have, are written and counted anew.
+    const committed = begun.committed.filter((range) => range.endPgno > range.firstPgno);
     const hash = createHash("sha256");
     let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
     for await (const staged of inOrder(this.#stage(begun, { batches, hash }), WRITES_IN_FLIGHT)) {
@@ -151,26 +171,33 @@ class StagedAttempt {
 
   async #verifyAndSwitch(
     begun: BegunStage,
-    staged: StagedImage & { recovery: RecoveryFacts | undefined },
+    staged: StagedFacts & { recovery: RecoveryFacts | undefined },
   ): Promise<Outcome> {
     const { observer, target } = this.#context;
     const { fence, spec } = begun;
+    const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
+    await target.sealStage(image, async (body) => {
+      assertNotAborted(this.#signal);
+      await fence.run(body, "seal", this.#signal);
+      await fence.renewWhenDue(this.#signal);
+    });
     if (this.#options.verify) {
       observer.enter("verify");
       await this.#verify(begun, staged.facts);
     }
     observer.enter("write");
     assertNotAborted(this.#signal);
-    const head = target.finalHead(spec, staged.storageBytes);
     const { facts, recovery } = staged;
+    const { advice } = this.#plan;
     const verdict: Verdict = {
       state: "migrated",
       image: facts,
       layout: spec.layout,
       recovery,
       verified: this.#options.verify,
+      ...(advice === undefined ? {} : { detail: advice }),
     };
-    return finalizeStage(fence, { head, verdict, plan: this.#plan }, this.#signal);
+    return finalizeStage(fence, { image, verdict, plan: this.#plan }, this.#signal);
   }
 
   /**
@@ -236,7 +263,7 @@ class StagedAttempt {
 
   async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<PageBatch, void, undefined> {
     const rows = storeRows(this.#context.store, this.#signal);
-    for await (const batch of this.#context.target.readPages(rows, this.#id, spec.pageCount)) {
+    for await (const batch of this.#context.target.readPages(rows, this.#id, spec.pageCount, spec.stage)) {
       assertNotAborted(this.#signal);
       await fence.renewWhenDue(this.#signal);
       yield batch;

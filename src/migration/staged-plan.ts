@@ -13,4 +13,7 @@ export interface StagedPlan {
   readonly sleepTs: Uint8Array | undefined;
   /** Whether staging would remove v2 rows that are not Ferry's: then nothing is staged before everything was checked. */
   readonly disturbs: boolean;
+  /** What the target saw besides; see `Claim` in targets/target.ts. */
+  readonly basis?: Uint8Array;
+  readonly advice?: string;
 }

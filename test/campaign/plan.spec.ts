@@ -13,6 +13,7 @@ import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "../../src/migr
 import { examineActor } from "../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
 import { LAYOUTS } from "../../src/migration/outcome.ts";
+import { finalMetaRow } from "../../src/migration/targets/storage/storage-head.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { campaignOf } from "../support/campaign-fleet.ts";
@@ -104,7 +105,7 @@ describe("a plan", () => {
           const head = await store.transact(async (tx) => storageTarget.readHead(tx, actor.id));
           const spec = { layout, pageCount, creationTsMs: 0 };
           // The head ends in the storage used, whatever stands before it.
-          const expected = storageTarget.finalHead(spec, found.v2Bytes);
+          const expected = finalMetaRow(spec, found.v2Bytes);
           expect(head?.length).to.equal(expected.length);
           expect(storageUsedIn(head)).to.equal(storageUsedIn(expected));
         }

@@ -1,17 +1,40 @@
 import type { ActorId } from "../../formats/actor-id.ts";
+import type { FormatError } from "../../formats/format-error.ts";
 import type { PhysicalRow } from "../../formats/split-value.ts";
-import type { Transaction } from "../../store/store.ts";
-import type { Layout } from "../outcome.ts";
+import type { KeyValue, Transaction } from "../../store/store.ts";
+import type { Layout, Verdict } from "../outcome.ts";
 import type { PageBatch } from "../pages.ts";
 import type { Rows } from "../rows.ts";
 
 /** What v2 holds of an actor, as far as the decision to migrate it depends on it. */
 export type V2State =
-  | { readonly kind: "absent" }
+  | ({ readonly kind: "absent" } & Claim)
+  /** As absent, but something that many actors share has to be made first: `prepare` does. */
+  | ({ readonly kind: "unprepared" } & Claim)
+  /** Nothing may be done now, for a reason of the target's own; `remember` is a row of Ferry's to write with the outcome. */
+  | { readonly kind: "blocked"; readonly verdict: Verdict; readonly remember?: KeyValue }
   | { readonly kind: "native" }
   | { readonly kind: "migrated" }
   /** A migration was begun, by the engine or by Ferry: since when, and whether it staged anything. */
   | { readonly kind: "migrating"; readonly head: Uint8Array; readonly staging: boolean; readonly sinceMs: number };
+
+/** What else a target saw of an actor without a v2 image. */
+interface Claim {
+  /** What must be the same when the image is switched to as when its copy began, byte for byte. */
+  readonly basis?: Uint8Array;
+  /** Images of at most so many pages are the engine's own to migrate. */
+  readonly engineMigratesPages?: number;
+  /** What the operator has to do once the actor is migrated. */
+  readonly advice?: string;
+}
+
+/**
+ * Why an image is not taken away again.
+ * - `actor_awake`: the actor is not known to sleep.
+ * - `engine_took_over`: the engine would not go back to v1 but start empty.
+ * - `in_use`: a fork or a restore point depends on the image.
+ */
+export type UndoRefusal = "actor_awake" | "engine_took_over" | "in_use";
 
 /** An image to be written, and what its rows carry of the migration. */
 export interface ImageSpec {
@@ -19,6 +42,17 @@ export interface ImageSpec {
   readonly pageCount: number;
   /** Goes into the new head and the blobs' timestamps. */
   readonly creationTsMs: number;
+  /** What `newStage` gave; absent where rows are only made to be counted. */
+  readonly stage?: Uint8Array;
+}
+
+/** An image whose rows are written, or about to be. */
+export interface StagedImage {
+  readonly spec: ImageSpec & { readonly stage: Uint8Array };
+  /** Sum of the stager's `storageBytes`. */
+  readonly storageBytes: number;
+  /** The `basis` of the state that the copy began with. */
+  readonly basis: Uint8Array | undefined;
 }
 
 /** Rows of a part of an image, for one transaction. */
@@ -43,31 +77,36 @@ export interface Stager {
 
 /**
  * A form of v2: everything that knows its keys. Nothing outside `targets/` assumes META, DELTA, PIDX or SHARD.
- * Heads are opaque bytes to the outside: compared whole, never looked into.
+ *
+ * An image comes in by one of two ways: whole, in one transaction (`writeImage`), or staged: `beginStage` under a lease that holds
+ * the stage's name, the stager's rows in any order, `sealStage`, `readPages` to verify, and `switchTo`. Nothing of a stage is
+ * visible to v2's readers before the switch. The name is opaque to the outside: compared whole, never looked into.
  */
 export interface Target {
   readonly name: string;
-  /** Reads the actor's v2 state, serializably. @throws FormatError `v2_meta_undecodable` */
+  /** Reads the actor's v2 state, serializably. @throws FormatError whose code is a reject reason */
   readState(tx: Transaction, id: ActorId): Promise<V2State>;
-  /** Whether any v2 row of the actor exists, of whatever state; serializable. */
+  /** Makes what the state `unprepared` lacks; idempotent. `random`: 16 bytes. */
+  prepare(tx: Transaction, id: ActorId, facts: { readonly random: Uint8Array; readonly nowMs: number }): Promise<void>;
+  /** Whether staging would remove v2 rows of the actor that are not Ferry's stage; serializable. */
   hasRows(tx: Transaction, id: ActorId): Promise<boolean>;
-  /** Removes every v2 row of the actor. */
-  clear(tx: Transaction, id: ActorId): void;
-  /** The head row's value now, to be compared byte for byte; serializable. */
+  /** A value that changes whenever the actor's complete image does; serializable. */
   readHead(tx: Transaction, id: ActorId): Promise<Uint8Array | undefined>;
-  writeHead(tx: Transaction, id: ActorId, head: Uint8Array): void;
-  /** The head while an image is staged. */
-  stagingHead(spec: ImageSpec): Uint8Array;
-  /** The head of a complete image: readers see it from here on. */
-  finalHead(spec: ImageSpec, storageBytes: number): Uint8Array;
+  /** Why an image of this size is not to be written as things stand. @throws FormatError whose code is a reject reason */
+  admit(v2: V2State, pageCount: number): Verdict | undefined;
+  /** What the target asks of page 1, beyond a header of SQLite's. @throws FormatError whose code is a reject reason */
+  assertHeader(page1: Uint8Array, pageCount: number): void;
+  /** The layout an image gets where this one is asked for. */
+  layoutOf(requested: Layout): Layout;
   makeStager(id: ActorId, spec: ImageSpec): Stager;
   /** Whether rows of a layout can be written in parts by several attempts: pages of whole parts, in any order. */
   isResumable(layout: Layout): boolean;
   /**
    * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
+   * @param stage reads what is staged under this name, instead of the image that v2's readers see.
    * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
-  readPages(rows: Rows, id: ActorId, pageCount: number): AsyncGenerator<PageBatch, void, undefined>;
+  readPages(rows: Rows, id: ActorId, pageCount: number, stage?: Uint8Array): AsyncGenerator<PageBatch, void, undefined>;
   /**
    * Whether the actor's v2 image is still the one that a migration of Ferry's wrote, of so many pages, with no write since; serializable.
    * What compaction does to its rows does not count.
@@ -75,4 +114,25 @@ export interface Target {
   isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
+  /** Writes a whole image, with all its rows, and makes it the actor's, in the transaction that saw the state `absent`. */
+  writeImage(tx: Transaction, id: ActorId, image: StagedImage & { readonly rows: readonly KeyValue[] }): Promise<void>;
+  /** The name of a new stage. `random`: 16 bytes. */
+  newStage(spec: ImageSpec, random: Uint8Array): Uint8Array;
+  /** Whether a stage named in a lease is this target's, and what v2 holds does not say that it is gone. */
+  isStage(v2: V2State | FormatError, stage: Uint8Array): boolean;
+  beginStage(tx: Transaction, id: ActorId, stage: Uint8Array): void;
+  /** Whether the stage is still this one; every transaction that writes to it asks, serializably, beside its lease. */
+  holdsStage(tx: Transaction, id: ActorId, stage: Uint8Array): Promise<boolean>;
+  /** Removes every row of a stage that was not switched to. */
+  discardStage(tx: Transaction, id: ActorId, stage: Uint8Array): void;
+  /** Writes what has to be written in order, once all rows of the stager are there. `write` runs a body under the stage's fence. */
+  sealStage(image: StagedImage, write: (body: (tx: Transaction) => Promise<void>) => Promise<void>): Promise<void>;
+  /** What of the target's own forbids the switch now; serializable. */
+  reasonNotToSwitch(tx: Transaction, id: ActorId, image: StagedImage): Promise<Verdict | undefined>;
+  /** Makes a sealed stage the actor's image: readers see it from here on. @throws FenceLostError `stage_gone` */
+  switchTo(tx: Transaction, id: ActorId, image: StagedImage): Promise<void>;
+  /** What of the target's own forbids taking the image of an untouched, sleeping actor away again; serializable. */
+  reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined>;
+  /** Removes every row of the actor's image, in a transaction that saw nothing against it. */
+  undo(tx: Transaction, id: ActorId): Promise<void>;
 }

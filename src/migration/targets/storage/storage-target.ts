@@ -1,4 +1,6 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
+import { equalBytes } from "../../../formats/bytes.ts";
+import { FormatError } from "../../../formats/format-error.ts";
 import type { Transaction } from "../../../store/store.ts";
 import type { ImageSpec, Stager, Target } from "../target.ts";
 import { DeltaStager } from "./delta-stager.ts";
@@ -18,18 +20,12 @@ import { allRanges, anyRanges } from "./storage-rows.ts";
 export const storageTarget: Target = {
   name: "storage",
   readState: async (tx, id) => stateOfMetaRow(await tx.get(metaRowKey(id))),
+  prepare: () => Promise.resolve(),
   hasRows,
-  clear(tx, id) {
-    for (const range of allRanges(id)) {
-      tx.clearRange(range);
-    }
-  },
   readHead: async (tx, id) => tx.get(metaRowKey(id)),
-  writeHead(tx, id, head) {
-    tx.set(metaRowKey(id), head);
-  },
-  stagingHead: stagingMetaRow,
-  finalHead: finalMetaRow,
+  admit: () => undefined,
+  assertHeader: () => undefined,
+  layoutOf: (requested) => requested,
   makeStager,
   // One blob over all pages has offsets that depend on every page before; a shard stands alone.
   isResumable: (layout) => layout === "shards",
@@ -46,7 +42,41 @@ export const storageTarget: Target = {
     const head = decodeMetaRow(row);
     return head.origin === "migrating_from_v1" ? undefined : head.dbSizePages;
   },
+  writeImage(tx, id, image) {
+    clear(tx, id);
+    for (const row of image.rows) {
+      tx.set(row.key, row.value);
+    }
+    return storageTarget.switchTo(tx, id, image);
+  },
+  // The stage's name is META while it lasts: whoever writes META has ended it, and the next attempt sees that.
+  newStage: stagingMetaRow,
+  isStage: (v2, stage) => !(v2 instanceof FormatError) && v2.kind === "migrating" && equalBytes(stage, v2.head),
+  beginStage(tx, id, stage) {
+    clear(tx, id);
+    tx.set(metaRowKey(id), stage);
+  },
+  holdsStage: async (tx, id, stage) => equalBytes(await tx.get(metaRowKey(id)), stage),
+  discardStage: clear,
+  sealStage: () => Promise.resolve(),
+  reasonNotToSwitch: () => Promise.resolve(undefined),
+  switchTo(tx, id, image) {
+    tx.set(metaRowKey(id), finalMetaRow(image.spec, image.storageBytes));
+    return Promise.resolve();
+  },
+  reasonNotToUndo: () => Promise.resolve(undefined),
+  undo(tx, id) {
+    clear(tx, id);
+    return Promise.resolve();
+  },
 };
+
+/** Removes every v2 row of the actor. */
+function clear(tx: Transaction, id: ActorId): void {
+  for (const range of allRanges(id)) {
+    tx.clearRange(range);
+  }
+}
 
 function makeStager(id: ActorId, spec: ImageSpec): Stager {
   switch (spec.layout) {

@@ -1,0 +1,45 @@
+import { UsageError } from "../../errors.ts";
+import { prefixRange } from "../../formats/bytes.ts";
+import { DEPOT_RANGE } from "../../formats/depot-keys.ts";
+import { V2_SUBSPACE } from "../../formats/v2-keys.ts";
+import type { KeyRange, Store, Transaction } from "../../store/store.ts";
+
+/** What can be asked for: a form of v2, or the one that the cluster's engine uses. */
+export const TARGET_CHOICES = ["storage", "depot", "auto"] as const;
+export type TargetChoice = (typeof TARGET_CHOICES)[number];
+
+/**
+ * The form of v2 to write. `auto` takes the one that has rows in the cluster: the engine writes only one of them.
+ * Ask once, and use the answer for all of a campaign.
+ * @throws UsageError when `auto` finds rows of both forms, or of neither.
+ */
+export async function chooseTarget(
+  store: Store,
+  choice: TargetChoice,
+  signal?: AbortSignal,
+): Promise<Exclude<TargetChoice, "auto">> {
+  if (choice !== "auto") {
+    return choice;
+  }
+  const { depot, storage } = await store.transact(
+    async (tx) => ({ depot: await hasRows(tx, DEPOT_RANGE), storage: await hasRows(tx, prefixRange(V2_SUBSPACE)) }),
+    { label: "choose_target", ...(signal === undefined ? {} : { signal }) },
+  );
+  if (depot === storage) {
+    throw new UsageError(
+      depot
+        ? "The cluster holds rows of both forms of v2, Depot and sqlite-storage: say which one its engine reads, with --target depot or --target storage."
+        : "The cluster holds no rows of either form of v2, so its engine's cannot be told: say --target depot for engines from 2.3.0 on, --target storage for older ones.",
+    );
+  }
+  return depot ? "depot" : "storage";
+}
+
+async function hasRows(tx: Transaction, range: KeyRange): Promise<boolean> {
+  for await (const batch of tx.getRange(range, { limit: 1, snapshot: true })) {
+    if (batch.length > 0) {
+      return true;
+    }
+  }
+  return false;
+}

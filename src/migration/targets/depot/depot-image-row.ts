@@ -1,0 +1,52 @@
+import * as bare from "@bare-ts/lib";
+import type { ActorId } from "../../../formats/actor-id.ts";
+import { FormatError } from "../../../formats/format-error.ts";
+import { UUID_BYTES } from "../../../formats/uuid.ts";
+import { ferryKey } from "../../ferry-keys.ts";
+
+/*
+ * What Ferry remembers of an image it switched to, for undoing it: written with the switch, removed by the undo.
+ *
+ *   ("ferry", "depot_image", id)     BARE { version u8 = 1, branch: 16 bytes, bucketBranch: 16 bytes, head: data }
+ */
+
+const VERSION = 1;
+
+export interface DepotImageRow {
+  readonly branch: Uint8Array;
+  readonly bucketBranch: Uint8Array;
+  /** META/head as switched to, byte for byte: once it differs, the actor has written. */
+  readonly head: Uint8Array;
+}
+
+export function depotImageKey(id: ActorId): Uint8Array {
+  return ferryKey("depot_image", id);
+}
+
+export function encodeDepotImageRow(row: DepotImageRow): Uint8Array {
+  const cursor = new bare.ByteCursor(new Uint8Array(128), bare.Config({}));
+  bare.writeU8(cursor, VERSION);
+  bare.writeU8FixedArray(cursor, row.branch);
+  bare.writeU8FixedArray(cursor, row.bucketBranch);
+  bare.writeU8Array(cursor, row.head);
+  return cursor.bytes.slice(0, cursor.offset);
+}
+
+/** @throws FormatError `depot_image_row_invalid` */
+export function decodeDepotImageRow(bytes: Uint8Array): DepotImageRow {
+  try {
+    const cursor = new bare.ByteCursor(Uint8Array.from(bytes), bare.Config({}));
+    const version = bare.readU8(cursor);
+    const branch = bare.readU8FixedArray(cursor, UUID_BYTES);
+    const bucketBranch = bare.readU8FixedArray(cursor, UUID_BYTES);
+    const head = bare.readU8Array(cursor);
+    if (version === VERSION && cursor.offset === bytes.length) {
+      return { branch, bucketBranch, head };
+    }
+  } catch (error) {
+    if (!(error instanceof bare.BareError)) {
+      throw error;
+    }
+  }
+  throw new FormatError("depot_image_row_invalid", "Ferry's row about the actor's Depot image cannot be read.");
+}

@@ -1,0 +1,28 @@
+import type { NamespaceId } from "../../../formats/namespace-id.ts";
+
+/** How the Depot target is used. */
+export interface DepotOptions {
+  /** The namespace of actors that have no NAMESPACE_ID row. Default: none, and such actors are rejected. */
+  readonly namespace?: NamespaceId | undefined;
+  /**
+   * Whether the operator has declared that no runner of v1's protocol is left that could wake an actor (DEPOT R1). Without it
+   * nothing is switched: what such a runner writes to v1 after the switch would be lost. Default: no.
+   */
+  readonly runnersDrained?: boolean | undefined;
+  /** How long a pool's PROTOCOL_VERSION must have been seen. The engine caches it for 5 s; the rest is for clocks that differ. */
+  readonly protocolSettleMs?: number | undefined;
+  /** Larger images are rejected, because their first read would not end within a transaction's 5 s. */
+  readonly maxPages?: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Default of `protocolSettleMs`. */
+export const PROTOCOL_SETTLE_MS = 10_000;
+/**
+ * Default of `maxPages`: 1 GiB. A reader scans one PIDX row per page when it first opens a database, within one transaction of 5 s;
+ * docs/decisions/depot-page-limit.md has the measurements.
+ */
+export const MAX_PAGES = 262_144;
+/** The engine's own migration puts all pages into one commit of at most so many: DEPOT §7.1. */
+export const ENGINE_MAX_PAGES = 320;

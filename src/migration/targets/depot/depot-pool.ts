@@ -1,0 +1,69 @@
+import type { ActorLife } from "../../../formats/actor-life.ts";
+import { poolProtocolKey } from "../../../formats/actor-life.ts";
+import { concatBytes, equalBytes, viewOf } from "../../../formats/bytes.ts";
+import type { NamespaceId } from "../../../formats/namespace-id.ts";
+import type { KeyValue, Transaction } from "../../../store/store.ts";
+import { ferryKey } from "../../ferry-keys.ts";
+import type { Verdict } from "../../outcome.ts";
+import { PROTOCOL_SETTLE_MS, type DepotOptions } from "./depot-options.ts";
+
+/*
+ * DEPOT R1: an actor that wakes on a runner of v1's protocol writes v1, and the engine's later migration skips it because it finds
+ * Ferry's head: those writes are lost. So a switch needs the pool's PROTOCOL_VERSION, known to all engines, and drained runners.
+ * The engine caches the row for 5 s and it has no time in it, so Ferry remembers when it first saw it:
+ *
+ *   ("ferry", "depot_pool", PROTOCOL_VERSION's key)     i64 BE, ms since the epoch | PROTOCOL_VERSION's value
+ */
+
+/** Why the pool does not allow a switch, and what to remember of it. */
+export interface PoolObstacle {
+  readonly verdict: Verdict;
+  readonly remember?: KeyValue;
+}
+
+/** Reads the pool's state, serializably. Undefined when it allows the switch. */
+export async function poolObstacle(
+  tx: Transaction,
+  life: ActorLife,
+  namespace: NamespaceId,
+  options: DepotOptions,
+): Promise<PoolObstacle | undefined> {
+  if (!life.known) {
+    // No engine knows the actor, so none can wake it: rows that were put in by hand.
+    return undefined;
+  }
+  if (life.poolName === undefined) {
+    return onV1("The actor has no row that names its pool.");
+  }
+  const protocolKey = poolProtocolKey(namespace, life.poolName);
+  const seenKey = ferryKey("depot_pool", protocolKey);
+  const [protocol, seen] = await Promise.all([tx.get(protocolKey), tx.get(seenKey)]);
+  if (protocol === undefined) {
+    return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
+  }
+  const seenAtMs =
+    seen !== undefined && equalBytes(seen.subarray(8), protocol) ? viewOf(seen).getBigInt64(0) : undefined;
+  const nowMs = options.now();
+  if (seenAtMs === undefined) {
+    return { ...onV1(RECENT), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
+  }
+  if (nowMs < Number(seenAtMs) + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS)) {
+    return onV1(RECENT);
+  }
+  if (options.runnersDrained !== true) {
+    return onV1("Nobody has declared that the pool's runners of v1's protocol are drained.");
+  }
+  return undefined;
+}
+
+const RECENT = "The pool's PROTOCOL_VERSION was first seen a moment ago: the engine may not have noticed it yet.";
+
+function onV1(detail: string): PoolObstacle {
+  return { verdict: { state: "deferred", reason: "pool_on_v1", detail: `${detail} See docs/runbooks/pool_on_v1.md.` } };
+}
+
+function encodeTime(ms: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  viewOf(bytes).setBigInt64(0, BigInt(ms));
+  return bytes;
+}

@@ -1,0 +1,123 @@
+import { SHARD_PAGES } from "../../../formats/db-head.ts";
+import { prefixRange } from "../../../formats/bytes.ts";
+import { decodeTxid } from "../../../formats/depot-head.ts";
+import { pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
+import { FormatError } from "../../../formats/format-error.ts";
+import { decodeLtx } from "../../../formats/ltx.ts";
+import { inOrder } from "../../in-order.ts";
+import type { PageBatch } from "../../pages.ts";
+import type { Rows } from "../../rows.ts";
+import { DeltaCache } from "./delta-cache.ts";
+
+/** Shards read ahead of their use. */
+const READ_AHEAD = 4;
+
+/** A branch as it is read: up to its head, or up to any txid while it is staged. */
+export interface BranchView {
+  readonly branch: Uint8Array;
+  readonly pageCount: number;
+  /** Rows of later txids are not there yet for a reader. */
+  readonly headTxid: bigint;
+}
+
+interface ShardPlan {
+  readonly firstPgno: number;
+  readonly endPgno: number;
+  readonly txidOf: ReadonlyMap<number, bigint>;
+}
+
+/**
+ * Reads a branch's pages as the engine's reader does (DEPOT §5.1): a page from the DELTA that PIDX names, else from the newest SHARD
+ * up to the head. Where the engine would give a page of zeros in silence, because a page is in neither, this throws.
+ * @throws FormatError `page_missing`, `pidx_invalid`, `delta_invalid`, `ltx_invalid`
+ */
+export async function* readBranchPages(rows: Rows, view: BranchView): AsyncGenerator<PageBatch, void, undefined> {
+  const deltas = new DeltaCache(rows, view.branch);
+  const tasks = mapped(planShards(rows, view), (plan) => async () => readShardPages(rows, view, plan, deltas));
+  yield* inOrder(tasks, READ_AHEAD);
+}
+
+async function readShardPages(rows: Rows, view: BranchView, plan: ShardPlan, deltas: DeltaCache): Promise<PageBatch> {
+  const covered = plan.txidOf.size === plan.endPgno - plan.firstPgno;
+  const shard = covered ? undefined : await readShard(rows, view, Math.floor(plan.firstPgno / SHARD_PAGES));
+  const pages: Uint8Array[] = [];
+  for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
+    const txid = plan.txidOf.get(pgno);
+    const page = txid === undefined ? shard?.get(pgno) : (await deltas.pages(txid))?.get(pgno);
+    if (page === undefined) {
+      throw new FormatError("page_missing", "A page of the Depot image is in no DELTA and no SHARD.", {
+        pgno,
+        txid: txid?.toString(),
+      });
+    }
+    pages.push(page);
+  }
+  return { firstPgno: plan.firstPgno, pages };
+}
+
+/** Walks PIDX beside the shards: which txid holds which page. */
+async function* planShards(rows: Rows, view: BranchView): AsyncGenerator<ShardPlan, void, undefined> {
+  const pidx = readPidx(rows, view);
+  try {
+    let next = await pidx.next();
+    for (let firstPgno = 1; firstPgno <= view.pageCount; firstPgno = nextShard(firstPgno)) {
+      const endPgno = Math.min(nextShard(firstPgno), view.pageCount + 1);
+      const txidOf = new Map<number, bigint>();
+      while (next.done !== true && next.value.pgno < endPgno) {
+        txidOf.set(next.value.pgno, next.value.txid);
+        next = await pidx.next();
+      }
+      yield { firstPgno, endPgno, txidOf };
+    }
+  } finally {
+    await pidx.return();
+  }
+}
+
+function nextShard(pgno: number): number {
+  return (Math.floor(pgno / SHARD_PAGES) + 1) * SHARD_PAGES;
+}
+
+async function* readPidx(
+  rows: Rows,
+  view: BranchView,
+): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
+  const prefix = pagesPrefix(view.branch);
+  for await (const batch of rows.getRange(prefixRange(prefix))) {
+    for (const row of batch) {
+      const pgno = trailingInteger(row.key, prefix, 4);
+      if (pgno === undefined || pgno === 0n || row.value.length !== 8) {
+        throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
+      }
+      const txid = decodeTxid(row.value);
+      if (txid <= view.headTxid) {
+        yield { pgno: Number(pgno), txid };
+      }
+    }
+  }
+}
+
+/** The newest version of a shard up to the head, one value whatever its size. */
+async function readShard(
+  rows: Rows,
+  view: BranchView,
+  shard: number,
+): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
+  const prefix = shardPrefix(view.branch, shard);
+  let newest: Uint8Array | undefined;
+  for await (const batch of rows.getRange(prefixRange(prefix))) {
+    for (const row of batch) {
+      const txid = trailingInteger(row.key, prefix, 8);
+      newest = txid !== undefined && txid <= view.headTxid ? row.value : newest;
+    }
+  }
+  return newest === undefined
+    ? undefined
+    : new Map(decodeLtx(newest).pages.map(({ pgno, page }) => [pgno, page] as const));
+}
+
+async function* mapped<T, U>(source: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U, void, undefined> {
+  for await (const item of source) {
+    yield map(item);
+  }
+}

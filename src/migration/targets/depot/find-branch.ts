@@ -1,0 +1,39 @@
+import type { ActorId } from "../../../formats/actor-id.ts";
+import { actorLifeKey } from "../../../formats/actor-life.ts";
+import { decodeBranchPointer, decodeDatabaseBranch } from "../../../formats/depot-branch.ts";
+import { branchKey, bucketPointerKey } from "../../../formats/depot-keys.ts";
+import { FormatError } from "../../../formats/format-error.ts";
+import { bucketOfNamespace, decodeNamespaceId } from "../../../formats/namespace-id.ts";
+import type { Rows } from "../../rows.ts";
+import { readDatabase } from "./depot-database.ts";
+import type { DepotOptions } from "./depot-options.ts";
+import type { BranchView } from "./depot-reader.ts";
+
+/**
+ * The branch that readers of v2 see for an actor, or undefined when it has none. Of a fork, whose pages are partly its parent's, it
+ * is not given: Ferry does not read those.
+ * @throws FormatError `v2_meta_undecodable`, `depot_record_invalid`, `depot_fork_unsupported`
+ */
+export async function findBranch(
+  rows: Pick<Rows, "get">,
+  id: ActorId,
+  options: Pick<DepotOptions, "namespace">,
+): Promise<BranchView | undefined> {
+  const row = await rows.get(actorLifeKey(id, "NAMESPACE_ID"));
+  const namespace = row === undefined ? options.namespace : decodeNamespaceId(row);
+  if (namespace === undefined) {
+    return undefined;
+  }
+  const pointer = await rows.get(bucketPointerKey(bucketOfNamespace(namespace)));
+  const bucketBranch = pointer === undefined ? undefined : decodeBranchPointer(pointer).branch;
+  const database = await readDatabase(rows, id, bucketBranch);
+  if (database.kind !== "present") {
+    return undefined;
+  }
+  const record = await rows.get(branchKey(database.branch));
+  const parent = record === undefined ? undefined : decodeDatabaseBranch(record).parent;
+  if (database.head === undefined || parent !== undefined) {
+    throw new FormatError("depot_fork_unsupported", "The actor's Depot database is a fork, which Ferry does not read.");
+  }
+  return { branch: database.branch, pageCount: database.head.pageCount, headTxid: database.head.headTxid };
+}

@@ -1,0 +1,239 @@
+import { expect } from "chai";
+import { attempt, type World } from "../../support/depot-attempt.ts";
+import { branchesWithRows, bucketBranchOf, pointerOf, readEngineImage } from "../../support/depot-reference.ts";
+import {
+  bucketRows,
+  BUCKET_BRANCH,
+  clearKeys,
+  dumpRows,
+  ENGINE_BRANCH,
+  engineDatabase,
+  lifeFieldRow,
+  NAMESPACE,
+  putRows,
+  takeOverRows,
+  wakeRows,
+} from "../../support/depot-world.ts";
+import { CrashError, CUTS, FaultyStore, UNKNOWNS } from "../../support/faulty-store.ts";
+import { MemoryStore } from "../../support/memory-store.ts";
+import { leaseRows, sha256 } from "../../support/reference.ts";
+import { forEachEngine } from "../../support/stores.ts";
+import { PAGE, syntheticImage, v1Rows, type TestActor } from "../../support/v1-actors.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { assertReadable, freshWorld } from "./prepared.ts";
+
+const PAGES = 330;
+const IMAGE = syntheticImage(PAGES, "random", 5);
+const WAYS = [
+  ["in one transaction", { smallImageBytes: 4_000_000 }],
+  ["staged", { smallImageBytes: -1 }],
+] as const;
+type Migration = (typeof WAYS)[number][1];
+
+interface Scene {
+  readonly store: Store;
+  readonly world: World;
+  readonly actor: TestActor;
+}
+
+/** The engine and other attempts, at work between an attempt's body and its commit. */
+const COMPETITORS: Readonly<Record<string, (scene: Scene, migration: Migration) => Promise<void>>> = {
+  "the engine creates the bucket": createBucket,
+  "the engine commits the database": async ({ store, actor }) => {
+    await createBucket({ store });
+    const bucketBranch = bucketBranchOf(await dumpRows(store), NAMESPACE) ?? BUCKET_BRANCH;
+    if (pointerOf(await dumpRows(store), actor) === undefined) {
+      await putRows(store, engineDatabase(actor, bucketBranch, enginePages()));
+    }
+  },
+  "actor2 takes the actor over": async ({ store, actor }) => putRows(store, takeOverRows(actor)),
+  "the actor wakes": async ({ store, actor }) => {
+    const { set, clear } = wakeRows(actor);
+    await putRows(store, set);
+    await clearKeys(store, clear);
+  },
+  "the actor wakes and sleeps again": async ({ store, actor }) =>
+    putRows(store, [lifeFieldRow(actor, "SLEEP_TS", Uint8Array.of(0, 0, 1, 0x8b, 0xcf, 0xe5, 0x68, 0x07))]),
+  "another attempt comes": async ({ store, world, actor }, migration) => {
+    await attempt(store, world, actor, { migration });
+  },
+};
+
+async function createBucket({ store }: Pick<Scene, "store">): Promise<void> {
+  if (bucketBranchOf(await dumpRows(store), NAMESPACE) === undefined) {
+    await putRows(store, bucketRows(BUCKET_BRANCH));
+  }
+}
+
+function enginePages(): Map<number, Uint8Array> {
+  return new Map([[1, IMAGE.slice(0, PAGE)]]);
+}
+
+/** Whatever happened: one whole database or none, that of Ferry equal to v1, and no branch but the one pointed to. */
+async function assertSound({ store, actor }: Scene): Promise<"ferry" | "engine" | "none"> {
+  const rows = await dumpRows(store);
+  expect(leaseRows(rows), "a lease is left").to.deep.equal([]);
+  const pointer = pointerOf(rows, actor);
+  if (pointer === undefined) {
+    expect(branchesWithRows(rows)).to.deep.equal([]);
+    return "none";
+  }
+  if (pointer.subarray(3, 19).equals(ENGINE_BRANCH)) {
+    expect(branchesWithRows(rows)).to.deep.equal([Buffer.from(ENGINE_BRANCH).toString("hex")]);
+    expect(sha256(readEngineImage(rows, ENGINE_BRANCH))).to.equal(sha256(IMAGE.slice(0, PAGE)));
+    return "engine";
+  }
+  expect(sha256(assertReadable(rows, actor).image)).to.equal(sha256(IMAGE));
+  return "ferry";
+}
+
+async function scene(store: Store): Promise<Scene> {
+  const { world, actor, putV1 } = await freshWorld(store);
+  await putV1(IMAGE);
+  return { store, world, actor };
+}
+
+describe("an attempt to migrate to Depot", function () {
+  this.timeout(120_000);
+
+  for (const [way, migration] of WAYS) {
+    describe(way, () => {
+      let commits: readonly string[];
+
+      before(async () => {
+        const { store, world, actor } = await scene(new MemoryStore());
+        const counting = new FaultyStore(store);
+        await attempt(counting, world, actor, { migration });
+        commits = counting.commits;
+      });
+
+      it("makes the bucket, then all at once, or stage by stage", () => {
+        const expected =
+          way === "in one transaction"
+            ? ["prepare", "migrate_small"]
+            : ["prepare", "begin_stage", "stage", "stage", "seal", "finalize"];
+        expect(commits).to.deep.equal(expected);
+      });
+
+      for (const cut of CUTS) {
+        it(`leaves the actor whole when it is cut, and the next attempt finishes: ${cut}, every commit`, async () => {
+          for (let at = 1; at <= commits.length; at += 1) {
+            const { store, world, actor } = await scene(new MemoryStore());
+            try {
+              await attempt(new FaultyStore(store, at, cut), world, actor, { migration });
+              expect.fail("the attempt survived");
+            } catch (error) {
+              expect(error, `${cut} ${at}`).to.be.instanceOf(CrashError);
+            }
+            const rows = await dumpRows(store);
+            const switched = cut === "cut_after" && at === commits.length;
+            expect(pointerOf(rows, actor) !== undefined, `${cut} ${at}`).to.equal(switched);
+            expect(rows, "v1 was touched").to.deep.include.members(v1Rows(actor, IMAGE).slice(0, 10));
+            const early = await attempt(store, world, actor, { migration });
+            if (early.state === "deferred") {
+              expect(early.reason).to.equal("migration_in_progress");
+              world.nowMs += 61_000;
+            }
+            const outcome = early.state === "deferred" ? await attempt(store, world, actor, { migration }) : early;
+            expect(outcome, `${cut} ${at}`).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+            expect(await assertSound({ store, world, actor })).to.equal("ferry");
+          }
+        });
+      }
+
+      for (const unknown of UNKNOWNS) {
+        it(`goes on when a commit's result is unknown: ${unknown}, every commit`, async () => {
+          for (let at = 1; at <= commits.length; at += 1) {
+            const { store, world, actor } = await scene(new MemoryStore());
+            const outcome = await attempt(new FaultyStore(store, at, unknown), world, actor, { migration });
+            expect(outcome, `${unknown} ${at}`).to.include({ state: "migrated", sha256: sha256(IMAGE), attempts: 1 });
+            expect(await assertSound({ store, world, actor })).to.equal("ferry");
+          }
+        });
+      }
+
+      for (const [name, compete] of Object.entries(COMPETITORS)) {
+        it(`stays sound when ${name}, at every commit`, async () => {
+          for (let at = 1; at <= commits.length; at += 1) {
+            const found = await scene(new MemoryStore());
+            const { store, world, actor } = found;
+            let once = false;
+            const faulty = new FaultyStore(store, at, async () => {
+              if (!once) {
+                once = true;
+                await compete(found, migration);
+              }
+            });
+            const outcome = await attempt(faulty, world, actor, { migration }).catch((error: unknown) => {
+              expect(error, `${name} ${at}`).to.have.property("name", "FenceLostError");
+              return undefined;
+            });
+            world.nowMs += 61_000;
+            const last = await attempt(store, world, actor, { migration });
+            const owner = await assertSound(found);
+            expect([outcome?.state, last.state], `${name} ${at}`).to.not.include("rejected");
+            expect(owner, `${name} ${at}: ${outcome?.state ?? "lost"}, ${last.state}`).to.equal(
+              ownerAfter(name, owner),
+            );
+            expect(last.state === "migrated", `${name} ${at}`).to.equal(owner === "ferry");
+          }
+        });
+      }
+    });
+  }
+
+  for (const [way, migration] of WAYS) {
+    it(`leaves an actor that actor2 takes over, and can migrate itself, at every commit, ${way}`, async () => {
+      const small = syntheticImage(66, "random");
+      for (let at = 1; at <= 6; at += 1) {
+        const { world, actor, store, putV1 } = await freshWorld(new MemoryStore());
+        await putV1(small);
+        const seen = { reached: false };
+        const faulty = new FaultyStore(store, at, async () => {
+          seen.reached = true;
+          await putRows(store, takeOverRows(actor));
+        });
+        const outcome = await attempt(faulty, world, actor, { migration });
+        const switched = pointerOf(await dumpRows(store), actor) !== undefined;
+        expect(switched, `${at}`).to.equal(!seen.reached);
+        expect(outcome.state, `${at}`).to.equal(seen.reached ? "deferred" : "migrated");
+        if (seen.reached) {
+          const later = await attempt(store, world, actor, { migration });
+          expect(later).to.include({ state: "deferred", reason: "engine_took_over" });
+          expect(branchesWithRows(await dumpRows(store))).to.deep.equal([]);
+        }
+      }
+    });
+  }
+
+  forEachEngine((makeStore, engine) => {
+    it("survives a cut at every commit on a real store", async function () {
+      this.timeout(300_000);
+      const store = await makeStore();
+      const { world, actor } = await scene(store);
+      for (const at of [1, 2, 3, 4, 5, 6]) {
+        const faulty = new FaultyStore(store, at > 1 ? at - 1 : 1, at % 2 === 0 ? "cut_before" : "cut_after");
+        await attempt(faulty, world, actor, { migration: WAYS[1][1] }).catch((error: unknown) => {
+          expect(error, engine).to.be.instanceOf(CrashError);
+        });
+        world.nowMs += 61_000;
+      }
+      await attempt(store, world, actor, { migration: WAYS[1][1] });
+      expect(await assertSound({ store, world, actor })).to.equal("ferry");
+    });
+  });
+});
+
+/** Who may own the database in the end. Where the engine only touches the actor, either Ferry was first or nobody. */
+function ownerAfter(competitor: string, owner: string): string {
+  switch (competitor) {
+    case "the engine commits the database":
+      return "engine";
+    case "the engine creates the bucket":
+    case "another attempt comes":
+    case "the actor wakes and sleeps again":
+      return "ferry";
+    default:
+      return owner;
+  }
+}
