@@ -85,6 +85,15 @@ export async function openActors(
   );
 }
 
+/** Which of these actors are fed and not finished now. */
+export async function stillOpen(store: Store, name: string, ids: readonly ActorId[]): Promise<ActorId[]> {
+  const actors = await store.transact(
+    async (tx) => Promise.all(ids.map(async (id) => readCampaignActor(tx, name, id))),
+    { label: "campaign_open" },
+  );
+  return ids.filter((_, index) => actors[index]?.standing === "open");
+}
+
 /** Until the scan is over only the lane that cannot be overtaken is fed: what is found later may be smaller. */
 function todoRange(campaign: Campaign): KeyRange {
   const all = prefixRange(todoPrefix(campaign.name));

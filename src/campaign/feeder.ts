@@ -3,7 +3,7 @@ import type { Store, Transaction } from "../store/store.ts";
 import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { listCampaigns, readCampaign, setState } from "./campaign-store.ts";
-import { FEED_BATCH, openActors, returnActor, takeActors } from "./feed.ts";
+import { FEED_BATCH, openActors, returnActor, stillOpen, takeActors } from "./feed.ts";
 import { assertFeeder, dropFeederLease, FeederReplacedError, holdFeederLease } from "./feeder-lease.ts";
 import { readFleetLimits, type FleetLimits } from "./fleet.ts";
 import { scanRound } from "./membership.ts";
@@ -272,7 +272,9 @@ export class Feeder {
         limit: PAGE,
         fedBeforeMs: now() - RECOVER_AFTER_MS,
       });
-      const missing = page.ids.length === 0 ? [] : await queue.missing(page.ids);
+      // Asked again after the queue: an actor that was finished between the two has no job, and needs none.
+      const jobless = page.ids.length === 0 ? [] : await queue.missing(page.ids);
+      const missing = jobless.length === 0 ? [] : await stillOpen(store, campaign.name, jobless);
       if (missing.length > 0) {
         if (campaign.state === "running") {
           await this.#enqueue(campaign, missing, 0);
