@@ -60,7 +60,12 @@ async function follow({ name, instructions }: Stage, folder: string): Promise<vo
         if (isList(instruction)) {
           await mkdir(dirname(target), { recursive: true });
         }
-        await run(command[0] ?? "", command.slice(1), { cwd: inImage(workdir, "/"), env: CLEAN });
+        await run(command[0] ?? "", command.slice(1), { cwd: inImage(workdir, "/"), env: CLEAN }).catch(
+          (error: unknown) => {
+            const { stdout, stderr } = error as { stdout: string; stderr: string };
+            throw new Error(`${name}: ${words.join(" ")}\n${stdout}${stderr}`, { cause: error });
+          },
+        );
         break;
       }
       default:
@@ -99,7 +104,7 @@ describe("the image's stages, followed in a clean folder", function () {
   });
 
   it("end with what runs, and without what only builds and tests", () => {
-    for (const path of ["dist/workers/worker.js", "dist/producers/campaign.js", "dist/src/cli/main.js"]) {
+    for (const path of ["dist/workers/worker.js", "dist/src/cli/main.js"]) {
       expect(existsSync(join(app, path)), path).to.equal(true);
     }
     for (const path of ["node_modules/typescript", "node_modules/tsx", "src", "test", ".git"]) {
