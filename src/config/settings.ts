@@ -104,9 +104,23 @@ export const SETTINGS = {
   ),
   metricsPort,
   target: choiceSetting(
-    { env: "FERRY_TARGET", flag: "--target <target>", meaning: "The form of v2 to write" },
-    ["storage"],
+    {
+      env: "FERRY_TARGET",
+      flag: "--target <target>",
+      meaning:
+        "The form of v2 to write: storage; depot, which engines from 2.3.0 on read; or auto, the one the cluster holds",
+    },
+    ["storage", "depot", "auto"],
     "storage",
+  ),
+  runnersDrained: choiceSetting(
+    {
+      env: "FERRY_RUNNERS_DRAINED",
+      flag: "--runners-drained <yes|no>",
+      meaning: "With target depot: whether no runner of before engine 2.3 can start an actor any more; see pool_on_v1",
+    },
+    ["yes", "no"],
+    "no",
   ),
   layout: choiceSetting(
     {
