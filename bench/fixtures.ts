@@ -118,9 +118,8 @@ export async function migrateOrThrow(
 
 /** Makes an actor one that was never migrated. */
 export async function unmigrate(store: Store, id: ActorId): Promise<void> {
-  await store.transact((tx) => {
-    storageTarget.clear(tx, id);
+  await store.transact(async (tx) => {
+    await storageTarget.undo(tx, id);
     tx.clear(outcomeKey(id));
-    return Promise.resolve();
   });
 }
