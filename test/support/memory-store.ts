@@ -54,6 +54,8 @@ interface Commit {
 }
 
 const MAX_ATTEMPTS = 100;
+/** FoundationDB 7.1 counts each write with its key three times, once in the mutation and twice in the conflict range, and so much more. */
+const WRITE_OVERHEAD_BYTES = 52;
 
 export class MemoryStore implements Store {
   readonly url = "memory:";
@@ -265,7 +267,7 @@ class MemoryTransaction implements Transaction {
     if (otherBytes > LIMITS.valueBytes) {
       throw new StoreError("value_too_large", "a value is over the limit");
     }
-    this.#writtenBytes += key.length + otherBytes;
+    this.#writtenBytes += 3 * key.length + otherBytes + WRITE_OVERHEAD_BYTES;
     if (this.#writtenBytes > LIMITS.transactionBytes) {
       throw new StoreError("too_large", "a transaction is over the limit");
     }
