@@ -62,9 +62,9 @@ export default {
     ),
     {
       name: "not-to-test",
-      comment: "Production code never imports tests.",
+      comment: "Production code never imports tests; benchmarks use their servers and actors.",
       severity: "error",
-      from: { pathNot: "^test/" },
+      from: { pathNot: "^(test|bench)/" },
       to: { path: "^test/" },
     },
     {
