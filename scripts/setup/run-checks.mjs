@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -6,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { ensureRedis } from "./redis.mjs";
 
 /*
- * npm test: everything that has to hold, each step with its time; the tests last. Every step runs, whatever came before it. The last line
- * has the test runner's own counts.
+ * npm test: everything that has to hold, each step with its time. The checks run two at a time, each with its output in one piece; the
+ * tests last and alone, as some of them measure. Every step runs, whatever came before it. The last line has the test runner's own counts.
  */
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -16,20 +17,29 @@ const scratch = mkdtempSync(join(tmpdir(), "ferry-test-"));
 const countsFile = join(scratch, "counts");
 const reporter = join(root, "scripts", "setup", "counting-reporter.mjs");
 
-const STEPS = [
-  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+const CHECKS = [
   { name: "lint", command: ["eslint", "."] },
+  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   // The build checks the sources' types; the command-line tests run what it makes.
   { name: "types", command: ["tsc", "-p", "tsconfig.build.json"] },
   { name: "test types", command: ["tsc", "-p", "test"] },
   { name: "layers", command: ["depcruise", "--output-type", "err", "src", "workers", "producers", "test"] },
   { name: "unused", command: ["knip"] },
-  { name: "tests", command: ["mocha", "--reporter", reporter, ...process.argv.slice(2)] },
 ];
+const TESTS = { name: "tests", command: ["mocha", "--reporter", reporter, ...process.argv.slice(2)] };
 
 ensureRedis();
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`, FERRY_TEST_COUNTS: countsFile };
-const results = STEPS.map(runStep);
+const waiting = [...CHECKS];
+const results = [];
+await Promise.all(
+  [1, 2].map(async () => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      results.push(await run(check, "pipe"));
+    }
+  }),
+);
+results.push(await run(TESTS, "inherit"));
 say("");
 for (const { name, status, seconds } of results) {
   say(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1)} s`);
@@ -38,10 +48,22 @@ say(readCounts());
 rmSync(scratch, { recursive: true, force: true });
 process.exitCode = results.every(({ status }) => status === 0) ? 0 : 1;
 
-function runStep({ name, command: [program, ...args] }) {
-  say(`\n== ${name}: ${program} ${args.filter((arg) => arg !== reporter).join(" ")}`);
+/** Runs a step; piped output is shown when it ends. */
+async function run({ name, command: [program, ...args] }, output) {
+  const title = `\n== ${name}: ${program} ${args.filter((arg) => arg !== reporter).join(" ")}`;
+  if (output === "inherit") {
+    say(title);
+  }
   const startedAtMs = performance.now();
-  const { status } = spawnSync(join(bin, program), args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(join(bin, program), args, { cwd: root, env, stdio: ["ignore", output, output] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+  }
+  const [status] = await once(child, "close");
+  if (output === "pipe") {
+    say(`${title}\n${text.trimEnd()}`);
+  }
   return { name, status, seconds: (performance.now() - startedAtMs) / 1000 };
 }
 

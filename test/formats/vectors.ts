@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Row } from "../support/v1-actors.ts";
 
-/** The golden vectors, made by another implementation, which lie beside the repository. */
-const DIRECTORY = fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
+/** The golden vectors, made by another implementation. */
+const DIRECTORY = fileURLToPath(new URL("../vectors", import.meta.url));
 
 export function vectorBytes(name: string): Uint8Array {
   return Uint8Array.from(readFileSync(resolve(DIRECTORY, name)));
