@@ -30,41 +30,71 @@ const TESTS = { name: "tests", command: ["mocha", "--reporter", reporter, ...pro
 
 ensureRedis();
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`, FERRY_TEST_COUNTS: countsFile };
+const groups = new Set();
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    endGroups(interrupted ? "SIGKILL" : "SIGTERM");
+    interrupted = true;
+  });
+}
+process.on("exit", () => endGroups("SIGKILL"));
+
 const waiting = [...CHECKS];
 const results = [];
 await Promise.all(
   [1, 2].map(async () => {
-    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+    for (let check = waiting.shift(); check !== undefined && !interrupted; check = waiting.shift()) {
       results.push(await run(check, "pipe"));
     }
   }),
 );
-results.push(await run(TESTS, "inherit"));
+if (!interrupted) {
+  results.push(await run(TESTS, "inherit"));
+}
 say("");
 for (const { name, status, seconds } of results) {
   say(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1)} s`);
 }
 say(readCounts());
 rmSync(scratch, { recursive: true, force: true });
-process.exitCode = results.every(({ status }) => status === 0) ? 0 : 1;
+process.exitCode = interrupted ? 130 : results.every(({ status }) => status === 0) ? 0 : 1;
 
-/** Runs a step; piped output is shown when it ends. */
+/** Runs a step in a process group of its own, of which nothing is left afterwards; piped output is shown when it ends. */
 async function run({ name, command: [program, ...args] }, output) {
   const title = `\n== ${name}: ${program} ${args.filter((arg) => arg !== reporter).join(" ")}`;
   if (output === "inherit") {
     say(title);
   }
   const startedAtMs = performance.now();
-  const child = spawn(join(bin, program), args, { cwd: root, env, stdio: ["ignore", output, output] });
+  const child = spawn(join(bin, program), args, { cwd: root, env, stdio: ["ignore", output, output], detached: true });
+  groups.add(child.pid);
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (chunk) => (text += chunk));
   }
-  const [status] = await once(child, "close");
+  const closed = once(child, "close");
+  await once(child, "exit");
+  endGroup(child.pid, "SIGKILL");
+  const [status] = await closed;
+  groups.delete(child.pid);
   if (output === "pipe") {
     say(`${title}\n${text.trimEnd()}`);
   }
   return { name, status, seconds: (performance.now() - startedAtMs) / 1000 };
+}
+
+function endGroups(signal) {
+  groups.forEach((group) => endGroup(group, signal));
+}
+
+/** Tests start servers and workers; those of an interrupted run must not outlive it. */
+function endGroup(group, signal) {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // None is left.
+  }
 }
 
 /** The runner writes its counts at its end; without them it never got there. */
