@@ -6,7 +6,7 @@
 # pass by skipping.
 set -eu
 
-# 3.22.0 and 4.3.1 are the newest of their lines that build with Go 1.26; charts of API v2 are Helm 3's.
+# Asks for Go 1.26.
 helm_version=v3.22.0
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ferry-tools
@@ -24,9 +24,11 @@ install_helm() {
 
 install_prometheus() {
   have apt-get && have dpkg-deb || { echo "install-tools: neither prometheus nor apt-get is on PATH" >&2; return 1; }
-  [ -n "$(apt-cache search --names-only '^prometheus$')" ] || apt-get update -qq >&2 || return 1
+  sudo=
+  [ "$(id -u)" = 0 ] || ! have sudo || sudo=sudo
+  [ -n "$(apt-cache search --names-only '^prometheus$')" ] || $sudo apt-get update -qq >&2 || return 1
   work=$(mktemp -d)
-  (cd "$work" && apt-get download -qq prometheus >&2 && dpkg-deb -x prometheus_*.deb tree) || { rm -rf "$work"; return 1; }
+  (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root prometheus >&2 && dpkg-deb -x prometheus_*.deb tree) || { rm -rf "$work"; return 1; }
   cp "$work/tree/usr/bin/prometheus" "$work/tree/usr/bin/promtool" "$cache/bin/"
   rm -rf "$work"
 }

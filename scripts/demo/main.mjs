@@ -13,6 +13,11 @@ import { compareDatabases, makeDatabases, query } from "./databases.mjs";
  */
 
 const ferry = fileURLToPath(new URL("../../bin/ferry.mjs", import.meta.url));
+/** Names of cli-table3 for lines of a table; without them it fits 80 columns. */
+const BORDERS = ["top", "bottom", "left", "right"]
+  .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
+  .concat("mid", "left-mid", "mid-mid", "right-mid");
+
 const startedAtMs = performance.now();
 const folder = mkdtempSync(join(tmpdir(), "ferry-demo-"));
 const children = new Children();
@@ -151,11 +156,6 @@ function sizeOf({ file }) {
   return size > 1024 * 1024 ? `${(size / 1024 / 1024).toFixed(1)} MiB` : `${Math.ceil(size / 1024)} KiB`;
 }
 
-/** Names of cli-table3 for lines of a table; without them it fits 80 columns. */
-const BORDERS = ["top", "bottom", "left", "right"]
-  .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
-  .concat("mid", "left-mid", "mid-mid", "right-mid");
-
 function say(text) {
   process.stdout.write(`\n${process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text}\n`);
 }
@@ -165,7 +165,7 @@ function show(head, rows) {
   const table = new Table({
     head,
     chars: { ...chars, middle: "  " },
-    style: { head: [], "padding-left": 0, "padding-right": 0 },
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
   table.push(...rows);
   process.stdout.write(`${table.toString()}\n`);

@@ -31,28 +31,51 @@ export function placeOf(actor: CampaignActor): Place {
     : { state: actor.standing, reason: "" };
 }
 
+/** From one place to another; `from` undefined: the actor joins; `to` undefined: it leaves. */
+export interface CountMove {
+  readonly from: Place | undefined;
+  readonly to: Place | undefined;
+}
+
 /**
  * Moves an actor from one place to another in the counts, with atomic adds: they cannot conflict, and cannot drift from the rows
- * that the same transaction writes. `from` undefined: the actor joins; `to` undefined: it leaves.
+ * that the same transaction writes.
  */
-export function moveCount(
-  tx: Transaction,
-  name: string,
-  bytes: number,
-  move: { from: Place | undefined; to: Place | undefined },
-): void {
-  const { from, to } = move;
-  const add = (place: Place, sign: bigint): void => {
-    tx.add(countKey(name, "actors", place.state, place.reason), sign);
-    if (bytes !== 0) {
-      tx.add(countKey(name, "bytes", place.state, place.reason), sign * BigInt(bytes));
-    }
-  };
-  if (from !== undefined) {
-    add(from, -1n);
+export function moveCount(tx: Transaction, name: string, bytes: number, move: CountMove): void {
+  const moves = new CountMoves();
+  moves.add(bytes, move);
+  moves.write(tx, name);
+}
+
+/** Moves of many actors in one transaction, as one add per place: hundreds of adds to the same few keys were most of its cost. */
+export class CountMoves {
+  readonly #changes = new Map<string, { readonly place: Place; actors: bigint; bytes: bigint }>();
+
+  add(bytes: number, { from, to }: CountMove): void {
+    this.#change(from, -1n, bytes);
+    this.#change(to, 1n, bytes);
   }
-  if (to !== undefined) {
-    add(to, 1n);
+
+  /** Adds what was gathered; call it once, at the end of the transaction's body. */
+  write(tx: Transaction, name: string): void {
+    for (const { place, actors, bytes } of this.#changes.values()) {
+      for (const [kind, amount] of [["actors", actors] as const, ["bytes", bytes] as const]) {
+        if (amount !== 0n) {
+          tx.add(countKey(name, kind, place.state, place.reason), amount);
+        }
+      }
+    }
+  }
+
+  #change(place: Place | undefined, sign: bigint, bytes: number): void {
+    if (place === undefined) {
+      return;
+    }
+    const key = `${place.state}/${place.reason}`;
+    const change = this.#changes.get(key) ?? { place, actors: 0n, bytes: 0n };
+    change.actors += sign;
+    change.bytes += sign * BigInt(bytes);
+    this.#changes.set(key, change);
   }
 }
 

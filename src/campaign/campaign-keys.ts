@@ -50,6 +50,7 @@ export const activityKey = (name: string, activity: string): Uint8Array =>
   ferryKey("campaign_activity", name, activity);
 export const planKey = (name: string): Uint8Array => ferryKey("campaign_plan", name);
 export const FEEDER = ferryKey("feeder");
+export const FEEDER_OWNER = ferryKey("feeder_owner");
 export const FLEET = ferryKey("fleet");
 export const WORKERS = ferryKey("worker");
 export const workerKey = (workerId: string): Uint8Array => ferryKey("worker", workerId);

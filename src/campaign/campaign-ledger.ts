@@ -36,6 +36,18 @@ export function moveActor(
   id: ActorId,
   move: { from: CampaignActor; to: CampaignActor; nowMs: number },
 ): void {
+  const { from, to } = move;
+  moveActorRows(tx, name, id, move);
+  moveCount(tx, name, to.bytes, { from: placeOf(from), to: placeOf(to) });
+}
+
+/** As `moveActor`, without the counts: for many actors in one transaction, which counts them together. */
+export function moveActorRows(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+  move: { from: CampaignActor; to: CampaignActor; nowMs: number },
+): void {
   const { from, to, nowMs } = move;
   if (from.standing !== "done") {
     tx.clear(standingKey(name, id, from));
@@ -54,14 +66,14 @@ export function moveActor(
       break;
   }
   tx.set(actorKey(name, id), encodeJson(to));
-  moveCount(tx, name, to.bytes, { from: placeOf(from), to: placeOf(to) });
 }
 
 /**
  * The ledger of one job of a campaign: keeps the actor's outcome and the campaign's counts in the same transaction.
- * `startedAtMs` is when the job began, for its duration.
+ * `now` is the job's clock, which it starts with: an outcome's own time is that of its attempt's beginning, and says no duration.
  */
-export function campaignLedger(name: string, startedAtMs: number): OutcomeLedger {
+export function campaignLedger(name: string, now: () => number): OutcomeLedger {
+  const startedAtMs = now();
   const seen = new WeakMap<Transaction, { actor: CampaignActor | undefined; campaign: Campaign | undefined }>();
   return {
     async read(tx, id) {
@@ -80,7 +92,7 @@ export function campaignLedger(name: string, startedAtMs: number): OutcomeLedger
         // Not fed by this campaign, or a job that ran twice: its first result counts.
         return;
       }
-      const finishedAtMs = Date.parse(outcome.finishedAt);
+      const finishedAtMs = now();
       const to = standingAfter(actor, outcome, { already: outcome === previous, campaign, startedAtMs, finishedAtMs });
       moveActor(tx, name, outcome.actorId, { from: actor, to, nowMs: finishedAtMs });
     },

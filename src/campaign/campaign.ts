@@ -82,7 +82,6 @@ export interface CampaignActor {
   readonly finishedAtMs?: number;
 }
 
-export const DEFAULT_WINDOW = 5000;
 export const DEFAULT_DEFER_LIMIT = 50;
 export const DEFAULT_BREAKER = { percent: 50, actors: 50 } as const;
 

@@ -3,11 +3,12 @@ import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
 import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
 import { actorAtEnd, laterEnd, laterPrefix, openPrefix, todoKey, todoPrefix } from "./campaign-keys.ts";
-import { moveActor, readCampaignActor } from "./campaign-ledger.ts";
+import { CountMoves, placeOf } from "./campaign-counts.ts";
+import { moveActor, moveActorRows, readCampaignActor } from "./campaign-ledger.ts";
 import { readCampaign } from "./campaign-store.ts";
 
 /** Actors moved in one transaction. */
-export const FEED_BATCH = 250;
+export const FEED_BATCH = 1_000;
 
 /** An actor that was just fed. */
 export interface FedActor {
@@ -84,6 +85,15 @@ export async function openActors(
   );
 }
 
+/** Which of these actors are fed and not finished now. */
+export async function stillOpen(store: Store, name: string, ids: readonly ActorId[]): Promise<ActorId[]> {
+  const actors = await store.transact(
+    async (tx) => Promise.all(ids.map(async (id) => readCampaignActor(tx, name, id))),
+    { label: "campaign_open" },
+  );
+  return ids.filter((_, index) => actors[index]?.standing === "open");
+}
+
 /** Until the scan is over only the lane that cannot be overtaken is fed: what is found later may be smaller. */
 function todoRange(campaign: Campaign): KeyRange {
   const all = prefixRange(todoPrefix(campaign.name));
@@ -133,6 +143,7 @@ function open(
   nowMs: number,
 ): FedActor[] {
   const fed: FedActor[] = [];
+  const moves = new CountMoves();
   let bytes = 0;
   for (const { id, actor } of candidates) {
     if (actor === undefined || (fed.length > 0 && bytes + actor.bytes > maxBytes)) {
@@ -141,9 +152,11 @@ function open(
     bytes += actor.bytes;
     const { lane, deferrals } = actor;
     const to: CampaignActor = { standing: "open", lane, bytes: actor.bytes, feeds: actor.feeds + 1, deferrals };
-    moveActor(tx, name, id, { from: actor, to, nowMs });
+    moveActorRows(tx, name, id, { from: actor, to, nowMs });
+    moves.add(actor.bytes, { from: placeOf(actor), to: placeOf(to) });
     fed.push({ id, bytes: actor.bytes });
   }
+  moves.write(tx, name);
   return fed;
 }
 

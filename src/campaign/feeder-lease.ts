@@ -1,6 +1,6 @@
 import type { Store, Transaction } from "../store/store.ts";
 import { FerryError } from "../errors.ts";
-import { FEEDER } from "./campaign-keys.ts";
+import { FEEDER, FEEDER_OWNER } from "./campaign-keys.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 
 /** Who feeds, and until when without a sign of life. */
@@ -33,6 +33,9 @@ export async function holdFeederLease(
         return false;
       }
       tx.set(FEEDER, encodeJson({ ...me, expiresAtMs: nowMs + LEASE_MS }));
+      if (held?.token !== me.token) {
+        tx.set(FEEDER_OWNER, encodeJson({ token: me.token }));
+      }
       return true;
     },
     { label: "feeder_lease" },
@@ -45,15 +48,20 @@ export async function dropFeederLease(store: Store, token: string): Promise<void
     async (tx) => {
       if ((await readFeederLease(tx))?.token === token) {
         tx.clear(FEEDER);
+        tx.clear(FEEDER_OWNER);
       }
     },
     { label: "feeder_lease" },
   );
 }
 
-/** @throws FeederReplacedError unless the lease is this feeder's; a takeover meanwhile conflicts with the transaction. */
+/**
+ * A takeover meanwhile conflicts with the transaction; a renewal does not, as it leaves the owner's row alone.
+ * @throws FeederReplacedError unless the lease is this feeder's.
+ */
 export async function assertFeeder(tx: Transaction, token: string): Promise<void> {
-  if ((await readFeederLease(tx))?.token !== token) {
+  const row = await tx.get(FEEDER_OWNER);
+  if (row === undefined || (decodeJson(row) as { token: string }).token !== token) {
     throw new FeederReplacedError();
   }
 }

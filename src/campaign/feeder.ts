@@ -3,7 +3,7 @@ import type { Store, Transaction } from "../store/store.ts";
 import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { listCampaigns, readCampaign, setState } from "./campaign-store.ts";
-import { FEED_BATCH, openActors, returnActor, takeActors } from "./feed.ts";
+import { FEED_BATCH, openActors, returnActor, stillOpen, takeActors } from "./feed.ts";
 import { assertFeeder, dropFeederLease, FeederReplacedError, holdFeederLease } from "./feeder-lease.ts";
 import { readFleetLimits, type FleetLimits } from "./fleet.ts";
 import { scanRound } from "./membership.ts";
@@ -23,11 +23,13 @@ import { TokenBucket } from "./token-bucket.ts";
  */
 
 const TICK_MS = 500;
+/** How often the lease is renewed within a tick. */
+const RENEW_MS = 1_500;
 /** Time of one tick that goes into scanning. */
 const SCAN_MS = 400;
 /** How often lost jobs are looked for, and how old an open actor must be to be looked for. */
-const RECOVER_EVERY_MS = 20_000;
-const RECOVER_AFTER_MS = 15_000;
+const RECOVER_EVERY_MS = 10_000;
+const RECOVER_AFTER_MS = 5_000;
 const SAMPLE_EVERY_MS = 10_000;
 const PAGE = 500;
 /** BullMQ's largest priority. */
@@ -84,6 +86,7 @@ export class Feeder {
   readonly #paces = new Map<string, Pace>();
   readonly #fleetPace = newPace();
   #leads = false;
+  #renewAtMs = 0;
 
   constructor(options: FeederOptions) {
     this.#options = options;
@@ -116,6 +119,7 @@ export class Feeder {
   async tick(): Promise<boolean> {
     const { store, now, token, host } = this.#options;
     this.#setLeads(await holdFeederLease(store, { token, host }, now()));
+    this.#renewAtMs = now() + RENEW_MS;
     if (!this.#leads) {
       return false;
     }
@@ -161,35 +165,47 @@ export class Feeder {
     if (await this.#tripBreaker(campaign, counts)) {
       return { actors: 0, busy: false };
     }
-    const scanned = campaign.scanFinished || campaign.spec.source.kind !== "scan" || (await this.#scan(campaign));
-    const actors = await this.#feed(campaign, counts, fleet);
+    // Side by side: a window that empties while the scan is busy leaves the workers without work.
+    const scanning = this.#scan(campaign);
+    const feeding = this.#feed(campaign, counts.open.actors, fleet);
+    await Promise.allSettled([scanning, feeding]);
+    const scanned = await scanning;
+    let actors = await feeding;
+    if (!campaign.scanFinished) {
+      // What the scan has just found.
+      const openActorsOfAll = fleet.openActorsOfAll + actors;
+      actors += await this.#feed(campaign, counts.open.actors + actors, { ...fleet, openActorsOfAll });
+    }
     if (actors === 0) {
       await this.#endWhenIdle(campaign, counts);
     }
     return { actors, busy: !scanned };
   }
 
-  /** Scans for a while. @returns whether the source is exhausted. */
+  /** Scans for a while. @returns whether the source is exhausted; a list is given at once. */
   async #scan(campaign: Campaign): Promise<boolean> {
     const { store, now } = this.#options;
     const untilMs = now() + SCAN_MS;
-    let finished = false;
+    let finished = campaign.scanFinished || campaign.spec.source.kind !== "scan";
     while (!finished && now() < untilMs) {
       finished = await scanRound(store, campaign, this.#guard);
+      await this.#keepLease();
     }
     return finished;
   }
 
   async #feed(
     campaign: Campaign,
-    counts: CampaignCounts,
+    openBefore: number,
     { fleet, openActorsOfAll }: { fleet: FleetLimits; openActorsOfAll: number },
   ): Promise<number> {
     const { store, now } = this.#options;
     const pace = this.#paceOf(campaign.name);
     const rates = ratesInForce(campaign, now());
-    let open = counts.open.actors;
+    let open = openBefore;
     let fed = 0;
+    // One batch goes to the queue while the next is taken.
+    let enqueuing: Promise<void> = Promise.resolve();
     for (;;) {
       const room = Math.floor(
         Math.min(
@@ -206,17 +222,22 @@ export class Feeder {
         this.#fleetPace.bytes.available(fleet.bytesPerSecond, now()),
       );
       if (room <= 0 || bytes <= 0) {
-        return fed;
+        break;
       }
-      const taken = await takeActors(store, campaign.name, { actors: room, bytes }, this.#guard, now());
+      const [taken] = await Promise.all([
+        takeActors(store, campaign.name, { actors: room, bytes }, this.#guard, now()),
+        enqueuing,
+      ]);
       if (taken.length === 0) {
         return fed;
       }
-      await this.#enqueue(
+      enqueuing = this.#enqueue(
         campaign,
         taken.map(({ id }) => id),
         open,
       );
+      // Awaited above or below; until then a failure must not count as one nobody looks at.
+      enqueuing.catch(() => undefined);
       for (const paced of [pace, this.#fleetPace]) {
         paced.actors.take(taken.length);
         paced.bytes.take(taken.reduce((sum, actor) => sum + actor.bytes, 0));
@@ -224,7 +245,10 @@ export class Feeder {
       open += taken.length;
       fed += taken.length;
       this.#options.observer.fed(campaign.name, taken.length);
+      await this.#keepLease();
     }
+    await enqueuing;
+    return fed;
   }
 
   async #enqueue(campaign: Campaign, ids: readonly ActorId[], open: number): Promise<void> {
@@ -248,7 +272,9 @@ export class Feeder {
         limit: PAGE,
         fedBeforeMs: now() - RECOVER_AFTER_MS,
       });
-      const missing = page.ids.length === 0 ? [] : await queue.missing(page.ids);
+      // Asked again after the queue: an actor that was finished between the two has no job, and needs none.
+      const jobless = page.ids.length === 0 ? [] : await queue.missing(page.ids);
+      const missing = jobless.length === 0 ? [] : await stillOpen(store, campaign.name, jobless);
       if (missing.length > 0) {
         if (campaign.state === "running") {
           await this.#enqueue(campaign, missing, 0);
@@ -258,6 +284,7 @@ export class Feeder {
         observer.recovered(campaign.name, missing.length);
       }
       after = page.last;
+      await this.#keepLease();
     } while (after !== undefined);
   }
 
@@ -311,6 +338,18 @@ export class Feeder {
     if (changed !== undefined) {
       observer.stateChanged(changed);
       await writeSample(store, campaign.name, await store.transact(async (tx) => readCounts(tx, campaign.name)), nowMs);
+    }
+  }
+
+  /** Renews the lease within a long round: another feeder takes over from one that is dead, not from one that is busy. */
+  async #keepLease(): Promise<void> {
+    const { store, now, token, host } = this.#options;
+    if (now() < this.#renewAtMs) {
+      return;
+    }
+    this.#renewAtMs = now() + RENEW_MS;
+    if (!(await holdFeederLease(store, { token, host }, now()))) {
+      throw new FeederReplacedError();
     }
   }
 

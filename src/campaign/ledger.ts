@@ -1,5 +1,5 @@
 import { parseActorId, type ActorId } from "../formats/actor-id.ts";
-import { keyAfter, prefixRange } from "../formats/bytes.ts";
+import { compareBytes, keyAfter, prefixRange } from "../formats/bytes.ts";
 import type { OutcomeLedger } from "../migration/context.ts";
 import { ferryKey } from "../migration/ferry-keys.ts";
 import type { Outcome, OutcomeState } from "../migration/outcome.ts";
@@ -23,7 +23,7 @@ export function outcomeKey(id: ActorId): Uint8Array {
   return ferryKey("outcome", id);
 }
 
-function indexKey(outcome: Outcome): Uint8Array {
+function indexKey(outcome: Pick<Outcome, "state" | "reason" | "actorId">): Uint8Array {
   return ferryKey("by_state", outcome.state, outcome.reason ?? "", outcome.actorId);
 }
 
@@ -83,12 +83,21 @@ export async function readHistory(store: Store, id: ActorId): Promise<Outcome[]>
   );
 }
 
-/** All outcomes, in the order of actor ids; or those of a state, or of a state and reason. In bounded memory, many transactions. */
+/** A place in the list of a state's outcomes: they come by reason, and then by actor. */
+export interface IndexPlace {
+  readonly reason: string;
+  readonly actorId: ActorId;
+}
+
+/**
+ * All outcomes, in the order of actor ids; or those of a state, or of a state and reason, from behind the place `after` on. In bounded
+ * memory, many transactions.
+ */
 export async function* listOutcomes(
   store: Store,
-  filter: { state?: OutcomeState | undefined; reason?: string | undefined } = {},
+  filter: { state?: OutcomeState | undefined; reason?: string | undefined; after?: IndexPlace | undefined } = {},
 ): AsyncGenerator<Outcome, void, undefined> {
-  const { state, reason } = filter;
+  const { state, reason, after } = filter;
   if (state === undefined) {
     for await (const rows of scan(store, ferryKey("outcome"), readOutcomeRows)) {
       yield* rows.filter((outcome) => reason === undefined || outcome.reason === reason);
@@ -96,7 +105,8 @@ export async function* listOutcomes(
     return;
   }
   const prefix = reason === undefined ? ferryKey("by_state", state) : ferryKey("by_state", state, reason);
-  for await (const outcomes of scan(store, prefix, followIndex)) {
+  const from = after === undefined ? undefined : keyAfter(indexKey({ state, ...after }));
+  for await (const outcomes of scan(store, prefix, followIndex, from)) {
     // Between the index and the row nothing changes: both are read in one transaction.
     yield* outcomes;
   }
@@ -106,9 +116,13 @@ async function* scan(
   store: Store,
   prefix: Uint8Array,
   read: (tx: Transaction, rows: readonly KeyValue[]) => Promise<Outcome[]>,
+  after?: Uint8Array,
 ): AsyncGenerator<Outcome[], void, undefined> {
   const range = prefixRange(prefix);
-  let begin: Uint8Array | undefined = range.begin;
+  let begin: Uint8Array | undefined = laterOf(range.begin, after);
+  if (compareBytes(begin, range.end) >= 0) {
+    return;
+  }
   while (begin !== undefined) {
     const from: Uint8Array = begin;
     const part: { outcomes: Outcome[]; next: Uint8Array | undefined } = await store.transact(
@@ -126,6 +140,10 @@ async function* scan(
     yield part.outcomes;
     begin = part.next;
   }
+}
+
+function laterOf(begin: Uint8Array, after: Uint8Array | undefined): Uint8Array {
+  return after !== undefined && compareBytes(after, begin) > 0 ? after : begin;
 }
 
 function readOutcomeRows(_tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {

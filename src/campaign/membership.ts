@@ -2,7 +2,7 @@ import { actorLabel, encodeActorId, type ActorId } from "../formats/actor-id.ts"
 import { fromHex, toHex, u64be, viewOf } from "../formats/bytes.ts";
 import type { KeyRange, Store, Transaction } from "../store/store.ts";
 import { laneOf, type Campaign, type CampaignFilters } from "./campaign.ts";
-import { moveCount } from "./campaign-counts.ts";
+import { CountMoves } from "./campaign-counts.ts";
 import { cursorKey, todoKey } from "./campaign-keys.ts";
 import { readCampaignActor } from "./campaign-ledger.ts";
 import { findCampaign, readCampaign, writeCampaign } from "./campaign-store.ts";
@@ -12,6 +12,8 @@ import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-ac
 /** Ranges scanned side by side. */
 const SCAN_RANGES = 16;
 const ACTORS_PER_TRANSACTION = 250;
+/** Of each range at once: a round has to be over well within the feeder's lease, also on a slow store. */
+const SCANNED_PER_TRANSACTION = 100;
 const READS_PER_TRANSACTION = 1000;
 
 /** Whether an actor takes part, by the campaign's filters. */
@@ -59,6 +61,7 @@ export async function addActors(
 
 async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly ActorId[]): Promise<number> {
   const actors = await Promise.all(ids.map(async (id) => ({ id, bytes: await readV1Size(tx, id) })));
+  const moves = new CountMoves();
   const added = await Promise.all(
     actors.map(async (actor) => {
       if (!passesFilters(actor, campaign.spec.filters)) {
@@ -72,10 +75,11 @@ async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly Actor
       if (row !== undefined || todo !== undefined) {
         return 0;
       }
-      addTodo(tx, campaign, actor);
+      addTodo(tx, campaign, actor, moves);
       return 1;
     }),
   );
+  moves.write(tx, campaign.name);
   return added.reduce((sum: number, one) => sum + one, 0);
 }
 
@@ -132,11 +136,13 @@ async function scanPart(
       const { actors, next } = await readV1Actors(
         tx,
         { begin, end: range.end },
-        { maxActors: ACTORS_PER_TRANSACTION, maxReads: READS_PER_TRANSACTION },
+        { maxActors: SCANNED_PER_TRANSACTION, maxReads: READS_PER_TRANSACTION },
       );
+      const moves = new CountMoves();
       for (const actor of actors.filter((found) => passesFilters(found, campaign.spec.filters))) {
-        addTodo(tx, campaign, actor);
+        addTodo(tx, campaign, actor, moves);
       }
+      moves.write(tx, campaign.name);
       const cursor = next === undefined ? null : toHex(next);
       tx.set(cursorKey(campaign.name, index), encodeJson({ at: cursor }));
       return cursor;
@@ -150,8 +156,8 @@ async function readCursor(tx: Transaction, name: string, index: number): Promise
   return row === undefined ? undefined : (decodeJson(row) as { at: string | null }).at;
 }
 
-function addTodo(tx: Transaction, campaign: Campaign, actor: V1Actor): void {
+function addTodo(tx: Transaction, campaign: Campaign, actor: V1Actor, moves: CountMoves): void {
   const lane = laneOf(actor.bytes, campaign.spec.order);
   tx.set(todoKey(campaign.name, lane, actor.id), u64be(BigInt(actor.bytes)));
-  moveCount(tx, campaign.name, actor.bytes, { from: undefined, to: { state: "todo", reason: "" } });
+  moves.add(actor.bytes, { from: undefined, to: { state: "todo", reason: "" } });
 }

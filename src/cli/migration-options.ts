@@ -2,7 +2,10 @@ import type { Config } from "../config/config.ts";
 import { SETTINGS, type SettingName } from "../config/settings.ts";
 import { UsageError } from "../errors.ts";
 import type { MigrationOptions } from "../migration/context.ts";
+import { chooseTarget } from "../migration/targets/choose-target.ts";
+import { makeDepotTarget } from "../migration/targets/depot/depot-target.ts";
 import { storageTarget } from "../migration/targets/storage/storage-target.ts";
+import type { Store } from "../store/store.ts";
 import type { Target } from "../migration/targets/target.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 
@@ -50,8 +53,13 @@ export function migrationOptions(config: Config, request: RequestOptions = {}): 
   };
 }
 
-/** The forms of v2 that can be written, by name. */
-export const TARGETS: Readonly<Record<Config["target"], Target>> = { storage: storageTarget };
+/** The form of v2 that the configuration names, or with `auto` the one the cluster holds. @throws UsageError where that cannot be told. */
+export async function targetFor(config: Config, store: Store): Promise<Target> {
+  const choice = await chooseTarget(store, config.target);
+  return choice === "storage"
+    ? storageTarget
+    : makeDepotTarget({ now: Date.now, runnersDrained: config.runnersDrained === "yes" });
+}
 
 function readRequest(request: RequestOptions): Partial<JobOptions> {
   return Object.fromEntries(

@@ -1,11 +1,14 @@
 import type { Outcome } from "../migration/outcome.ts";
 
-/** An outcome as one line of JSON: the documented fields in their order, absent ones left out. */
+/** An outcome as one line of JSON. */
 export function formatOutcomeJson(outcome: Outcome): string {
+  return JSON.stringify(outcomeFields(outcome));
+}
+
+/** The documented fields in their order; absent ones are left out of JSON. */
+export function outcomeFields(outcome: Outcome): object {
   const { actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt } = outcome;
-  return JSON.stringify({
-    ...{ actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt },
-  });
+  return { actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt };
 }
 
 const COLUMNS = [

@@ -1,7 +1,7 @@
 import { CompletionTracker, type Completion } from "../campaign/completion.ts";
 import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue.ts";
 import type { ActorId } from "../formats/actor-id.ts";
-import type { MigrationQueue } from "../queue/migration-queue.ts";
+import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
@@ -24,19 +24,48 @@ export interface Production {
   readonly window: number;
   /** Whether to wait for the outcomes, and to mirror them in the exit status. */
   readonly wait: boolean;
+  /** Told what became of each request. */
+  readonly onAnswers?: (results: EnqueueReport["results"]) => void;
 }
 
 /** Puts actors on the queue, says how many, and waits for them where that is asked for. */
 export async function produce(run: Run, production: Production): Promise<ExitStatus> {
-  const { store, source, wait } = production;
+  if (production.wait) {
+    const { rejected, failed, pending } = await produceAndWait(run, production);
+    return rejected + failed + pending > 0 ? EXIT.rejected : EXIT.done;
+  }
+  const { queue, enqueued } = await start(run, production);
+  await sayCounts(run, await enqueued);
+  await warnWithoutWorkers(run, queue);
+  return EXIT.done;
+}
+
+/** Puts actors on the queue, waits for them, says what became of them, and gives it: actors by state, and those without an outcome. */
+export async function produceAndWait(
+  run: Run,
+  production: Production,
+): Promise<Completion["byState"] & { readonly pending: number }> {
+  const tracker = new CompletionTracker(production.store);
+  const { queue, enqueued } = await start(run, production, tracker);
+  const completion = await follow(run, { queue, tracker, enqueued });
+  await sayCompletion(run, await enqueued, completion);
+  return { ...completion.byState, pending: completion.pending };
+}
+
+/** Begins to put actors on the queue. */
+async function start(
+  run: Run,
+  production: Production,
+  tracker?: CompletionTracker,
+): Promise<{ queue: MigrationQueue; enqueued: Promise<EnqueueCounts> }> {
   const queue = await run.openQueue();
   warnOfUnknownPolicy(run, queue);
-  const tracker = new CompletionTracker(store);
-  const enqueued = enqueueActors(source, {
-    store,
+  const enqueued = enqueueActors(production.source, {
+    store: production.store,
     sink: queueSink(queue, {
       options: production.options,
       window: production.window,
+      onAnswers: production.onAnswers,
       onFull: () => {
         run.notes.say(`${production.window} jobs wait on the queue; the rest follows as workers take them.`);
         void warnWithoutWorkers(run, queue);
@@ -44,23 +73,15 @@ export async function produce(run: Run, production: Production): Promise<ExitSta
     }),
     force: production.force,
     signal: run.signal,
-    ...(wait
-      ? {
+    ...(tracker === undefined
+      ? {}
+      : {
           onBatch: (ids, previous) => {
             tracker.add(ids, previous);
           },
-        }
-      : {}),
+        }),
   });
-  if (!wait) {
-    await sayCounts(run, await enqueued);
-    await warnWithoutWorkers(run, queue);
-    return EXIT.done;
-  }
-  const completion = await follow(run, { queue, tracker, enqueued });
-  await sayCompletion(run, await enqueued, completion);
-  const { rejected, failed } = completion.byState;
-  return rejected + failed + completion.pending > 0 ? EXIT.rejected : EXIT.done;
+  return { queue, enqueued };
 }
 
 async function follow(

@@ -1,5 +1,5 @@
 import type { JobSink } from "../campaign/enqueue.ts";
-import type { MigrationQueue } from "../queue/migration-queue.ts";
+import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 
 /** How jobs of one command are made. */
@@ -9,6 +9,8 @@ export interface QueueSinkOptions {
   readonly window: number;
   /** Called once, when the window is full for the first time. */
   readonly onFull?: () => void;
+  /** Told what became of each request. */
+  readonly onAnswers?: ((results: EnqueueReport["results"]) => void) | undefined;
 }
 
 /** The queue as a producer's sink. */
@@ -21,6 +23,7 @@ export function queueSink(queue: MigrationQueue, settings: QueueSinkOptions): Jo
       const report = await queue.enqueue(
         ids.map((actorId) => ({ actorId, requestedAt, ...(hasOptions ? { options: settings.options } : {}) })),
       );
+      settings.onAnswers?.(report.results);
       return {
         enqueued: report.enqueued,
         alreadyQueued: report.alreadyQueued + report.queuedAfterActive,

@@ -104,9 +104,23 @@ export const SETTINGS = {
   ),
   metricsPort,
   target: choiceSetting(
-    { env: "FERRY_TARGET", flag: "--target <target>", meaning: "The form of v2 to write" },
-    ["storage"],
+    {
+      env: "FERRY_TARGET",
+      flag: "--target <target>",
+      meaning:
+        "The form of v2 to write: storage; depot, which engines from 2.3.0 on read; or auto, the one the cluster holds",
+    },
+    ["storage", "depot", "auto"],
     "storage",
+  ),
+  runnersDrained: choiceSetting(
+    {
+      env: "FERRY_RUNNERS_DRAINED",
+      flag: "--runners-drained <yes|no>",
+      meaning: "With target depot: whether no runner of before engine 2.3 can start an actor any more; see pool_on_v1",
+    },
+    ["yes", "no"],
+    "no",
   ),
   layout: choiceSetting(
     {
@@ -186,6 +200,16 @@ export const SETTINGS = {
     },
     { min: "1s", max: "1h" },
     "60s",
+  ),
+  lockMs: durationSetting(
+    {
+      env: "FERRY_LOCK",
+      flag: "--lock <duration>",
+      meaning:
+        "How long a job is safe from other workers without a sign of life; a killed worker's jobs come back after it",
+    },
+    { min: "1s", max: "10m" },
+    "30s",
   ),
   window: integerSetting(
     { env: "FERRY_WINDOW", flag: "--window <n>", meaning: "Most jobs that producers leave waiting in Redis" },

@@ -38,15 +38,24 @@ export function parseActorId(text: string): ActorId {
   return id as ActorId;
 }
 
-/** The last id that was encoded: an attempt asks for the same one some fifty times, and the arithmetic was 4 % of a small actor. */
-let last: { readonly id: ActorId; readonly bytes: Uint8Array } | undefined;
+/**
+ * Ids that were encoded last: an attempt asks for the same one some fifty times, and the arithmetic was 4 % of a small actor. As many as
+ * attempts take turns in one process.
+ */
+const encoded = new Map<ActorId, Uint8Array>();
+const ENCODED_IDS = 256;
 
 /** The 19 bytes of an id; not to be changed. */
 export function encodeActorId(id: ActorId): Uint8Array {
-  if (last?.id !== id) {
-    last = { id, bytes: toBytes(id) };
+  let bytes = encoded.get(id);
+  if (bytes === undefined) {
+    if (encoded.size >= ENCODED_IDS) {
+      encoded.clear();
+    }
+    bytes = toBytes(id);
+    encoded.set(id, bytes);
   }
-  return last.bytes;
+  return bytes;
 }
 
 function toBytes(id: ActorId): Uint8Array {

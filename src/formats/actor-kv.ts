@@ -136,7 +136,11 @@ function decodeTupleInteger(bytes: Uint8Array): number | undefined {
   if (size < 0 || size > 4 || bytes.length !== size + 1 || (size > 0 && bytes[1] === 0)) {
     return undefined;
   }
-  return bytes.subarray(1).reduce((value, byte) => value * 256 + byte, 0);
+  let value = 0;
+  for (let index = 1; index <= size; index += 1) {
+    value = value * 256 + (bytes[index] ?? 0);
+  }
+  return value;
 }
 
 function escapeZeros(bytes: Uint8Array): Uint8Array {

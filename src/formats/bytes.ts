@@ -26,7 +26,16 @@ export function equalBytes(a: Uint8Array | undefined, b: Uint8Array | undefined)
 }
 
 export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return bytes.length >= prefix.length && Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0;
+  if (bytes.length < prefix.length) {
+    return false;
+  }
+  // Byte by byte: prefixes are short, and the view that Buffer.compare would need costs more than they do.
+  for (let index = 0; index < prefix.length; index += 1) {
+    if (bytes[index] !== prefix[index]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /**
@@ -39,7 +48,7 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
     length -= 1;
   }
   // Not `slice`: a Buffer's shares its memory, and raising the last byte would change the caller's prefix.
-  const end = Uint8Array.from(prefix.subarray(0, length));
+  const end = new Uint8Array(prefix.subarray(0, length));
   const last = end[length - 1];
   if (last === undefined) {
     return prefix;

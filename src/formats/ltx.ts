@@ -74,12 +74,14 @@ export function decodeLtxHeader(bytes: Uint8Array): LtxHeader {
  * so that a blob of any size needs the memory of one piece and of its page index (about 10 bytes a page).
  */
 export class LtxEncoder {
-  readonly #out = new ByteBuffer();
+  readonly #out: ByteBuffer;
   readonly #index = new ByteBuffer(1024);
   #offset = LTX_HEADER_BYTES;
   #lastPgno = 0;
 
-  constructor(header: LtxHeader) {
+  /** `expectedBytes`: of the blob, or of what is pending at once; it grows where there are more. */
+  constructor(header: LtxHeader, expectedBytes?: number) {
+    this.#out = new ByteBuffer(expectedBytes);
     this.#out.append(encodeLtxHeader(header));
   }
 
@@ -124,8 +126,9 @@ export class LtxEncoder {
 }
 
 /** A whole blob at once. */
-export function encodeLtx(header: LtxHeader, pages: Iterable<LtxPage>): Uint8Array {
-  const encoder = new LtxEncoder(header);
+export function encodeLtx(header: LtxHeader, pages: readonly LtxPage[]): Uint8Array {
+  // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
+  const encoder = new LtxEncoder(header, LTX_HEADER_BYTES + pages.length * (PAGE_BYTES / 2));
   for (const { pgno, page } of pages) {
     encoder.add(pgno, page);
   }
@@ -139,7 +142,8 @@ export function encodeLtx(header: LtxHeader, pages: Iterable<LtxPage>): Uint8Arr
  * @throws FormatError `ltx_invalid` from every method; `ltx_truncated` from `end` where the blob just stops.
  */
 export class LtxDecoder {
-  readonly #pending = new ByteBuffer();
+  /** Empty at first: a blob that is pushed whole is then held in just its own size. */
+  readonly #pending = new ByteBuffer(0);
   readonly #index = new ByteBuffer(1024);
   #header: LtxHeader | undefined;
   #offset = 0;

@@ -41,7 +41,7 @@ export async function readActorState(tx: Transaction, id: ActorId): Promise<Acto
 
 /** Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: what v2 holds, who is at work, who is awake. */
 export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): Verdict | undefined {
-  const { v2, lease, actor } = surroundings;
+  const { v2, lease, actor, previous } = surroundings;
   if (v2 instanceof FormatError) {
     return rejectionOf(v2);
   }
@@ -50,6 +50,10 @@ export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): V
   }
   if (v2.kind === "migrated") {
     return { state: "skipped", reason: "already_migrated" };
+  }
+  if (previous?.reason === "waived") {
+    // An operator's decision; jobs that were queued before it, campaigns and --force respect it until it is taken back.
+    return { state: "skipped", reason: "waived" };
   }
   if (lease !== undefined && nowMs < lease.expiresAtMs) {
     return inProgress("Another attempt holds this actor's lease.");

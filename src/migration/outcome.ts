@@ -1,7 +1,10 @@
 import type { ActorId } from "../formats/actor-id.ts";
 
-/** Why an actor was left alone, for good. `rolled_back`: migrated once, and taken back to v1 by an operator. */
-export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2", "rolled_back"] as const;
+/**
+ * Why an actor was left alone, for good. `rolled_back`: migrated once, and taken back to v1 by an operator. `waived`: rejected, and left
+ * on v1 by an operator's decision.
+ */
+export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2", "rolled_back", "waived"] as const;
 /** What is wrong with an actor's data; never retried until someone asks. */
 export const REJECT_REASONS = [
   "journal_present",
@@ -99,9 +102,4 @@ export interface Outcome {
   readonly attempts: number;
   readonly campaign?: string;
   readonly finishedAt: string;
-}
-
-/** Whether an actor in this state is done with until someone asks again. */
-export function isFinal(state: OutcomeState): boolean {
-  return state !== "deferred";
 }

@@ -3,6 +3,8 @@ import type { Clock } from "./clock.ts";
 import { openFdbStore } from "./fdb-store.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 import { ReadOnlyStore } from "./read-only-store.ts";
+import { RemappingStore } from "./remapping-store.ts";
+import { residentFileBytes } from "./resident-file-bytes.ts";
 import type { Priority, Store, TransactionObserver } from "./store.ts";
 
 /** How to open a store. */
@@ -38,7 +40,9 @@ async function openWritable(url: string, options: OpenStoreOptions): Promise<Sto
   }
   switch (kind) {
     case "lmdb":
-      return openLmdbStore(place, { ...options, create: options.readOnly !== true });
+      return new RemappingStore(() => openLmdbStore(place, { ...options, create: options.readOnly !== true }), {
+        residentBytes: residentFileBytes,
+      });
     case "fdb":
       return openFdbStore(place, options);
   }

@@ -30,7 +30,7 @@ describe("bad input to ferry", function () {
     ["an unknown flag", ["outcomes", "--sate", "failed"], /Unknown option '--sate' \(Did you mean --state\?\)/],
     ["an unknown command", ["outcome"], /Unknown command 'outcome' \(Did you mean outcomes\?\)/],
     ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?/],
-    ["a missing argument", ["inspect"], /Missing required argument 'id'/],
+    ["a missing argument", ["rejected", "show"], /Missing required argument 'id'/],
     ["one argument too many", ["inspect", ID, ID], /Too many arguments/],
     ["a flag without its value", ["outcomes", "--state"], /argument missing/],
     ["a state that is none", ["outcomes", "--state", "done"], /Allowed choices are migrated, skipped, rejected/],

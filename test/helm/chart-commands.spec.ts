@@ -15,9 +15,9 @@ describeWith(["helm"], "commands", ({ helm }) => {
     const lines = (await commands()).map((object) => [object.kind, ...(containerOf(object).command ?? []).slice(2)]);
     expect(lines).to.have.deep.members([
       ["CronJob", "dist/src/cli/main.js", "campaign", "create", "$(JOB_NAME)", "--scan", "--start"],
-      ["CronJob", "dist/src/cli/main.js", "requeue", "--reason", "worker_lost"],
+      ["CronJob", "dist/src/cli/main.js", "requeue", "--yes", "--reason", "worker_lost"],
       ["Job", "dist/src/cli/main.js", "enqueue", "--scan"],
-      ["Job", "dist/src/cli/main.js", "requeue", "--reason", "journal_present", "--journal", "rollback"],
+      ["Job", "dist/src/cli/main.js", "requeue", "--yes", "--reason", "journal_present", "--journal", "rollback"],
     ]);
     expect((await chart.one("commands", "CronJob", "-nightly")).spec).to.include({
       ...{ schedule: "0 22 * * *", timeZone: "Europe/Zurich" },

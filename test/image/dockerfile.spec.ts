@@ -45,7 +45,7 @@ describe("the Dockerfile", () => {
     const last = stage("ferry");
     expect(ofKind(last, "ENTRYPOINT").map(wordsOf)).to.deep.equal([["node", "--enable-source-maps"]]);
     expect(ofKind(last, "CMD").map(wordsOf)).to.deep.equal([["dist/workers/worker.js"]]);
-    for (const source of ["workers/worker.ts", "producers/campaign.ts", "src/cli/main.ts"]) {
+    for (const source of ["workers/worker.ts", "src/cli/main.ts"]) {
       expect(existsSync(`${ROOT}${source}`), source).to.equal(true);
     }
   });

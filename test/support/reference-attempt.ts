@@ -8,6 +8,7 @@ import {
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
+import type { Target } from "../../src/migration/targets/target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { forEachEngine } from "./stores.ts";
@@ -54,6 +55,35 @@ export function contextOn(store: Store, clock: TestClock, extra: Partial<Migrati
 
 /** An image of one page or more goes the staged way. */
 export const STAGED = { smallImageBytes: 0 } as const;
+
+/** The target with transactions of so many pages instead of a megabyte: many steps on a small image. */
+export function steppedTarget(pagesPerTransaction: number): Target {
+  return {
+    ...storageTarget,
+    makeStager: (id, spec) => {
+      const stager = storageTarget.makeStager(id, spec);
+      let pages = 0;
+      let finished = false;
+      return {
+        add(pgno, page) {
+          stager.add(pgno, page);
+          pages += 1;
+        },
+        get ready() {
+          return stager.ready || (!finished && pages >= pagesPerTransaction);
+        },
+        take() {
+          pages = 0;
+          return stager.take();
+        },
+        finish() {
+          finished = true;
+          return stager.finish();
+        },
+      };
+    },
+  };
+}
 
 export interface AttemptOptions extends Partial<MigrationOptions> {
   readonly signal?: AbortSignal;

@@ -8,7 +8,7 @@ import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument } from "../ids.ts";
-import { TARGETS } from "../migration-options.ts";
+import { targetFor } from "../migration-options.ts";
 import type { Run } from "../run.ts";
 
 /** Which actors a command is about: given ones, or those that a campaign migrated. */
@@ -26,10 +26,10 @@ export function selectActors(store: Store, { ids, campaign }: Selection): AsyncI
 }
 
 /** What work on migrated actors needs, outside of a queue. */
-export function commandContext(run: Run, store: Store, checker?: IntegrityChecker): MigrationContext {
+export async function commandContext(run: Run, store: Store, checker?: IntegrityChecker): Promise<MigrationContext> {
   return {
     store,
-    target: TARGETS[run.config.target],
+    target: await targetFor(run.config, store),
     ledger,
     now: Date.now,
     randomBytes,

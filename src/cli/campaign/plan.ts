@@ -13,7 +13,7 @@ import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
-import { migrationOptions, requestOptions, TARGETS } from "../migration-options.ts";
+import { migrationOptions, requestOptions, targetFor } from "../migration-options.ts";
 import type { Run } from "../run.ts";
 import { readCount, readPercent } from "./flag-values.ts";
 import { planText } from "./plan-text.ts";
@@ -40,7 +40,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
   const integrity = new IntegrityChecker({ workers: Math.min(run.config.concurrency, availableParallelism()) });
   const context: Omit<MigrationContext, "observer"> = {
     store,
-    target: TARGETS[run.config.target],
+    target: await targetFor(run.config, store),
     ledger,
     now: Date.now,
     randomBytes,

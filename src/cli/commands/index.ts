@@ -7,6 +7,8 @@ export { registerEnqueue } from "./enqueue.ts";
 export { registerRequeue } from "./requeue.ts";
 export { registerWorker } from "./worker.ts";
 export { registerFeeder } from "./feeder.ts";
+export { registerRejected } from "./rejected.ts";
+export { registerWaive } from "./waive.ts";
 export { registerOutcomes } from "./outcomes.ts";
 export { registerCampaign } from "./campaign.ts";
 export { registerThrottle } from "./throttle.ts";

@@ -1,24 +1,38 @@
 import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
 import { inspectActor } from "../inspect/actor-inspection.ts";
+import { inspectBundle } from "../inspect/bundle-inspection.ts";
 import { describeInspection } from "../inspect/describe-inspection.ts";
 import { parseIdArgument } from "../ids.ts";
-import type { Runner } from "../run.ts";
+import type { Run, Runner } from "../run.ts";
+
+interface InspectFlags {
+  readonly bundle?: string;
+}
 
 /** `ferry inspect`. */
 export function registerInspect(program: Command, runner: Runner): void {
   program
     .command("inspect")
-    .description("what v1, v2, lease and ledger say of one actor")
-    .argument("<id>", "actor id")
-    .action((idText: string, _flags: unknown, command: Command) =>
+    .description("what v1, v2, lease and ledger say of one actor, or what an evidence bundle holds")
+    .argument("[id]", "actor id")
+    .option("--bundle <file>", "an evidence bundle of ferry rejected export, or - for standard input")
+    .action((idText: string | undefined, { bundle }: InspectFlags, command: Command) =>
       runner.run(command, async (run) => {
-        const id = parseIdArgument(idText);
-        const store = await run.openStore({ readOnly: true });
-        const found = await inspectActor(store, id, run.signal);
-        await run.output.line(run.json ? JSON.stringify(found, bigintAsText) : describeInspection(found));
+        if ((idText === undefined) === (bundle === undefined)) {
+          throw new UsageError("Say what to inspect: an actor id, or --bundle FILE.");
+        }
+        await (bundle === undefined ? inspect(run, idText ?? "") : inspectBundle(run, bundle));
         return undefined;
       }),
     );
+}
+
+async function inspect(run: Run, idText: string): Promise<void> {
+  const id = parseIdArgument(idText);
+  const store = await run.openStore({ readOnly: true });
+  const found = await inspectActor(store, id, run.signal);
+  await run.output.line(run.json ? JSON.stringify(found, bigintAsText) : describeInspection(found));
 }
 
 /** 64-bit fields are texts in JSON: numbers lose digits in most readers. */

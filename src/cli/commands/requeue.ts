@@ -1,152 +1,115 @@
 import { Option, type Command } from "commander";
-import { listOutcomes, readOutcomes } from "../../campaign/ledger.ts";
+import { REJECT_STATES, type RejectState } from "../../campaign/rejects.ts";
+import { countRequeue, selectRequeue, type LeftAlone, type RequeueSelection } from "../../campaign/requeue.ts";
 import { UsageError } from "../../errors.ts";
-import type { ActorId } from "../../formats/actor-id.ts";
-import type { Outcome } from "../../migration/outcome.ts";
 import type { Store } from "../../store/store.ts";
+import { readCount } from "../campaign/flag-values.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { parseIdArgument } from "../ids.ts";
 import { JOB_SETTINGS, requestOptions } from "../migration-options.ts";
+import { addFilters, readFilter, type FilterFlags } from "../rejected/filter-options.ts";
+import { confirmMany } from "../requeue/confirm-many.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
-/** States that are asked again. */
-const STATES = ["rejected", "failed"] as const;
-type RequeueState = (typeof STATES)[number];
-
-interface RequeueFlags {
-  readonly reason?: string;
-  readonly state?: RequeueState;
+interface RequeueFlags extends FilterFlags {
+  readonly state?: RejectState;
   readonly limit?: string;
+  readonly canary?: string;
   readonly dryRun?: boolean;
   readonly wait?: boolean;
+  readonly yes?: boolean;
 }
 
-/** Ids per transaction when given ones are looked up. */
-const BATCH = 200;
+const HELP = `
+Options such as --journal rollback apply to these jobs only. Filters combine; waived actors are left alone.
+With --canary N the first N are sent and waited for, and the rest only when all N migrated (else exit status 1).
+More than 100 actors need an answer at a terminal, and --yes elsewhere. Every outcome before stays in the history.
+
+  ferry requeue --reason journal_present --journal rollback --canary 5
+  ferry requeue --fingerprint 3f2a9c0b11de --dry-run`;
 
 /** `ferry requeue`. */
 export function registerRequeue(program: Command, runner: Runner): void {
   const command = program
     .command("requeue")
-    .description("put rejected or failed actors on the queue again, by id, reason or state")
-    .argument("[id...]", "actor ids")
-    .option("--reason <reason>", "those with this reason")
-    .addOption(new Option("--state <state>", "those of this state").choices(STATES))
+    .description("put rejected or failed actors on the queue again: given ones, or all that match")
+    .argument("[id...]", "actor ids");
+  addFilters(command)
+    .addOption(new Option("--state <state>", "those of this state").choices(REJECT_STATES))
     .option("--limit <n>", "at most so many")
+    .option("--canary <n>", "send so many first, and the rest only when all of them migrated")
     .option("--dry-run", "only say how many there are")
     .option("--wait", "wait for the outcomes, and show progress")
+    .option("--yes", "more than 100 without a question")
+    .addHelpText("after", HELP)
     .action((ids: string[], flags: RequeueFlags, self: Command) => runner.run(self, (run) => requeue(run, ids, flags)));
   addSettings(command, "window", ...JOB_SETTINGS);
 }
 
-async function requeue(run: Run, idArguments: readonly string[], flags: RequeueFlags): Promise<ExitStatus> {
-  if (idArguments.length === 0 && flags.reason === undefined && flags.state === undefined) {
-    throw new UsageError("Nothing to requeue: give actor ids, --reason or --state.");
-  }
+async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): Promise<ExitStatus> {
   const options = requestOptions(run.config);
-  const limit = readLimit(flags.limit);
-  const ids = idArguments.map(parseIdArgument);
+  const selection = readSelection(ids, flags, Date.now());
+  const canary = flags.canary === undefined ? 0 : readCount("--canary", flags.canary);
   const store = await run.openStore();
-  const others = { count: 0 };
-  const chosen = limited(choose(store, ids, flags, others), limit);
   if (flags.dryRun === true) {
-    return sayDryRun(run, chosen);
+    return sayDryRun(run, store, selection);
   }
-  const { produce } = await import("../produce.ts");
-  const status = await produce(run, {
-    store,
-    source: idsOf(chosen),
-    options,
-    force: true,
-    window: run.config.window,
-    wait: flags.wait === true,
-  });
-  if (others.count > 0) {
-    run.notes.say(`${others.count} of the given actors are neither rejected nor failed, and were left alone.`);
-  }
+  const counts = await countRequeue(selectRequeue(store, selection));
+  await confirmMany(
+    run,
+    counts.reduce((sum, { actors }) => sum + actors, 0),
+    flags.yes === true,
+  );
+  const left: LeftAlone = { waived: 0, others: 0 };
+  const outcomes = selectRequeue(store, selection, left);
+  const { requeueActors } = await import("../requeue/requeue-actors.ts");
+  const status = await requeueActors(run, { store, outcomes, options, canary, wait: flags.wait === true });
+  sayLeft(run, left);
   return status;
 }
 
-/** The outcomes to be asked again; `others` counts given actors that are not among them. */
-async function* choose(
-  store: Store,
-  ids: readonly ActorId[],
-  flags: RequeueFlags,
-  others: { count: number },
-): AsyncGenerator<readonly Outcome[], void, undefined> {
-  const states = flags.state === undefined ? STATES : [flags.state];
-  if (ids.length === 0) {
-    for (const state of states) {
-      for await (const outcome of listOutcomes(store, { state, reason: flags.reason })) {
-        yield [outcome];
-      }
-    }
-    return;
-  }
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const part = ids.slice(start, start + BATCH);
-    const outcomes = [...(await readOutcomes(store, part)).values()].filter(
-      ({ state, reason }) =>
-        states.some((wanted) => wanted === state) && (flags.reason === undefined || flags.reason === reason),
+/** @throws UsageError when nothing says which actors. */
+function readSelection(idTexts: readonly string[], flags: RequeueFlags, nowMs: number): RequeueSelection {
+  const { reason, fingerprint, campaign, olderThan, newerThan, state } = flags;
+  if (
+    idTexts.length === 0 &&
+    [reason, fingerprint, campaign, olderThan, newerThan, state].every((flag) => flag === undefined)
+  ) {
+    throw new UsageError(
+      "Nothing to requeue: give actor ids, --reason or --state, --fingerprint, --campaign, --older-than or --newer-than.",
     );
-    others.count += new Set(part).size - outcomes.length;
-    yield outcomes;
   }
+  const filter = readFilter(flags, nowMs);
+  return {
+    ids: idTexts.map(parseIdArgument),
+    states: state === undefined ? REJECT_STATES : [state],
+    // An actor that is rejected again while this walks the ledger must not be found once more under its new reason.
+    filter: { ...filter, beforeMs: filter.beforeMs ?? nowMs + 1 },
+    limit: flags.limit === undefined ? Number.MAX_SAFE_INTEGER : readCount("--limit", flags.limit, 0),
+  };
 }
 
-async function* limited(
-  batches: AsyncIterable<readonly Outcome[]>,
-  limit: number,
-): AsyncGenerator<readonly Outcome[], void, undefined> {
-  let left = limit;
-  for await (const batch of batches) {
-    yield batch.slice(0, left);
-    left -= batch.length;
-    if (left <= 0) {
-      return;
-    }
-  }
-}
-
-/** In batches again, as the queue likes them. */
-async function* idsOf(batches: AsyncIterable<readonly Outcome[]>): AsyncGenerator<readonly ActorId[], void, undefined> {
-  let ids: ActorId[] = [];
-  for await (const batch of batches) {
-    ids.push(...batch.map((outcome) => outcome.actorId));
-    if (ids.length >= BATCH) {
-      yield ids;
-      ids = [];
-    }
-  }
-  yield ids;
-}
-
-async function sayDryRun(run: Run, batches: AsyncIterable<readonly Outcome[]>): Promise<ExitStatus> {
-  const counts = new Map<string, { state: string; reason: string; actors: number }>();
-  for await (const batch of batches) {
-    for (const { state, reason = "" } of batch) {
-      const key = `${state} ${reason}`;
-      counts.set(key, { state, reason, actors: (counts.get(key)?.actors ?? 0) + 1 });
-    }
-  }
-  for (const count of counts.values()) {
+async function sayDryRun(run: Run, store: Store, selection: RequeueSelection): Promise<ExitStatus> {
+  const left: LeftAlone = { waived: 0, others: 0 };
+  const counts = await countRequeue(selectRequeue(store, selection, left));
+  for (const count of counts) {
     await run.output.line(
       run.json ? JSON.stringify(count) : `would requeue ${count.actors} ${count.state} ${count.reason}`,
     );
   }
-  if (counts.size === 0 && !run.json) {
+  if (counts.length === 0 && !run.json) {
     await run.output.line("would requeue 0");
   }
+  sayLeft(run, left);
   return EXIT.done;
 }
 
-function readLimit(text: string | undefined): number {
-  if (text === undefined) {
-    return Number.MAX_SAFE_INTEGER;
+function sayLeft(run: Run, { waived, others }: LeftAlone): void {
+  if (waived > 0) {
+    run.notes.say(`${waived} of the given actors are waived, and were left alone: ferry unwaive takes that back.`);
   }
-  if (!/^\d{1,12}$/.test(text)) {
-    throw new UsageError(`--limit "${text}" cannot be used: write a whole number.`);
+  if (others > 0) {
+    run.notes.say(`${others} of the given actors are neither rejected nor failed, and were left alone.`);
   }
-  return Number(text);
 }

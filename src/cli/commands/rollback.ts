@@ -39,7 +39,7 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
   } else if (flags.confirm !== undefined) {
     throw new UsageError("--confirm goes with --campaign.");
   }
-  const context = commandContext(run, store);
+  const context = await commandContext(run, store);
   const counts = new Map<string, number>();
   for await (const id of actors) {
     run.signal.throwIfAborted();

@@ -9,7 +9,7 @@ import type { Target } from "../../migration/targets/target.ts";
 import type { Store } from "../../store/store.ts";
 import { fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
-import { TARGETS } from "../migration-options.ts";
+import { targetFor } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
@@ -28,8 +28,8 @@ export function registerV2(program: Command, runner: Runner): void {
 }
 
 async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {
-  const target = TARGETS[run.config.target];
   const store = await run.openStore({ readOnly: true });
+  const target = await targetFor(run.config, store);
   const rows = storeRows(store, run.signal);
   const head = await readHead(store, target, id);
   const pageCount = await target.readPageCount(rows, id);

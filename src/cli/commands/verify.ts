@@ -29,7 +29,7 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
   const checker = new IntegrityChecker();
   const counts = { good: 0, bad: 0 };
   try {
-    const context = commandContext(run, store, checker);
+    const context = await commandContext(run, store, checker);
     for await (const id of actors) {
       run.signal.throwIfAborted();
       const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);

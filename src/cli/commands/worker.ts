@@ -14,8 +14,18 @@ export function registerWorker(program: Command, runner: Runner): void {
         return runWorker(run, { drain: options.drain === true });
       }),
     );
-  addSettings(command, "concurrency", "drainTimeoutMs", "metricsHost", "metricsPort", "target", "layout", "check");
-  addSettings(command, "verify", "journal", "sidecars", "wal", "maxBytes", "smallBytes", "leaseMs");
+  addSettings(
+    command,
+    "concurrency",
+    "drainTimeoutMs",
+    "metricsHost",
+    "metricsPort",
+    "target",
+    "runnersDrained",
+    "layout",
+    "check",
+  );
+  addSettings(command, "verify", "journal", "sidecars", "wal", "maxBytes", "smallBytes", "leaseMs", "lockMs");
   command.addHelpText(
     "after",
     `

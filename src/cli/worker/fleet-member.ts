@@ -35,6 +35,8 @@ export interface FleetMemberOptions {
   readonly identity: MemberIdentity;
   /** Slots as configured. */
   readonly concurrency: number;
+  /** Milliseconds that never go back; for tests. */
+  readonly monotonicNow?: () => number;
 }
 
 /** Books the time of one slot while it is busy. */
@@ -54,34 +56,43 @@ export class FleetMember {
   #unbooked = new Map<string, Map<string, number>>();
   readonly #inFlight = new Map<string, number>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #now: () => number;
+  /** Books what a busy slot did up to now. */
+  readonly #busy = new Set<() => void>();
   #host: HostControl | undefined;
-  #lastSampleMs = performance.now();
+  /** Slot time since the last sample that busy slots account for. */
+  #busyMs = 0;
+  #lastSampleMs: number;
   #rest: IdleReason = "idle";
   #because: string | undefined;
   #working: Promise<void> = Promise.resolve();
 
   constructor(options: FleetMemberOptions) {
     this.#options = options;
+    this.#now = options.monotonicNow ?? (() => performance.now());
+    this.#lastSampleMs = this.#now();
   }
 
   /** Starts to govern the host and to tell of it. */
   start(host: HostControl): void {
     this.#host = host;
     this.#every(SAMPLE_MS, () => {
-      this.#sampleFreeSlots();
+      this.#sampleSlots();
       return Promise.resolve();
     });
     this.#every(GOVERN_MS, () => this.#govern(host));
     this.#every(HEARTBEAT_MS, () => this.#beat());
-    this.#working = this.#beat();
+    this.#working = this.#quietly("fleet", () => this.#beat());
   }
 
   /** Ends all that, and takes the heartbeat away: the fleet need not wait for it to grow old. */
   async stop(): Promise<void> {
     this.#timers.forEach(clearInterval);
     await this.#working;
+    this.#sampleSlots();
+    await this.#quietly("activity", () => this.#bookCampaigns());
+    // Also where the booking failed: a heartbeat that stays tells of a worker that is not there.
     await this.#quietly("heartbeat", async () => {
-      await this.#bookCampaigns();
       await removeHeartbeat(this.#options.store, this.#options.identity.workerId);
     });
   }
@@ -90,12 +101,14 @@ export class FleetMember {
   begin(campaign: string): SlotClock {
     this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 0) + 1);
     let activity: SlotActivity = "read";
-    let sinceMs = performance.now();
+    let sinceMs = this.#now();
     const book = (): void => {
-      const nowMs = performance.now();
+      const nowMs = this.#now();
+      this.#busyMs += nowMs - sinceMs;
       this.#book(activity, nowMs - sinceMs, campaign);
       sinceMs = nowMs;
     };
+    this.#busy.add(book);
     return {
       enter: (next) => {
         book();
@@ -103,6 +116,7 @@ export class FleetMember {
       },
       end: () => {
         book();
+        this.#busy.delete(book);
         this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 1) - 1);
       },
     };
@@ -112,24 +126,28 @@ export class FleetMember {
     this.#spentMs.set(activity, (this.#spentMs.get(activity) ?? 0) + ms);
     this.#options.metrics.activitySeconds.inc({ activity }, ms / 1000);
     if (campaign !== "") {
-      const times = this.#unbooked.get(campaign) ?? new Map<string, number>();
-      times.set(activity, (times.get(activity) ?? 0) + ms);
-      this.#unbooked.set(campaign, times);
+      this.#owe(campaign, activity, ms);
     }
   }
 
-  /** Free slots: those that the governor withholds are throttled, the others rest for the reason found last. */
-  #sampleFreeSlots(): void {
+  /**
+   * Books all slots up to now, so that activities add up to slots times time. What busy slots did not use was free: as much of it as
+   * the governor withholds is throttled, the others rested for the reason found last.
+   */
+  #sampleSlots(): void {
     const { concurrency, governor, metrics } = this.#options;
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     const elapsedMs = nowMs - this.#lastSampleMs;
     this.#lastSampleMs = nowMs;
-    const inFlight = this.#host?.inFlight ?? 0;
-    const free = Math.max(0, concurrency - inFlight);
-    const withheld = Math.min(free, concurrency - governor.decision.limit);
-    this.#book("throttled_store", withheld * elapsedMs);
-    this.#book(this.#rest, (free - withheld) * elapsedMs);
-    metrics.inFlight.set(inFlight);
+    this.#busy.forEach((book) => {
+      book();
+    });
+    const freeMs = Math.max(0, concurrency * elapsedMs - this.#busyMs);
+    this.#busyMs = 0;
+    const withheldMs = Math.min(freeMs, (concurrency - governor.decision.limit) * elapsedMs);
+    this.#book("throttled_store", withheldMs);
+    this.#book(this.#rest, freeMs - withheldMs);
+    metrics.inFlight.set(this.#host?.inFlight ?? 0);
     metrics.concurrencyLimit.set(governor.decision.limit);
     metrics.throttleActive.set({ reason: "store" }, governor.decision.because === undefined ? 0 : 1);
     metrics.throttleActive.set({ reason: "operator" }, this.#rest === "throttled_operator" ? 1 : 0);
@@ -158,6 +176,7 @@ export class FleetMember {
   async #beat(): Promise<void> {
     const { store, governor, identity, concurrency } = this.#options;
     const { limit, because } = governor.decision;
+    this.#sampleSlots();
     await this.#bookCampaigns();
     const activitySeconds = Object.fromEntries(
       [...this.#spentMs].map(([activity, ms]) => [activity, Math.round(ms) / 1000] as const),
@@ -179,7 +198,23 @@ export class FleetMember {
   async #bookCampaigns(): Promise<void> {
     const times = this.#unbooked;
     this.#unbooked = new Map();
-    await addActivity(this.#options.store, times);
+    try {
+      await addActivity(this.#options.store, times);
+    } catch (error) {
+      // The time was spent: it is booked with what comes next. Where the commit did happen it counts twice, which hurts nobody.
+      for (const [campaign, activities] of times) {
+        for (const [activity, ms] of activities) {
+          this.#owe(campaign, activity, ms);
+        }
+      }
+      throw error;
+    }
+  }
+
+  #owe(campaign: string, activity: string, ms: number): void {
+    const times = this.#unbooked.get(campaign) ?? new Map<string, number>();
+    times.set(activity, (times.get(activity) ?? 0) + ms);
+    this.#unbooked.set(campaign, times);
   }
 
   #every(ms: number, task: () => Promise<void>): void {

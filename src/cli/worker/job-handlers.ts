@@ -59,7 +59,7 @@ async function processJob(options: JobHandlerOptions, request: MigrationRequest,
 
 /** The ledger that records a request's outcome: a campaign's counts its actors along. */
 function ledgerOf(request: MigrationRequest): OutcomeLedger {
-  return request.campaign === undefined ? ledger : campaignLedger(request.campaign, Date.now());
+  return request.campaign === undefined ? ledger : campaignLedger(request.campaign, Date.now);
 }
 
 async function migrate(

@@ -13,7 +13,7 @@ import { storeMeter } from "../../telemetry/store-meter.ts";
 import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { openLog } from "../log.ts";
-import { migrationOptions, TARGETS } from "../migration-options.ts";
+import { migrationOptions, targetFor } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
@@ -60,7 +60,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
     const handlers = makeJobHandlers({
       store,
-      target: TARGETS[config.target],
+      target: await targetFor(config, store),
       optionsOf: (request) => migrationOptions(config, request),
       metrics,
       log,
@@ -119,6 +119,7 @@ function startHost(
     redis: redisOptions(config),
     concurrency: config.concurrency,
     drainDeadlineMs: config.drainTimeoutMs,
+    lockDurationMs: config.lockMs,
     onEvent: (event) => {
       countWorkerEvent(parts.metrics, event);
       logWorkerEvent(parts.log, event);

@@ -21,9 +21,6 @@ export type JournalPlan =
   | { readonly state: "too_large"; readonly header: JournalHeader; readonly imageBytes: number }
   | HotJournalPlan;
 
-/** The words for a journal's state. */
-export type JournalState = JournalPlan["state"];
-
 /**
  * Why playing a hot journal ended.
  *

@@ -29,9 +29,6 @@ export type WalPlan =
     }
   | WalFramesPlan;
 
-/** The words for a log's state. */
-export type WalState = WalPlan["state"];
-
 /** How to apply a log: cut or extend the main file to the last commit's size, then lay the overlay's pages over it. */
 export interface WalFramesPlan {
   readonly state: "valid_frames";

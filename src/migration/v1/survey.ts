@@ -46,8 +46,11 @@ export function outlineOfRows(
   id: ActorId,
   rows: readonly KeyValue[],
 ): { sidecars: Sidecars; metadataRows: KeyValue[]; chunkRows: KeyValue[] } {
-  const within = (range: KeyRange): KeyValue[] => rows.filter((row) => startsWith(row.key, range.begin));
-  const has = (tag: FileTag): boolean => within(fileChunksRange(id, tag)).length > 0;
+  const within = ({ begin }: KeyRange): KeyValue[] => rows.filter((row) => startsWith(row.key, begin));
+  const has = (tag: FileTag): boolean => {
+    const { begin } = fileChunksRange(id, tag);
+    return rows.some((row) => startsWith(row.key, begin));
+  };
   return {
     sidecars: { journal: has(FILE_TAG.journal), wal: has(FILE_TAG.wal), shm: has(FILE_TAG.shm) },
     metadataRows: within(fileMetadataRange(id, FILE_TAG.main)),

@@ -1,0 +1,253 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Redis } from "ioredis";
+import { campaignLedger } from "../src/campaign/campaign-ledger.ts";
+import { finishedAndBad } from "../src/campaign/campaign-counts.ts";
+import { createCampaign } from "../src/campaign/campaign-store.ts";
+import { applyVerb } from "../src/campaign/campaign-verbs.ts";
+import { DEFAULT_BREAKER } from "../src/campaign/campaign.ts";
+import { auditCampaign } from "../src/campaign/audit.ts";
+import { readView } from "../src/campaign/view.ts";
+import { makeActorId } from "../src/formats/actor-id.ts";
+import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../src/formats/actor-kv.ts";
+import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../src/formats/v1-file.ts";
+import { outcomeOf } from "../src/migration/verdict.ts";
+import { WorkerHost } from "../src/queue/worker-host.ts";
+import { openStore } from "../src/store/open-store.ts";
+import type { Store } from "../src/store/store.ts";
+import { TestRedis } from "../test/support/redis.ts";
+
+/*
+ * A campaign of a million actors with nothing to migrate: how the feeder, the ledger and the queue bear the number alone. The feeder
+ * is a real one; workers record an outcome for each actor and read no image. Prints one line per interval and a summary.
+ *
+ *   node --import tsx bench/campaign-million.ts [--actors 1000000] [--workers 2] [--concurrency 64] [--window 5000] [--every 10]
+ */
+
+const NAME = "million";
+const HERE = fileURLToPath(import.meta.url);
+const LAUNCHER = fileURLToPath(new URL("../bin/ferry.mjs", import.meta.url));
+const MIB = 1024 * 1024;
+const WRITE_BATCH = 2_000;
+/** The window counts as full with this share of it waiting or running: between two looks of the feeder some are always done. */
+const FULL = 0.5;
+/** `show` has to answer within this. */
+const SHOW_LIMIT_MS = 1_000;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    actors: { type: "string", default: "1000000" },
+    workers: { type: "string", default: "2" },
+    concurrency: { type: "string", default: "64" },
+    window: { type: "string", default: "5000" },
+    every: { type: "string", default: "10" },
+    store: { type: "string", default: "" },
+    redis: { type: "string", default: "" },
+  },
+});
+
+if (positionals[0] === "worker") {
+  await work(options.store, options.redis, Number(options.concurrency));
+} else {
+  await measure();
+}
+
+/** A worker whose migrations do nothing but record that they were done. */
+async function work(storeUrl: string, redisUrl: string, concurrency: number): Promise<void> {
+  const store = await openStore(storeUrl);
+  const host = await WorkerHost.start({
+    redis: { url: redisUrl },
+    concurrency,
+    onExhausted: () => Promise.resolve(),
+    process: async ({ actorId, campaign = NAME }) => {
+      const ledger = campaignLedger(campaign, Date.now);
+      await store.transact(
+        async (tx) => {
+          const previous = await ledger.read(tx, actorId);
+          const image = { pages: 1, bytes: 4096, sha256: "00".repeat(32) };
+          const facts = { previous, finishedAtMs: Date.now(), campaign };
+          const verdict = { state: "migrated", layout: "shards", verified: false, image } as const;
+          ledger.write(tx, outcomeOf(actorId, verdict, facts), previous);
+        },
+        { label: "record" },
+      );
+      return { kind: "done" };
+    },
+  });
+  await once(process, "SIGTERM");
+  await host.stop();
+  await store.close();
+}
+
+interface Look {
+  readonly seconds: number;
+  readonly done: number;
+  readonly todo: number;
+  readonly open: number;
+  readonly showMs: number;
+  readonly redisMiB: number;
+  readonly feederMiB: number;
+  readonly workersMiB: readonly number[];
+}
+
+async function measure(): Promise<void> {
+  const actors = Number(options.actors);
+  const window = Number(options.window);
+  const folder = await mkdtemp(join(tmpdir(), "ferry-million-"));
+  const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
+  const store = await openStore(`lmdb:${folder}`);
+  const client = new Redis(redis.url);
+  const children: ChildProcess[] = [];
+  try {
+    const startedAtMs = performance.now();
+    await writeActors(store, actors);
+    say(`${actors} actors written in ${Math.round((performance.now() - startedAtMs) / 1000)} s`);
+    const spec = {
+      source: { kind: "scan" },
+      filters: {},
+      order: "small-first",
+      options: {},
+      deferLimit: 3,
+      breaker: DEFAULT_BREAKER,
+    } as const;
+    await createCampaign(store, { name: NAME, spec, settings: { window } }, { who: "bench" }, Date.now());
+    await applyVerb(store, NAME, "start", { who: "bench" }, Date.now());
+    const env = { FERRY_STORE: `lmdb:${folder}`, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
+    const feeder = run([LAUNCHER, "feeder"], env);
+    const here = ["--import", "tsx", HERE, "worker", "--store", `lmdb:${folder}`, "--redis", redis.url];
+    const workers = Array.from({ length: Number(options.workers) }, () =>
+      run([...here, "--concurrency", options.concurrency], {}),
+    );
+    children.push(feeder, ...workers);
+    const looks = await watch({ store, client, feeder, workers, actors });
+    summarize(looks, { actors, window });
+    const audit = await auditCampaign(store, NAME);
+    say(`audit: ${audit.actors} actors recounted, ${audit.differences.length} counts differ`);
+  } finally {
+    for (const child of children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    }
+    client.disconnect();
+    await store.close();
+    await redis.stop();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Looks every few seconds until the campaign is over. */
+async function watch(what: {
+  store: Store;
+  client: Redis;
+  feeder: ChildProcess;
+  workers: readonly ChildProcess[];
+  actors: number;
+}): Promise<Look[]> {
+  const { store, client, feeder, workers } = what;
+  const startedAtMs = performance.now();
+  const looks: Look[] = [];
+  for (;;) {
+    await sleep(Number(options.every) * 1000);
+    const beforeMs = performance.now();
+    const { campaign, counts } = await readView(store, NAME, Date.now());
+    const showMs = performance.now() - beforeMs;
+    const memory = /used_memory:(\d+)/.exec(await client.info("memory"))?.[1] ?? "0";
+    const look: Look = {
+      seconds: Math.round((performance.now() - startedAtMs) / 1000),
+      done: finishedAndBad(counts).finished,
+      todo: counts.todo.actors,
+      open: counts.open.actors,
+      showMs: Math.round(showMs),
+      redisMiB: Math.round(Number(memory) / MIB),
+      feederMiB: await rssMiB(feeder),
+      workersMiB: await Promise.all(workers.map(rssMiB)),
+    };
+    looks.push(look);
+    const { done, todo, open, redisMiB, feederMiB, workersMiB } = look;
+    say(
+      `${look.seconds} s: done ${done}, to do ${todo}, open ${open}; show ${look.showMs} ms; ` +
+        `MiB: Redis ${redisMiB}, feeder ${feederMiB}, workers ${workersMiB.join(" ")}`,
+    );
+    if (campaign.state !== "running") {
+      say(`the campaign is ${campaign.state}`);
+      return looks;
+    }
+    const dead = [feeder, ...workers].find(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
+    if (dead !== undefined) {
+      throw new Error(`ended with ${dead.exitCode ?? dead.signalCode ?? ""}: ${dead.spawnargs.join(" ")}`);
+    }
+  }
+}
+
+function summarize(looks: readonly Look[], { actors, window }: { actors: number; window: number }): void {
+  const last = looks.at(-1);
+  // A window can only be full while there is more to feed than fits.
+  const feeding = looks.filter(({ todo }) => todo > window);
+  const full = feeding.filter(({ open }) => open >= window * FULL).length;
+  const slowest = Math.max(...looks.map(({ showMs }) => showMs));
+  say(
+    [
+      `actors            ${actors} in ${last?.seconds ?? 0} s, ${Math.round(actors / Math.max(1, last?.seconds ?? 1))}/s`,
+      `window full       at ${full} of ${feeding.length} looks while more was to be fed`,
+      `show              ${slowest} ms at most${slowest > SHOW_LIMIT_MS ? ": TOO SLOW" : ""}`,
+      `Redis             ${range(looks.map(({ redisMiB }) => redisMiB))}`,
+      `feeder RSS        ${range(looks.map(({ feederMiB }) => feederMiB))}`,
+      ...(last?.workersMiB ?? []).map(
+        (_, index) => `worker ${index + 1} RSS      ${range(looks.map(({ workersMiB }) => workersMiB[index] ?? 0))}`,
+      ),
+    ].join("\n"),
+  );
+}
+
+/** What memory was over time: a leak shows as quarters that rise. */
+function range(values: readonly number[]): string {
+  const quarters = [0.25, 0.5, 0.75, 1].map((part) => {
+    const until = Math.max(1, Math.round(values.length * part));
+    return Math.max(...values.slice(Math.max(0, Math.round(values.length * (part - 0.25))), until));
+  });
+  return `most in each quarter of the time: ${quarters.join(", ")} MiB`;
+}
+
+/** The v1 rows that say how large each actor's file is: all a scan reads of it. */
+async function writeActors(store: Store, count: number): Promise<void> {
+  const metadata = encodeEntryMetadata({ version: new Uint8Array([1]), updateTs: 0n });
+  const key = fileMetadataKey(FILE_TAG.main);
+  const value = encodeFileMetadata(4096n);
+  for (let start = 0; start < count; start += WRITE_BATCH) {
+    await store.transact((tx) => {
+      for (let index = start; index < Math.min(start + WRITE_BATCH, count); index += 1) {
+        const random = Buffer.alloc(16);
+        // Spread over the space of ids as random ones are, and the same at every run.
+        random.writeUInt32BE(Math.imul(index + 1, 2_654_435_761) >>> 0, 0);
+        random.writeUInt32BE(index, 12);
+        const subspace = actorKvSubspace(makeActorId(random, 1));
+        tx.set(chunkRowKey(subspace, key, 0), value);
+        tx.set(metadataRowKey(subspace, key), metadata);
+      }
+      return Promise.resolve();
+    });
+  }
+}
+
+function run(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  // eslint-disable-next-line n/no-process-env -- children run in the environment this was started in
+  return spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/** Resident memory of a process, from Linux's /proc; 0 where there is none. */
+async function rssMiB({ pid }: ChildProcess): Promise<number> {
+  const status = await readFile(`/proc/${pid ?? 0}/status`, "utf8").catch(() => "");
+  // Without the pages of the store's file, which are mapped and counted by VmRSS as they are touched.
+  return Math.round(Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1] ?? "0") / 1024);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

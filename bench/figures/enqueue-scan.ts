@@ -1,0 +1,98 @@
+import { Redis } from "ioredis";
+import { enqueueActors, type JobSink } from "../../src/campaign/enqueue.ts";
+import { scanActors } from "../../src/campaign/scan.ts";
+import { splitActorSpace } from "../../src/campaign/v1-actors.ts";
+import { queueSink } from "../../src/cli/queue-sink.ts";
+import { keyAfter } from "../../src/formats/bytes.ts";
+import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import type { KeyRange, Store } from "../../src/store/store.ts";
+import type { Figure, Result } from "../figure.ts";
+import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
+import { alternate, eachOf, secondsOf } from "../measure.ts";
+
+const PAGES = 3;
+/** Ranges read at once, as the scan has it. */
+const PARALLEL = 8;
+const RANGES = 64;
+const ROWS_PER_TRANSACTION = 1_000;
+const NEVER = new AbortController().signal;
+
+/** Finding and enqueuing every actor, against reading every key of the same rows; the finding alone as well. */
+export const enqueueScan: Figure = {
+  name: "enqueue",
+  run: (bench) =>
+    bench.withStore(async (store) => {
+      const count = bench.full ? 20_000 : 3_000;
+      await writeActors(store, benchIds(count), mixedImage(PAGES));
+      const url = await bench.redisUrl();
+      const queue = await MigrationQueue.open({ url });
+      const redis = new Redis(url);
+      const nowhere: JobSink = {
+        add: (ids) => Promise.resolve({ enqueued: ids.length, alreadyQueued: 0, queuedAfterActive: 0 }),
+        waitForRoom: () => Promise.resolve(Number.MAX_SAFE_INTEGER),
+      };
+      const enqueued = async (sink: JobSink): Promise<number> => {
+        await redis.flushall();
+        const seconds = await secondsOf(async () => {
+          const options = { store, sink, force: false, signal: NEVER };
+          const counts = await enqueueActors(scanActors(store, NEVER), options);
+          if (counts.enqueued !== count) {
+            throw new Error(`the scan enqueued ${counts.enqueued} of ${count} actors`);
+          }
+        });
+        return count / seconds;
+      };
+      const bare = async (): Promise<number> => count / (await secondsOf(() => scanKeys(store)));
+      try {
+        const whole = await alternate(
+          { subject: () => enqueued(queueSink(queue, { options: {}, window: count * 2 })), baseline: bare },
+          bench.rounds,
+        );
+        const finding = await alternate({ subject: () => enqueued(nowhere), baseline: bare }, bench.rounds);
+        const common = { engine: store.engine, unit: "actors/s", baseline: "bare key scan of the same rows" };
+        return [
+          {
+            ...common,
+            figure: "enqueue by scan",
+            subject: whole.subject,
+            against: whole.baseline,
+            value: whole.ratio,
+            goal: { atLeast: 0.5 },
+          },
+          {
+            ...common,
+            figure: "of which: scan and ledger, with no queue behind",
+            subject: finding.subject,
+            against: finding.baseline,
+            value: finding.ratio,
+          },
+        ] satisfies Result[];
+      } finally {
+        await redis.flushall();
+        redis.disconnect();
+        await queue.close();
+      }
+    }),
+};
+
+/** Every row of every actor, in as many parallel ranges. */
+async function scanKeys(store: Store): Promise<void> {
+  await eachOf(splitActorSpace(RANGES), PARALLEL, (range) => scanRange(store, range));
+}
+
+async function scanRange(store: Store, range: KeyRange): Promise<void> {
+  let begin: Uint8Array | undefined = range.begin;
+  while (begin !== undefined) {
+    const from: Uint8Array = begin;
+    begin = await store.transact(async (tx) => {
+      let last: Uint8Array | undefined;
+      let rows = 0;
+      const limits = { snapshot: true, limit: ROWS_PER_TRANSACTION };
+      for await (const batch of tx.getRange({ begin: from, end: range.end }, limits)) {
+        rows += batch.length;
+        last = batch.at(-1)?.key ?? last;
+      }
+      return rows < ROWS_PER_TRANSACTION || last === undefined ? undefined : keyAfter(last);
+    });
+  }
+}

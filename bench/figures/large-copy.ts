@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import type { ActorId } from "../../src/formats/actor-id.ts";
+import { concatBytes, u32be } from "../../src/formats/bytes.ts";
+import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
+import { FILE_TAG } from "../../src/formats/v1-file.ts";
+import { inOrder } from "../../src/migration/in-order.ts";
+import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
+import { fileChunkSpan } from "../../src/migration/v1/v1-keys.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Figure } from "../figure.ts";
+import { benchContext, benchIds, migrateOrThrow, mixedImage, unmigrate, writeActors } from "../fixtures.ts";
+import { alternate, secondsOf } from "../measure.ts";
+
+const MIB = 1024 * 1024;
+/** As the reader and the staged migration have it. */
+const SPAN_CHUNKS = 256;
+const READS_AHEAD = 3;
+const WRITES_IN_FLIGHT = 4;
+/** Where the copies go: a key that nobody else has. */
+const ASIDE = Uint8Array.of(0x60);
+const SCRAP = randomBytes(100_000);
+
+/** Lengths of keys and values that one transaction sets. */
+type Shape = readonly { readonly keyBytes: number; readonly valueBytes: number }[];
+
+/** One large actor, as by default: with its digests, its codecs and the reading back; against the bytes alone. */
+export const largeCopy: Figure = {
+  name: "large",
+  run: (bench) =>
+    bench.withStore(async (store) => {
+      const mebibytes = bench.full ? 128 : 32;
+      const image = mixedImage((mebibytes * MIB) / PAGE_BYTES);
+      const [id] = benchIds(1) as [ActorId];
+      await writeActors(store, [id], image);
+      const shapes = shapesOf(id, image);
+      const { subject, baseline, ratio } = await alternate(
+        {
+          subject: async () => {
+            await unmigrate(store, id);
+            return mebibytes / (await secondsOf(() => migrateOrThrow(benchContext(store), id)));
+          },
+          baseline: async () => {
+            await clearAside(store);
+            return mebibytes / (await secondsOf(() => rawCopy(store, id, image.length, shapes)));
+          },
+        },
+        bench.rounds,
+      );
+      return [
+        {
+          figure: `large actor (${mebibytes} MiB)`,
+          baseline: "raw copy: same v1 rows read in ranges, as many v2 bytes set, same parallelism",
+          engine: store.engine,
+          unit: "MiB/s",
+          subject,
+          against: baseline,
+          value: ratio,
+          goal: { atLeast: 0.7 },
+          note: bench.full ? "--verify on, the default" : "--verify on, the default; 128 MiB with --full",
+        },
+      ];
+    }),
+};
+
+/** What a migration of the image sets, transaction by transaction. */
+function shapesOf(id: ActorId, image: Uint8Array): Shape[] {
+  const pageCount = image.length / PAGE_BYTES;
+  const stager = storageTarget.makeStager(id, { layout: "shards", pageCount, creationTsMs: 1 });
+  const shapes: Shape[] = [];
+  const note = (staged: { rows: readonly { key: Uint8Array; value: Uint8Array }[] }): void => {
+    shapes.push(staged.rows.map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));
+  };
+  for (let pgno = 1; pgno <= pageCount; pgno += 1) {
+    stager.add(pgno, image.subarray((pgno - 1) * PAGE_BYTES, pgno * PAGE_BYTES));
+    if (stager.ready) {
+      note(stager.take());
+    }
+  }
+  note(stager.finish());
+  return shapes;
+}
+
+async function rawCopy(store: Store, id: ActorId, imageBytes: number, shapes: readonly Shape[]): Promise<void> {
+  const chunkCount = imageBytes / PAGE_BYTES;
+  let read = 0;
+  const reads = Array.from({ length: Math.ceil(chunkCount / SPAN_CHUNKS) }, (_, span) => async (): Promise<number> => {
+    const range = fileChunkSpan(id, FILE_TAG.main, span * SPAN_CHUNKS, (span + 1) * SPAN_CHUNKS);
+    return store.transact(async (tx) => {
+      let bytes = 0;
+      for await (const rows of tx.getRange(range, { snapshot: true })) {
+        for (const row of rows) {
+          bytes += row.value.length;
+        }
+      }
+      return bytes;
+    });
+  });
+  const writes = async function* (): AsyncGenerator<() => Promise<void>> {
+    // As much is written after each read as a migration would have by then.
+    let written = 0;
+    let done = 0;
+    for await (const bytes of inOrder(reads, READS_AHEAD)) {
+      read += bytes;
+      done += 1;
+      for (; written < Math.floor((shapes.length * done) / reads.length); written += 1) {
+        const index = written;
+        yield () => writeShape(store, index, shapes[index] ?? []);
+      }
+    }
+  };
+  for await (const _ of inOrder(writes(), WRITES_IN_FLIGHT)) {
+    // Only the commits matter.
+  }
+  if (read < imageBytes) {
+    throw new Error("the baseline did not read the whole image");
+  }
+}
+
+async function writeShape(store: Store, part: number, shape: Shape): Promise<void> {
+  await store.transact((tx) => {
+    shape.forEach(({ keyBytes, valueBytes }, index) => {
+      const key = concatBytes(ASIDE, u32be(part), u32be(index), new Uint8Array(Math.max(0, keyBytes - 9)));
+      tx.set(key, SCRAP.subarray(0, valueBytes));
+    });
+    return Promise.resolve();
+  });
+}
+
+async function clearAside(store: Store): Promise<void> {
+  await store.transact((tx) => {
+    tx.clearRange({ begin: ASIDE, end: Uint8Array.of(0x61) });
+    return Promise.resolve();
+  });
+}

@@ -1,0 +1,181 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
+import { readOutcomes } from "../../src/campaign/ledger.ts";
+import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
+import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import type { Bench } from "../bench.ts";
+import type { Figure, Result } from "../figure.ts";
+import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
+import { spreadOf } from "../measure.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../../bin/ferry.mjs", import.meta.url));
+const MIB = 1024 * 1024;
+/** Long enough for a worker's heartbeats and its first garbage collections. */
+const IDLE_MS = 3_000;
+const DEADLINE_MS = 1_800_000;
+
+/** Peak resident memory of a worker process, as Linux counts it, with the store's mapped pages; reset once the worker has started. */
+export const memory: Figure = {
+  name: "memory",
+  async run(bench) {
+    if (process.platform !== "linux") {
+      process.stderr.write("memory: skipped, there is no /proc here\n");
+      return [];
+    }
+    return [...(await byConcurrency(bench)), ...(await bySize(bench))];
+  },
+};
+
+async function byConcurrency(bench: Bench): Promise<Result[]> {
+  const mebibytes = bench.full ? 128 : 16;
+  const results: Result[] = [];
+  for (const concurrency of bench.full ? [1, 8, 32] : [1, 4, 8]) {
+    const actors = bench.full ? concurrency : concurrency * 2;
+    const { idleMib, peakMib } = await peakOf(bench, { concurrency, actors, mebibytes });
+    const perActor = (peakMib - idleMib) / concurrency;
+    results.push({
+      figure: `peak memory at concurrency ${concurrency} with actors of ${mebibytes} MiB`,
+      baseline: "an idle worker",
+      engine: bench.engine,
+      unit: "MiB",
+      subject: spreadOf([peakMib]),
+      against: spreadOf([idleMib]),
+      value: spreadOf([perActor]),
+      valueUnit: "MiB more per concurrent actor",
+      goal: { atMost: 24 },
+      ...(bench.full ? {} : { note: "128 MiB at 1, 8 and 32 with --full" }),
+    });
+  }
+  return results;
+}
+
+async function bySize(bench: Bench): Promise<Result[]> {
+  const [large, small] = bench.full ? [1024, 64] : [128, 16];
+  const of = async (mebibytes: number): Promise<number> =>
+    (await peakOf(bench, { concurrency: 1, actors: 1, mebibytes })).peakMib;
+  const smallMib = await of(small);
+  const largeMib = await of(large);
+  return [
+    {
+      figure: `peak memory with an actor of ${large} MiB`,
+      baseline: `with one of ${small} MiB`,
+      engine: bench.engine,
+      unit: "MiB",
+      subject: spreadOf([largeMib]),
+      against: spreadOf([smallMib]),
+      value: spreadOf([largeMib / smallMib]),
+      goal: { atMost: 1.1 },
+      ...(bench.full ? {} : { note: "1 GiB against 64 MiB with --full" }),
+    },
+  ];
+}
+
+/** Runs a worker, first with nothing to do and then with so many actors. */
+async function peakOf(
+  bench: Bench,
+  load: { concurrency: number; actors: number; mebibytes: number },
+): Promise<{ idleMib: number; peakMib: number }> {
+  const url = await bench.newStoreUrl();
+  const redisUrl = await bench.redisUrl();
+  const redis = new Redis(redisUrl);
+  const ids = benchIds(load.actors);
+  await fill(url, ids, load.mebibytes);
+  const queue = await MigrationQueue.open({ url: redisUrl });
+  const worker = bench.track(
+    spawn(process.execPath, [LAUNCHER, "worker", "--concurrency", String(load.concurrency)], {
+      env: {
+        // eslint-disable-next-line n/no-process-env -- the worker runs in the environment this was started in
+        ...process.env,
+        FERRY_STORE: url,
+        FERRY_REDIS_URL: redisUrl,
+        FERRY_METRICS_PORT: "off",
+      },
+      stdio: ["ignore", "ignore", "pipe"],
+    }),
+  );
+  let said = "";
+  worker.stderr?.on("data", (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-10_000);
+  });
+  try {
+    await until(
+      () => Promise.resolve(said.includes("worker.started")),
+      worker,
+      () => said,
+    );
+    const pid = worker.pid ?? 0;
+    await resetPeak(pid);
+    await sleep(IDLE_MS);
+    const idleMib = await readPeakMib(pid);
+    await queue.enqueue(ids.map((actorId) => ({ actorId, requestedAt: new Date().toISOString() })));
+    await until(
+      async () => {
+        const { waiting, active } = await queue.counts();
+        return waiting + active === 0;
+      },
+      worker,
+      () => said,
+    );
+    const peakMib = await readPeakMib(pid);
+    worker.kill("SIGTERM");
+    await once(worker, "exit");
+    await assertMigrated(url, ids);
+    return { idleMib, peakMib };
+  } finally {
+    worker.kill("SIGKILL");
+    await queue.close();
+    await redis.flushall();
+    redis.disconnect();
+    await bench.removeStore(url);
+  }
+}
+
+async function fill(url: string, ids: ReturnType<typeof benchIds>, mebibytes: number): Promise<void> {
+  const store = await openStore(url);
+  try {
+    await writeActors(store, ids, mixedImage((mebibytes * MIB) / PAGE_BYTES));
+  } finally {
+    await store.close();
+  }
+}
+
+async function assertMigrated(url: string, ids: ReturnType<typeof benchIds>): Promise<void> {
+  const store = await openStore(url);
+  try {
+    const outcomes = await readOutcomes(store, ids);
+    const bad = ids.map((id) => outcomes.get(id)).find((outcome) => outcome?.state !== "migrated");
+    if (outcomes.size !== ids.length || bad !== undefined) {
+      throw new Error(`an actor of the benchmark was not migrated: ${JSON.stringify(bad)}`);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+async function until(
+  look: () => Promise<boolean>,
+  worker: { readonly exitCode: number | null; readonly signalCode: string | null },
+  said: () => string,
+): Promise<void> {
+  for (const endMs = Date.now() + DEADLINE_MS; !(await look());) {
+    if (worker.exitCode !== null || worker.signalCode !== null || Date.now() > endMs) {
+      throw new Error(`the worker ended, or did not get on:\n${said()}`);
+    }
+    await sleep(50);
+  }
+}
+
+/** What starting up took is not what work takes: loading and compiling the sources needs more than either. */
+async function resetPeak(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+}
+
+async function readPeakMib(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}

@@ -1,0 +1,119 @@
+import { writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Bench } from "./bench.ts";
+import type { Figure, Result } from "./figure.ts";
+import { isMet } from "./figure.ts";
+import { campaignSize } from "./figures/campaign-size.ts";
+import { enqueueScan } from "./figures/enqueue-scan.ts";
+import { firstPage } from "./figures/first-page.ts";
+import { largeCopy } from "./figures/large-copy.ts";
+import { memory } from "./figures/memory.ts";
+import { optionsCost } from "./figures/options-cost.ts";
+import { smallDirect } from "./figures/small-direct.ts";
+import { smallQueue } from "./figures/small-queue.ts";
+import { transactions } from "./figures/transactions.ts";
+import { machineFacts } from "./machine.ts";
+import { markdownOf } from "./table.ts";
+
+/*
+ * npm run bench: each figure as a ratio to a baseline of the same run. Starts a Redis of its own and embedded stores in temporary
+ * folders, and ends and removes them, on Ctrl-C too. With FERRY_TEST_FDB_CLUSTER_FILE that cluster is measured as well: it is EMPTIED,
+ * before and after. The table goes to standard output, what is under way to standard error, everything as JSON to a file.
+ */
+
+const FIGURES: readonly Figure[] = [
+  smallQueue,
+  smallDirect,
+  largeCopy,
+  memory,
+  campaignSize,
+  transactions,
+  firstPage,
+  enqueueScan,
+  optionsCost,
+];
+
+const { values: options } = parseArgs({
+  options: {
+    /** The sizes and rounds of the table; without it, those of a run of three minutes. */
+    full: { type: "boolean", default: false },
+    /** Names of figures, with commas. */
+    only: { type: "string", default: FIGURES.map(({ name }) => name).join(",") },
+    json: { type: "string", default: join(tmpdir(), "ferry-bench.json") },
+  },
+});
+
+await main();
+
+async function main(): Promise<void> {
+  const only = options.only.split(",");
+  const unknown = only.find((name) => !FIGURES.some((figure) => figure.name === name));
+  if (unknown !== undefined) {
+    say(`there is no figure ${unknown}; there are ${FIGURES.map(({ name }) => name).join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
+  const loadAtStart = loadavg();
+  const embedded = new Bench({ full: options.full });
+  const benches = [embedded, ...clusterBench()];
+  const stop = endWith(benches);
+  try {
+    const results: Result[] = [];
+    for (const bench of benches) {
+      for (const figure of FIGURES.filter(({ name }) => only.includes(name))) {
+        results.push(...(await measure(bench, figure)));
+      }
+    }
+    const facts = await machineFacts(await embedded.redisUrl(), loadAtStart);
+    const judged = results.map((result) => ({ ...result, met: isMet(result) }));
+    const mode = options.full ? "full" : "short";
+    await writeFile(options.json, `${JSON.stringify({ mode, facts, results: judged }, undefined, 2)}\n`);
+    process.stdout.write(markdownOf({ mode, ...facts }, results));
+    say(`JSON: ${options.json}`);
+  } finally {
+    stop();
+    await closeAll(benches);
+  }
+}
+
+async function measure(bench: Bench, figure: Figure): Promise<Result[]> {
+  const startedAtMs = performance.now();
+  say(`${figure.name} on ${bench.engine} …`);
+  const results = await figure.run(bench);
+  say(`${figure.name} on ${bench.engine}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+  return results;
+}
+
+function clusterBench(): Bench[] {
+  // eslint-disable-next-line n/no-process-env -- an entry point: the same variable as the tests'
+  const clusterFile = process.env["FERRY_TEST_FDB_CLUSTER_FILE"] ?? "";
+  if (clusterFile === "") {
+    return [];
+  }
+  say(`FoundationDB: the cluster of ${clusterFile} is emptied before and after`);
+  return [new Bench({ full: options.full, clusterFile })];
+}
+
+/** Ends what was started when the run is told to end, and then ends as told. @returns what undoes that. */
+function endWith(benches: readonly Bench[]): () => void {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    undo();
+    void closeAll(benches).finally(() => process.kill(process.pid, signal));
+  };
+  const undo = (): void => {
+    signals.forEach((signal) => process.off(signal, onSignal));
+  };
+  signals.forEach((signal) => process.on(signal, onSignal));
+  return undo;
+}
+
+async function closeAll(benches: readonly Bench[]): Promise<void> {
+  await Promise.allSettled(benches.map((bench) => bench.close()));
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,58 @@
+import type { Outcome, RejectReason } from "../../migration/outcome.ts";
+
+/** What can be done about each rejection, most useful first. `ID` stands for the actor's. The runbook has the rest. */
+const ADVICE = {
+  journal_present: ["ferry requeue ID --journal rollback    rolls the half-done transaction back, as SQLite would"],
+  wal_present: [
+    "ferry requeue ID --wal apply            applies what was committed, as SQLite would",
+    "ferry requeue ID --sidecars tolerate    lets it pass if the log holds no data",
+  ],
+  shm_present: ["ferry requeue ID --sidecars tolerate    a SHM carries no data of its own"],
+  header_too_small: ["Restore the actor from a backup, or leave it: ferry waive ID --reason-text TEXT"],
+  magic_mismatch: ["Find out who wrote it: ferry rejected export ID. Restore it, or ferry waive ID --reason-text TEXT"],
+  page_size_invalid: ["Restore the actor from a backup, or leave it: ferry waive ID --reason-text TEXT"],
+  page_size_unsupported: ["Have the engine rewrite it in 4,096-byte pages (VACUUM) on v1, then ferry requeue ID"],
+  size_not_page_aligned: ["ferry requeue ID --journal rollback if a journal is there; else restore it from a backup"],
+  meta_missing: ["Restore the actor from a backup, or leave it: ferry waive ID --reason-text TEXT"],
+  meta_invalid: ["Restore the actor from a backup, or leave it: ferry waive ID --reason-text TEXT"],
+  meta_version_unsupported: ["Look for a newer Ferry: this actor was written in a form that this one does not know"],
+  chunk_missing: ["ferry requeue ID --journal rollback if a journal is there; else restore it from a backup"],
+  chunk_unexpected: [
+    "ferry requeue ID --journal rollback if a journal is there; else ferry rejected export ID and ask",
+  ],
+  chunk_oversized: ["ferry rejected export ID, and ask: v1 never writes such a chunk"],
+  entry_corrupt: ["ferry rejected export ID, and restore it from a backup"],
+  too_large: ["ferry requeue ID --max-bytes SIZE       if v2's quota was raised for it"],
+  v2_meta_undecodable: ["Look for a newer Ferry: someone else wrote this actor's v2 head"],
+  integrity_check_failed: ["Restore it from a backup; ferry requeue ID --check header takes it as damaged as it is"],
+  verify_mismatch: ["ferry rejected export ID --include-pages, and report it: this is a bug or broken memory"],
+  namespace_unknown: [
+    "Its namespace row is gone: see the runbook; without it nobody can say which bucket it belongs to",
+  ],
+  bucket_not_live: ["The namespace's bucket was forked or frozen: ask the engine's operators, then ferry requeue ID"],
+  header_page_count_mismatch: [
+    "ferry requeue ID --journal rollback if a journal is there; else restore it from a backup",
+  ],
+  journal_mode_unsupported: [
+    "ferry requeue ID --wal apply if a WAL is there; else have the engine leave WAL mode on v1",
+  ],
+  too_many_pages: ["Have it made smaller on v1 (VACUUM), or leave it: ferry waive ID --reason-text TEXT"],
+} as const satisfies Record<RejectReason, readonly string[]>;
+
+/** What an operator can do about an outcome. */
+export function adviceFor({ actorId, state, reason }: Outcome): readonly string[] {
+  if (state === "failed") {
+    return [`ferry requeue ${actorId}    when the store and Redis are well again`];
+  }
+  // The ledger may hold a reason of another version.
+  const known = new Map<string, readonly string[]>(Object.entries(ADVICE)).get(reason ?? "");
+  return (state === "rejected" ? (known ?? []) : []).map((line) => line.replaceAll(" ID", ` ${actorId}`));
+}
+
+/** The page about an outcome, a path in this repository; migrated actors need none. */
+export function runbookOf({ state, reason }: Outcome): string | undefined {
+  if (state === "failed") {
+    return "docs/runbooks/failed.md";
+  }
+  return reason === undefined ? undefined : `docs/runbooks/${reason}.md`;
+}

@@ -1,0 +1,34 @@
+import { groupRejects } from "../../campaign/rejects-groups.ts";
+import { findRejects, type RejectState } from "../../campaign/rejects.ts";
+import { formatByteSize } from "../../config/byte-size.ts";
+import type { Run } from "../run.ts";
+import { readFilter, type FilterFlags } from "./filter-options.ts";
+
+/** How much of a detail a person needs to tell groups apart. */
+const DETAIL_CHARACTERS = 150;
+
+/** Shows rejects by cause, most actors first. */
+export async function groupRejected(
+  run: Run,
+  flags: FilterFlags & { readonly state: RejectState },
+): Promise<undefined> {
+  const filter = readFilter(flags, Date.now());
+  const store = await run.openStore({ readOnly: true });
+  const groups = await groupRejects(findRejects(store, { state: flags.state, filter }));
+  for (const group of groups) {
+    if (run.json) {
+      await run.output.line(JSON.stringify(group));
+      continue;
+    }
+    const { reason, fingerprint, actors, bytes, detail, example } = group;
+    const shown = detail.length > DETAIL_CHARACTERS ? `${detail.slice(0, DETAIL_CHARACTERS)}…` : detail;
+    await run.output.line(
+      `${String(actors).padStart(9)}  ${reason}  ${fingerprint}  ${formatByteSize(bytes)}\n` +
+        `           ${shown}\n           for example ${example}`,
+    );
+  }
+  if (!run.json) {
+    const actors = groups.reduce((sum, group) => sum + group.actors, 0);
+    run.notes.say(`${actors === 1 ? "1 actor" : `${actors} actors`} in ${groups.length} groups.`);
+  }
+}

@@ -1,0 +1,133 @@
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+import { readActivity } from "../../../src/campaign/activity.ts";
+import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet.ts";
+import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
+import { LoadGovernor } from "../../../src/queue/load-governor.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { createLogger } from "../../../src/telemetry/log.ts";
+import { createMetrics } from "../../../src/telemetry/metrics.ts";
+import { forEachEngine } from "../../support/stores.ts";
+import { eventually } from "../../queue/eventually.ts";
+
+const SLOTS = 4;
+
+/** A worker host as its member sees it. */
+class FakeHost {
+  inFlight = 0;
+  concurrency = SLOTS;
+  isPaused = false;
+  pauses = 0;
+
+  pause(): Promise<void> {
+    this.isPaused = true;
+    this.pauses += 1;
+    return Promise.resolve();
+  }
+
+  resume(): Promise<void> {
+    this.isPaused = false;
+    return Promise.resolve();
+  }
+
+  setConcurrency(concurrency: number): Promise<void> {
+    this.concurrency = concurrency;
+    return Promise.resolve();
+  }
+}
+
+describe("a worker as a member of the fleet", () => {
+  forEachEngine((makeStore) => {
+    let store: Store;
+    let host: FakeHost;
+    let governor: LoadGovernor;
+    let member: FleetMember;
+    let nowMs: number;
+
+    beforeEach(async () => {
+      store = await makeStore();
+      host = new FakeHost();
+      governor = new LoadGovernor(SLOTS);
+      nowMs = 1_000;
+      member = new FleetMember({
+        store,
+        metrics: createMetrics({ version: "test" }),
+        log: createLogger({ stream: new PassThrough().resume() }),
+        governor,
+        concurrency: SLOTS,
+        identity: { workerId: "w1", host: "here", pid: 1, version: "test" },
+        monotonicNow: () => nowMs,
+      });
+    });
+
+    afterEach(async () => {
+      await member.stop();
+    });
+
+    const heartbeats = (): Promise<Heartbeat[]> => store.transact(async (tx) => readWorkers(tx, Date.now()));
+    const activity = (campaign: string): Promise<Map<string, number>> =>
+      store.transact(async (tx) => readActivity(tx, campaign));
+
+    it("is in the store while it works, and not after it stopped", async () => {
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      expect((await heartbeats())[0]).to.deep.include({ workerId: "w1", concurrency: SLOTS, limit: SLOTS });
+      await member.stop();
+      expect(await heartbeats()).to.deep.equal([]);
+    });
+
+    it("takes nothing new while the store throttles, and recovers slot by slot", async function () {
+      this.timeout(60_000);
+      member.start(host);
+      governor.observe({ label: "stage", result: "throttled", writtenBytes: 0, durationMs: 1, commitMs: 0 });
+      await eventually("it is paused", () => host.pauses > 0, 30_000);
+      await eventually("it takes jobs again", () => !host.isPaused && host.concurrency === 1, 30_000);
+      await eventually("it may do more", () => host.concurrency === 2, 30_000);
+      expect(host.pauses).to.equal(1);
+    });
+
+    it("books every second of every slot on one activity, also of attempts that are not over", async function () {
+      this.timeout(60_000);
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      const ended = member.begin("spring");
+      member.begin("spring").enter("write");
+      nowMs += 500;
+      ended.enter("check");
+      nowMs += 1_500;
+      ended.end();
+      nowMs += 3_000;
+      await eventually("it tells of it", async () => total(await heartbeats()) >= 20, 30_000);
+      const [heartbeat] = await heartbeats();
+      expect(heartbeat?.activitySeconds).to.deep.include({ read: 0.5, check: 1.5, write: 5, idle: 13 });
+      expect(total(await heartbeats())).to.equal(SLOTS * 5);
+      expect(heartbeat?.inFlight).to.deep.equal({ spring: 1 });
+      expect(Object.fromEntries(await activity("spring"))).to.deep.include({ read: 500, check: 1500, write: 5000 });
+    });
+
+    it("books on its campaign what a slot did since the last heartbeat when it stops", async () => {
+      member.start(host);
+      const slot = member.begin("spring");
+      slot.enter("encode");
+      nowMs += 250;
+      slot.end();
+      await member.stop();
+      expect(Object.fromEntries(await activity("spring"))).to.deep.include({ encode: 250 });
+    });
+
+    it("calls slots throttled that the governor withholds", async function () {
+      this.timeout(60_000);
+      governor.decide({ level: "severe", because: "storage queue 950 MB" });
+      nowMs += 2_000;
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      const [heartbeat] = await heartbeats();
+      expect(heartbeat?.activitySeconds).to.deep.include({ throttled_store: 8 });
+      expect(heartbeat).to.deep.include({ limit: 0, throttledBecause: "storage queue 950 MB" });
+    });
+  });
+});
+
+function total(heartbeats: readonly Heartbeat[]): number {
+  return Object.values(heartbeats[0]?.activitySeconds ?? {}).reduce((sum, seconds) => sum + seconds, 0);
+}

@@ -1,0 +1,80 @@
+import { expect } from "chai";
+import { auditCampaign } from "../../src/campaign/audit.ts";
+import { CampaignCluster, smallImages, writeSmallActors } from "../support/campaign-chaos.ts";
+
+const DEADLINE_MS = 90_000;
+/** Six seconds of lease, a round, and what a busy machine adds. */
+const TAKEOVER_MS = 20_000;
+
+describe("feeders and workers of a campaign, as processes", function () {
+  this.timeout(240_000);
+  let cluster: CampaignCluster;
+
+  beforeEach(async () => {
+    cluster = await CampaignCluster.start({ FERRY_LOCK: "2s", FERRY_LEASE: "2s" });
+  });
+
+  afterEach(async () => {
+    await cluster.stop();
+  });
+
+  const open = async (name: string): Promise<number> => (await cluster.counts(name)).open.actors;
+
+  it("a second feeder takes over within seconds when the first is killed, and at once when it stops", async () => {
+    await writeSmallActors(cluster.store, 30, smallImages());
+    await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "10", "--start"]);
+    const first = cluster.run("feeder");
+    await first.said("feeder.leading");
+    const second = cluster.run("feeder");
+    await second.said("feeder.started");
+    await cluster.until("the first feeds", async () => (await open("one")) === 10, DEADLINE_MS);
+    await cluster.end(first, "SIGKILL");
+    const killedAtMs = Date.now();
+    await second.said("feeder.leading");
+    expect(Date.now() - killedAtMs).to.be.below(TAKEOVER_MS);
+    const third = cluster.run("feeder");
+    await third.said("feeder.started");
+    expect((await cluster.end(second, "SIGTERM")).status).to.equal(0);
+    await third.said("feeder.leading");
+    await cluster.ferry(["campaign", "set", "one", "--window", "20"]);
+    await cluster.until("the third feeds", async () => (await open("one")) === 20, DEADLINE_MS);
+  });
+
+  it("a worker hands jobs of a paused campaign back to it, and resume brings them again", async () => {
+    await writeSmallActors(cluster.store, 40, smallImages());
+    await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "40", "--start"]);
+    cluster.run("feeder");
+    await cluster.until("all are fed", async () => (await open("one")) === 40, DEADLINE_MS);
+    await cluster.ferry(["campaign", "pause", "one"]);
+    cluster.run("worker");
+    await cluster.until("nothing is in flight", async () => (await open("one")) === 0, DEADLINE_MS);
+    const { todo, done } = await cluster.counts("one");
+    expect([todo.actors, done.migrated.actors]).to.deep.equal([40, 0]);
+    await cluster.ferry(["campaign", "resume", "one"]);
+    await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+    expect((await cluster.counts("one")).done.migrated.actors).to.equal(40);
+    expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
+  });
+
+  it("a small campaign is through while a big one that began before is not", async () => {
+    const actors = await writeSmallActors(cluster.store, 400, smallImages());
+    await cluster.ferry(["campaign", "create", "big", "--from", "-", "--start"], {
+      input: actors
+        .slice(10)
+        .map(({ id }) => `${id}\n`)
+        .join(""),
+    });
+    cluster.run("feeder");
+    await cluster.until("the big one is fed", async () => (await open("big")) === 390, DEADLINE_MS);
+    await cluster.ferry(["campaign", "create", "small", "--from", "-", "--start"], {
+      input: actors
+        .slice(0, 10)
+        .map(({ id }) => `${id}\n`)
+        .join(""),
+    });
+    await cluster.until("the small one is fed", async () => (await open("small")) === 10, DEADLINE_MS);
+    cluster.run("worker", "--concurrency", "2");
+    await cluster.until("the small one is over", async () => (await cluster.finished("small")) === 10, DEADLINE_MS);
+    expect(await cluster.finished("big")).to.be.below(200);
+  });
+});

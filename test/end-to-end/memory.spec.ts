@@ -1,0 +1,35 @@
+import { readFile } from "node:fs/promises";
+import { expect } from "chai";
+import { Fleet } from "../support/fleet.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
+
+const MIB = 1024 * 1024;
+const BOUND_MIB = 300;
+
+describe("the memory of a worker at concurrency 1", function () {
+  this.timeout(300_000);
+  const folder = temporaryFolder();
+
+  it(`stays below ${BOUND_MIB} MiB while it migrates an actor of 128 MiB`, async function () {
+    if (process.platform !== "linux") {
+      this.skip();
+    }
+    const fleet = await Fleet.start(folder.store);
+    try {
+      const actor = testActor(1);
+      await fleet.write(v1Rows(actor, syntheticImage((128 * MIB) / 4096, "random", 3)));
+      await fleet.ferry(["enqueue", actor.id]);
+      const worker = fleet.worker("--concurrency", "1");
+      await worker.said('"event":"actor.');
+      const status = await readFile(`/proc/${worker.pid}/status`, "utf8");
+      const peakMib = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+      worker.kill("SIGTERM");
+      await worker.ended();
+      expect((await fleet.outcomes()).get(actor.id)).to.include({ state: "migrated", bytes: 128 * MIB });
+      expect(peakMib).to.be.above(30).and.to.be.below(BOUND_MIB);
+    } finally {
+      await fleet.stop();
+    }
+  });
+});

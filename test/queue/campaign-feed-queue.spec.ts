@@ -1,0 +1,100 @@
+import { expect } from "chai";
+import type { ActorId } from "../../src/formats/actor-id.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feeder.ts";
+import { campaignFeedQueue } from "../../src/queue/campaign-feed-queue.ts";
+import { eventually, gate } from "./eventually.ts";
+import { QueueFixture } from "./queue-fixture.ts";
+import { newActor } from "./requests.ts";
+
+describe("the queue as the feeder uses it", () => {
+  let fixture: QueueFixture;
+  let queue: FeedQueue;
+
+  before(async () => {
+    fixture = await QueueFixture.start();
+    queue = campaignFeedQueue(fixture.queue);
+  });
+
+  afterEach(async () => {
+    await fixture.reset();
+  });
+
+  after(async () => {
+    await fixture.end();
+  });
+
+  const requests = (campaign: string, ids: readonly ActorId[], first = 1): FeedRequest[] =>
+    ids.map((actorId, index) => ({ actorId, campaign, options: {}, priority: first + index }));
+  const newActors = (count: number): ActorId[] => Array.from({ length: count }, newActor);
+
+  it("hands jobs with their campaign and options to workers", async () => {
+    const [actorId] = [newActor()];
+    await queue.feed([{ actorId, campaign: "spring", options: { layout: "delta" }, priority: 1 }]);
+    const seen: unknown[] = [];
+    await fixture.work((request) => {
+      seen.push(request);
+      return Promise.resolve({ kind: "done" });
+    });
+    await eventually("the job is run", () => seen.length === 1);
+    expect(seen[0]).to.deep.include({ actorId, campaign: "spring", options: { layout: "delta" } });
+  });
+
+  it("lets a small campaign's actors go before those of a big one that were there first", async () => {
+    const [big, small] = [newActors(200), newActors(5)];
+    await queue.feed(requests("big", big));
+    await queue.feed(requests("small", small));
+    const order: string[] = [];
+    await fixture.work(({ campaign = "" }) => {
+      order.push(campaign);
+      return Promise.resolve({ kind: "done" });
+    });
+    await eventually("all are run", () => order.length === 205);
+    // Both count from 1, so they take turns, and the small one is through after twice its number.
+    expect(order.slice(0, 12).filter((campaign) => campaign === "small")).to.have.length(5);
+  });
+
+  it("lets jobs that nobody's campaign fed go first", async () => {
+    const [fed, asked] = [newActors(20), newActor()];
+    await queue.feed(requests("spring", fed));
+    await fixture.queue.enqueue([{ actorId: asked, requestedAt: new Date().toISOString() }]);
+    const order: ActorId[] = [];
+    await fixture.work(({ actorId }) => {
+      order.push(actorId);
+      return Promise.resolve({ kind: "done" });
+    });
+    await eventually("all are run", () => order.length === 21);
+    expect(order.indexOf(asked)).to.be.at.most(1);
+  });
+
+  it("misses nothing that waits or runs, and all that ended or was forgotten", async () => {
+    const ids = newActors(3);
+    const running = gate();
+    await queue.feed(requests("spring", ids));
+    expect(await queue.missing([...ids, ...newActors(0)])).to.deep.equal([]);
+    const worker = await fixture.work(async ({ actorId }) => {
+      await (actorId === ids[0] ? Promise.resolve() : running.opened);
+      return { kind: "done" };
+    });
+    await eventually("the second is under way", async () => (await queue.missing(ids)).length === 1);
+    expect(await queue.missing(ids)).to.deep.equal([ids[0]]);
+    await fixture.client.flushall();
+    expect(await queue.missing(ids)).to.deep.equal(ids);
+    running.open();
+    await eventually("the worker has let go", () => worker.host.inFlight === 0);
+  });
+
+  it("takes an actor again after Redis forgot it, and runs it once however often it is fed", async () => {
+    const ids = newActors(40);
+    await queue.feed(requests("spring", ids));
+    await fixture.client.flushall();
+    await queue.feed(requests("spring", ids));
+    await queue.feed(requests("spring", ids, 41));
+    const runs: ActorId[] = [];
+    await fixture.work(({ actorId }) => {
+      runs.push(actorId);
+      return Promise.resolve({ kind: "done" });
+    });
+    await eventually("nothing waits", async () => (await fixture.queue.counts()).waiting === 0 && runs.length >= 40);
+    expect(runs.toSorted()).to.deep.equal(ids.toSorted());
+  });
+});
