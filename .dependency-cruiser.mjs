@@ -33,7 +33,13 @@ const onlyIn = (name, target, owner, comment) => ({
 export default {
   forbidden: [
     ...layerRules,
-    { name: "no-circular", comment: "Extract the shared part downwards.", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "no-circular",
+      comment: "Extract the shared part downwards.",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
     {
       name: "formats-are-pure",
       comment: "Bytes in, bytes out: no I/O and no clock. Codec packages (lz4, tuple, BARE) are fine.",
@@ -41,19 +47,50 @@ export default {
       from: { path: "^src/formats/" },
       to: { dependencyTypes: ["core"], path: "^(node:)?(fs|net|http|https|child_process|timers|worker_threads)" },
     },
-    onlyIn("only-store-fdb", "node_modules/foundationdb", "^src/store/", "FoundationDB stays behind the store interface."),
+    onlyIn(
+      "only-store-fdb",
+      "node_modules/foundationdb",
+      "^src/store/",
+      "FoundationDB stays behind the store interface.",
+    ),
     onlyIn("only-queue-bullmq", "node_modules/bullmq", "^src/queue/", "BullMQ stays in the queue layer."),
-    onlyIn("only-telemetry-log-metrics", "node_modules/(winston|prom-client)", "^src/telemetry/", "Take a logger or a meter as an argument."),
-    { name: "not-to-test", comment: "Production code never imports tests.", severity: "error", from: { pathNot: "^test/" }, to: { path: "^test/" } },
-    { name: "src-not-to-entry", comment: "Entry points are leaves.", severity: "error", from: { path: "^src/" }, to: { path: "^(workers|producers)/" } },
+    onlyIn(
+      "only-telemetry-log-metrics",
+      "node_modules/(winston|prom-client)",
+      "^src/telemetry/",
+      "Take a logger or a meter as an argument.",
+    ),
+    {
+      name: "not-to-test",
+      comment: "Production code never imports tests; benchmarks use their servers and actors.",
+      severity: "error",
+      from: { pathNot: "^(test|bench)/" },
+      to: { path: "^test/" },
+    },
+    {
+      name: "src-not-to-entry",
+      comment: "Entry points are leaves.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(workers|producers)/" },
+    },
     { name: "not-to-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
-    { name: "not-to-dev-dep", severity: "error", from: { path: "^(src|workers|producers)/" }, to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] } },
+    {
+      name: "not-to-dev-dep",
+      severity: "error",
+      from: { path: "^(src|workers|producers)/" },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+    },
     { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { extensions: [".ts", ".js", ".json"], conditionNames: ["module-sync", "import", "node", "default", "types"], exportsFields: ["exports"] },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js", ".json"],
+      conditionNames: ["module-sync", "import", "node", "default", "types"],
+      exportsFields: ["exports"],
+    },
   },
 };

@@ -108,6 +108,7 @@ async function demo() {
     ["TABLE", "ROWS", "SAME AS BEFORE"],
     tables.map(({ table, rows, same }) => [table, rows, same ? "yes" : "NO"]),
   );
+  process.stdout.write("\n");
   const best = query(exported, "SELECT name, cents FROM spent ORDER BY cents DESC LIMIT 3");
   show(
     ["SELECT … FROM spent", "CENTS"],

@@ -1,5 +1,4 @@
 import { equalBytes, toHex } from "./bytes.ts";
-import { FormatError } from "./format-error.ts";
 
 /* UUIDs as Depot's keys and records hold them: 16 raw bytes in RFC 4122 order. DEPOT §1.2. */
 
@@ -29,11 +28,4 @@ export function isNilUuid(uuid: Uint8Array): boolean {
 export function formatUuid(uuid: Uint8Array): string {
   const hex = toHex(uuid);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
-
-/** @throws FormatError `uuid_invalid` unless it is 16 bytes long. */
-export function assertUuid(bytes: Uint8Array): void {
-  if (bytes.length !== UUID_BYTES) {
-    throw new FormatError("uuid_invalid", "A uuid has 16 bytes.", { bytes: bytes.length });
-  }
 }

@@ -48,7 +48,9 @@ export function lowerBound(sorted: readonly KeyString[], key: KeyString): number
 
 /** Ranges sorted, those that overlap or touch made one, and those that hold nothing left out. */
 export function coalesce(ranges: readonly KeyStringRange[]): KeyStringRange[] {
-  const sorted = ranges.filter(({ begin, end }) => begin < end).sort((a, b) => (a.begin < b.begin ? -1 : a.begin > b.begin ? 1 : 0));
+  const sorted = ranges
+    .filter(({ begin, end }) => begin < end)
+    .sort((a, b) => (a.begin < b.begin ? -1 : a.begin > b.begin ? 1 : 0));
   const merged: { begin: KeyString; end: KeyString }[] = [];
   for (const range of sorted) {
     const last = merged.at(-1);

@@ -123,7 +123,13 @@ describe("ferry's commands around the queue", function () {
       "attempts",
       "finishedAt",
     ]);
-    expect(migrated).to.include({ state: "migrated", pages: 3, bytes: 12_288, layout: DEFAULT_MIGRATION_OPTIONS.layout, attempts: 1 });
+    expect(migrated).to.include({
+      state: "migrated",
+      pages: 3,
+      bytes: 12_288,
+      layout: DEFAULT_MIGRATION_OPTIONS.layout,
+      attempts: 1,
+    });
     const [rejected] = await outcomes("--state", "rejected");
     expect(Object.keys(rejected ?? {})).to.deep.equal([
       "actorId",

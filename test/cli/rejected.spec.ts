@@ -14,8 +14,8 @@ const image = syntheticImage(3, "text");
 /** Their journals are not hot: with `--journal rollback` they migrate. */
 const withJournal = [1, 2, 3].map(testActor);
 const damaged = [4, 5].map(testActor);
-const [first, second, third] = withJournal.map(({ id }) => id) as [string, string, string];
-const broken = damaged.map(({ id }) => id) as [string, string];
+const [first, second, third] = withJournal.map(({ id }): string => id) as [string, string, string];
+const broken = damaged.map(({ id }): string => id) as [string, string];
 const JOURNAL = ["--reason", "journal_present", "--journal", "rollback"];
 
 describe("ferry rejected, waive and requeue", function () {

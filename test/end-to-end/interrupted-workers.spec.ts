@@ -11,26 +11,28 @@ import { syntheticImage, testActor, v1Rows, type Row } from "../support/v1-actor
 
 const MIB = 1024 * 1024;
 const actor = testActor(1);
-/** 64 MiB: as many transactions of staged rows. */
-const image = syntheticImage((64 * MIB) / 4096, "random", 7);
 
-describe("a worker that goes away in the middle of a 64 MiB actor", function () {
+describe("a worker that goes away in the middle of a large actor", function () {
   this.timeout(180_000);
 
   forEachEngine((makeStore) => {
     let fleet: Fleet;
+    let image: Uint8Array;
 
-    beforeEach(async () => {
+    /** A queue with one actor on it: as many transactions of staged rows as it has MiB. */
+    async function start(imageBytes: number): Promise<void> {
+      image = syntheticImage(imageBytes / 4096, "random", 7);
       fleet = await Fleet.start((await makeStore()).url);
       await fleet.write(v1Rows(actor, image));
       await fleet.ferry(["enqueue", actor.id]);
-    });
+    }
 
     afterEach(async () => {
       await fleet.stop();
     });
 
-    it("by SIGKILL: another one finishes it, and nothing of the first attempt is left", async () => {
+    it("by SIGKILL, at 64 MiB: another one finishes it, and nothing of the first attempt is left", async () => {
+      await start(64 * MIB);
       const first = fleet.worker();
       await fleet.until(hasStaged(10));
       first.kill("SIGKILL");
@@ -40,6 +42,7 @@ describe("a worker that goes away in the middle of a 64 MiB actor", function () 
     });
 
     it("by SIGSTOP past its lock: another one finishes it, and the first writes nothing when it wakes", async () => {
+      await start(64 * MIB);
       const first = fleet.worker();
       await fleet.until(hasStaged(10));
       first.kill("SIGSTOP");
@@ -54,6 +57,7 @@ describe("a worker that goes away in the middle of a 64 MiB actor", function () 
     });
 
     it("by SIGTERM: it finishes within the drain timeout and ends with 0", async () => {
+      await start(24 * MIB);
       const worker = fleet.worker("--drain-timeout", "60s");
       await fleet.until(hasStaged(5));
       worker.kill("SIGTERM");
@@ -63,6 +67,7 @@ describe("a worker that goes away in the middle of a 64 MiB actor", function () 
     });
 
     it("by SIGTERM without time to finish: it hands the actor back and ends with 0", async () => {
+      await start(24 * MIB);
       const worker = fleet.worker("--drain-timeout", "0s");
       await fleet.until(hasStaged(5));
       worker.kill("SIGTERM");
@@ -73,6 +78,7 @@ describe("a worker that goes away in the middle of a 64 MiB actor", function () 
     });
 
     it("by a second SIGTERM: it ends at once", async () => {
+      await start(24 * MIB);
       const worker = fleet.worker("--drain-timeout", "60s");
       await fleet.until(hasStaged(2));
       worker.kill("SIGTERM");

@@ -25,7 +25,7 @@ FERRY_CONCURRENCY: {{ .Values.worker.concurrency | int64 | quote }}
 FERRY_METRICS_HOST: "0.0.0.0"
 FERRY_METRICS_PORT: {{ .Values.service.port | quote }}
 {{- range $name, $value := dict
-      "FERRY_LAYOUT" $m.layout "FERRY_TARGET" $m.target "FERRY_CHECK" $m.check "FERRY_VERIFY" $m.verify
+      "FERRY_LAYOUT" $m.layout "FERRY_TARGET" $m.target "FERRY_RUNNERS_DRAINED" $m.runnersDrained "FERRY_CHECK" $m.check "FERRY_VERIFY" $m.verify
       "FERRY_JOURNAL" $m.journal "FERRY_SIDECARS" $m.sidecars "FERRY_WAL" $m.wal
       "FERRY_MAX_BYTES" $m.maxBytes "FERRY_SMALL_BYTES" $m.smallBytes "FERRY_LEASE" $m.lease "FERRY_LOCK" $m.lock }}
 {{- with $value }}

@@ -3,7 +3,7 @@ import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxPage } from "../../../formats/ltx.ts";
-import { decodeSplitHead, joinPieces, physicalKey } from "../../../formats/split-value.ts";
+import { decodeSplitHead, joinPieces, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
@@ -190,17 +190,24 @@ async function* readChunk(rows: Rows, row: KeyValue): AsyncGenerator<Uint8Array,
     yield head.value;
     return;
   }
+  const logicalKey = row.key.subarray(V2_SUBSPACE.length);
+  const prefix = piecePrefix(V2_SUBSPACE, logicalKey);
+  const missing = (piece: number): FormatError =>
+    new FormatError("rows_missing", "A DELTA chunk has a piece missing.", { pieces: head.pieces, piece });
   let bytes = 0;
   let found = 0;
-  for await (const pieces of rows.getRange(piecesRange(row.key.subarray(V2_SUBSPACE.length)))) {
+  for await (const pieces of rows.getRange(piecesRange(logicalKey))) {
     for (const piece of pieces) {
+      if (trailingU32(piece.key, prefix) !== found) {
+        throw missing(found);
+      }
       bytes += piece.value.length;
       found += 1;
       yield piece.value;
     }
   }
   if (found < head.pieces) {
-    throw new FormatError("rows_missing", "A DELTA chunk has a piece missing.", { pieces: head.pieces, found });
+    throw missing(found);
   }
   if (bytes !== head.bytes || found > head.pieces) {
     throw new FormatError("split_value_invalid", "A DELTA chunk's pieces do not add up to its length.", {
