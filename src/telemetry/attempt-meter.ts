@@ -56,6 +56,11 @@ export class AttemptMeter implements AttemptObserver {
     }
     if (outcome.reason === "journal_present") {
       metrics.engineRejectedJournal.inc();
+      metrics.journals.inc({ action: "rejected" });
+    }
+    const journal = outcome.state === "migrated" ? (outcome.recovery?.journal ?? "absent") : "absent";
+    if (journal !== "absent") {
+      metrics.journals.inc({ action: journal === "hot" ? "rolled_back" : "not_hot" });
     }
     return times;
   }

@@ -22,6 +22,8 @@ export const ENGINE_PHASES = {
 const SLOT_ACTIVITIES = [...ACTIVITIES, "throttled_store", "throttled_operator", "idle", "paused"] as const;
 export type SlotActivity = (typeof SLOT_ACTIVITIES)[number];
 
+/** What is done about a rollback journal: the actor rejected, the journal played back, or the main file left as it stands. */
+export const JOURNAL_ACTIONS = ["rejected", "rolled_back", "not_hot"] as const;
 /** Why a worker holds back. */
 const THROTTLE_REASONS = ["store", "operator", "redis", "memory"] as const;
 const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
@@ -99,6 +101,8 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
       "phase",
     ),
 
+    journals: counter("ferry_journals_total", "Rollback journals met, by what was done about them.", "action"),
+
     // The store.
     transactions: counter(
       "ferry_store_transactions_total",
@@ -149,6 +153,9 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
   }
   for (const activity of SLOT_ACTIVITIES) {
     metrics.activitySeconds.inc({ activity }, 0);
+  }
+  for (const action of JOURNAL_ACTIONS) {
+    metrics.journals.inc({ action }, 0);
   }
   for (const reason of THROTTLE_REASONS) {
     metrics.throttleActive.set({ reason }, 0);

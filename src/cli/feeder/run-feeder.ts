@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { auditCampaign } from "../../campaign/audit.ts";
 import { Feeder } from "../../campaign/feeder.ts";
 import { forgetSilentWorkers, readFleetLimits, readWorkers } from "../../campaign/fleet.ts";
 import type { MigrationQueue } from "../../queue/migration-queue.ts";
@@ -52,6 +53,14 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
             state,
             reason: stateReason,
           });
+          if (state === "completed") {
+            recount(store, name, metrics).catch((error: unknown) => {
+              log.warn("campaign.not_audited", "A completed campaign could not be recounted", {
+                campaign: name,
+                error,
+              });
+            });
+          }
         },
         counted(campaign, counts) {
           meter.counted(campaign, counts);
@@ -109,6 +118,13 @@ async function sample(
     { label: "fleet" },
   );
   meter.queued(counts, fleet);
+}
+
+/** A campaign that is over stands still, so its recount has to agree; what does not is an alert. */
+async function recount(store: Store, campaign: string, metrics: Metrics): Promise<void> {
+  const { differences } = await auditCampaign(store, campaign);
+  const actors = differences.filter(({ kind }) => kind === "actors");
+  metrics.ledgerDrift.set(actors.reduce((sum, { kept, counted }) => sum + Math.abs(kept - counted), 0));
 }
 
 /** Waits, or returns at once when the signal fires. */
