@@ -26,6 +26,7 @@ import {
 import {
   brokenActors,
   bytesOf,
+  entryPrefix,
   entryRows,
   fileChunkK,
   fileMetadataK,
@@ -33,6 +34,7 @@ import {
   fileRows,
   kvSubspace,
   lifeRow,
+  startsWith,
   syntheticImage,
   TAG,
   testActor,
@@ -263,6 +265,20 @@ describe("the order of checks", () => {
       });
     }
   }
+});
+
+describe("a bad header", () => {
+  it("is not said before a chunk that is missing far behind it", async () => {
+    const rows = v1Rows(ACTOR, syntheticImage(600, "zeros").fill(0, 0, 100));
+    const without = (index: number): Row[] =>
+      rows.filter(({ key }) => !startsWith(key, entryPrefix(ACTOR, fileChunkK(TAG.main, index))));
+    expect(await expectUntouched(new MemoryStore(), rows)).to.equal("rejected magic_mismatch");
+    for (const index of [1, 300, 599]) {
+      expect(await expectUntouched(new MemoryStore(), without(index)), String(index)).to.equal(
+        "rejected chunk_missing",
+      );
+    }
+  });
 });
 
 describe("the configured limit", () => {

@@ -23,6 +23,7 @@ import {
   physicalRows,
   readMigrated,
   readV2,
+  referenceHead,
   v2RowsOf,
 } from "../support/reference.ts";
 import {
@@ -115,6 +116,11 @@ function clearPrefix(prefix: Uint8Array): (store: MemoryStore) => void {
   };
 }
 
+/** Lets the lease that is held expire now. */
+function expire(store: MemoryStore): void {
+  store.load([{ key: bytesOf(2, "ferry", 0, 2, "lease_expiry", 0, 2, ACTOR.id, 0), value: new Uint8Array(8) }]);
+}
+
 const META = bytesOf(Buffer.from("1415030273716c6974652d73746f7261676500", "hex"), logicalKey(ACTOR, "/META"));
 const LEASE = bytesOf(2, "ferry", 0, 2, "lease", 0);
 
@@ -132,11 +138,20 @@ for (const layout of LAYOUTS) {
 
     describe("ends with an error and writes nothing more", () => {
       const lost = async (happening: Happening, options: Partial<MigrationOptions> = {}): Promise<string> => {
-        const store = storeWhere(happening);
+        let left: Row[] = [];
+        const store = storeWhere({
+          ...happening,
+          act: async (where) => {
+            await happening.act(where);
+            left = v2RowsOf(ACTOR, where.dump());
+          },
+        });
         const codes: string[] = [];
         const context = { observer: { enter: () => undefined, fenceLost: (code: string) => void codes.push(code) } };
         const code = await errorCode(staged(store, layout, { ...options, context }));
         expect(codes).to.deep.equal([code]);
+        // Not even what was under way and would have committed next.
+        expect(withoutLedger(v2RowsOf(ACTOR, store.dump()))).to.deep.equal(withoutLedger(left));
         expect(store.openTransactions).to.equal(0);
         return code;
       };
@@ -207,6 +222,37 @@ for (const layout of LAYOUTS) {
             expect(firstDifference(readV2(ACTOR, store.dump()).image, IMAGE)).to.equal(undefined);
           });
         }
+      }
+
+      it("when the engine throws the stage away and begins one of its own within the same millisecond", async () => {
+        const clock = new TestClock();
+        let mine = 0n;
+        const store = storeWhere({
+          label: "stage",
+          nth: 3,
+          act: async (where) => {
+            const meta = where.dump().find(({ key }) => Buffer.compare(key, META) === 0);
+            mine = referenceHead(meta?.value.subarray(1) ?? META).creationTsMs;
+            const engine = new ReferenceEngine(where, ACTOR, () => Number(mine));
+            await engine.beginStage();
+          },
+        });
+        expect(await errorCode(staged(store, layout, {}, clock))).to.equal("meta_changed");
+        const rows = v2RowsOf(ACTOR, store.dump());
+        expect(rows).to.have.lengthOf(1);
+        expect(referenceHead(rows[0]?.value.subarray(1) ?? META)).to.include({ origin: 2, creationTsMs: mine });
+      });
+
+      for (const point of ["begin", "commit"] as const) {
+        it(`when another attempt takes the lease and dies before a stage (${point})`, async () => {
+          const clock = new TestClock();
+          const takes = async (where: MemoryStore): Promise<void> => {
+            expire(where);
+            const other = new FaultyStore(where, 1, "cut_after");
+            await endingOf(attempt(other, ACTOR, clock, { layout, ...STEPPED }));
+          };
+          expect(await lost({ label: "stage", nth: 3, point, act: takes })).to.equal("lease_lost");
+        });
       }
 
       it("when the first row of the stage has gone by the time it is read back", async () => {
@@ -292,6 +338,35 @@ for (const layout of LAYOUTS) {
             expect(ending, `${index} ${moment.label}`).to.equal("deferred actor_awake");
             expectClean(store);
           }
+        }
+      });
+
+      it("when the torn reading is found at any time, before the lease and under it", async () => {
+        // Five spans of reading: the last are read when rows are staged already.
+        const image = syntheticImage(1100, "text");
+        const sleeping = [...v1Rows(ACTOR, image), lifeRow(ACTOR, "SLEEP_TS", 5n)];
+        for (const [nth, chunk] of [
+          [1, 0],
+          [1, 200],
+          [4, 1000],
+          [5, 1050],
+        ] as const) {
+          const store = storeWhere(
+            {
+              label: "read_v1",
+              nth,
+              act: (where) => {
+                where.load([lifeRow(ACTOR, "SLEEP_TS", 6n)]);
+                clearPrefix(entryPrefix(ACTOR, fileChunkK(TAG.main, chunk)))(where);
+              },
+            },
+            sleeping,
+          );
+          const counted = new FaultyStore(store);
+          const outcome = await attempt(counted, ACTOR, new TestClock(), { layout, ...STEPPED });
+          expect([outcome.state, outcome.reason], String(chunk)).to.deep.equal(["deferred", "actor_awake"]);
+          expect(counted.commits.includes("discard_stage"), counted.commits.join()).to.equal(nth > 3);
+          expectClean(store);
         }
       });
 
@@ -392,9 +467,7 @@ for (const layout of LAYOUTS) {
           const store = storeWhere({
             label,
             act: async (where) => {
-              where.load([
-                { key: bytesOf(2, "ferry", 0, 2, "lease_expiry", 0, 2, ACTOR.id, 0), value: new Uint8Array(8) },
-              ]);
+              expire(where);
               expect((await staged(where, layout, {}, clock)).state).to.equal("migrated");
             },
           });
@@ -458,6 +531,27 @@ for (const layout of LAYOUTS) {
       }
     });
 
+    it("ends only when its reads ahead have ended, also when it ends early", async () => {
+      let slow = 0;
+      const store: MemoryStore = new MemoryStore({
+        from: SLEEPING,
+        gate: async (point, label) => {
+          if (label === "read_v1" && point === "begin") {
+            slow += 1;
+            for (let turn = 0; turn < 20 * (slow - 1); turn += 1) {
+              await new Promise(setImmediate);
+            }
+          }
+          if (label === "begin_stage" && point === "begin") {
+            store.load([lifeRow(ACTOR, "RUNNER_ID")]);
+          }
+        },
+      });
+      expect((await staged(store, layout)).state).to.equal("deferred");
+      expect(slow).to.equal(3);
+      expect(store.openTransactions).to.equal(0);
+    });
+
     it("does nothing when it is told to stop before it starts", async () => {
       const store = storeWhere();
       expect(await errorCode(staged(store, layout, { signal: AbortSignal.abort() }))).to.equal("aborted");
@@ -492,7 +586,8 @@ for (const layout of LAYOUTS) {
         return value;
       });
       await attempt(all, ACTOR, new TestClock(), { layout, ...STEPPED });
-      const picks = [0, 1, 2, Math.floor(written.length / 2), written.length - 2, written.length - 1];
+      const long = [...written.keys()].filter((index) => (written[index] ?? 0) > 100);
+      const picks = [...long.slice(0, 3), ...long.slice(-3), 1, 2, written.length - 2, written.length - 1];
       for (const pick of picks) {
         for (const change of ["drop", "flip the first byte", "flip the last byte"]) {
           const store = storeWhere();

@@ -8,6 +8,7 @@ import {
   type Store,
   type Transaction,
   type TransactionObserver,
+  type TransactionReport,
   type TransactOptions,
 } from "../../src/store/store.ts";
 
@@ -96,10 +97,11 @@ export class MemoryStore implements Store {
     let cause: unknown;
     for (let attempt = 0; attempt < (options.maxAttempts ?? MAX_ATTEMPTS); attempt += 1) {
       options.signal?.throwIfAborted();
-      await this.#gate("begin", label);
-      const tx = new MemoryTransaction(this.#entries, this.#version, this.#batchRows);
       this.#open += 1;
+      let tx: MemoryTransaction | undefined;
       try {
+        await this.#gate("begin", label);
+        tx = new MemoryTransaction(this.#entries, this.#version, this.#batchRows);
         const value = await body(tx);
         tx.end();
         if (tx.mutations.length === 0) {
@@ -117,7 +119,7 @@ export class MemoryStore implements Store {
         }
         cause = error;
       } finally {
-        tx.end();
+        tx?.end();
         this.#open -= 1;
       }
     }
@@ -128,8 +130,8 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  #report(label: string, result: Parameters<TransactionObserver>[0]["result"], tx: MemoryTransaction): void {
-    this.#observer?.({ label, result, writtenBytes: tx.writtenBytes, durationMs: 0, commitMs: 0 });
+  #report(label: string, result: TransactionReport["result"], tx: MemoryTransaction | undefined): void {
+    this.#observer?.({ label, result, writtenBytes: tx?.writtenBytes ?? 0, durationMs: 0, commitMs: 0 });
   }
 
   #commit(tx: MemoryTransaction): void {

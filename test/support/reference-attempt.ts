@@ -37,7 +37,9 @@ export class TestClock {
   }
 }
 
-/** What an attempt needs, on a store; random bytes are a counter's, so that runs repeat. */
+let tokens = 0;
+
+/** What an attempt needs, on a store; random bytes are a counter's, never the same twice. */
 export function contextOn(store: Store, clock: TestClock, extra: Partial<MigrationContext> = {}): MigrationContext {
   return {
     store,
@@ -45,7 +47,8 @@ export function contextOn(store: Store, clock: TestClock, extra: Partial<Migrati
     ledger,
     now: clock.now,
     randomBytes: (count) => {
-      const digest = createHash("sha256").update(String(clock.now())).digest();
+      tokens += 1;
+      const digest = createHash("sha256").update(String(tokens)).digest();
       return Uint8Array.from(digest.subarray(0, count));
     },
     observer: { enter: () => undefined },

@@ -79,6 +79,11 @@ export class ReferenceEngine {
     });
   }
 
+  /** The first step of a migration of its own: throws an unfinished stage away and begins one. */
+  async beginStage(): Promise<void> {
+    await this.#begin();
+  }
+
   /** Allocates the actor: throws an unfinished stage away and migrates. */
   async migrate(): Promise<EngineResult> {
     const begun = await this.#begin();
@@ -86,11 +91,12 @@ export class ReferenceEngine {
       return begun;
     }
     const { image, head } = begun;
+    const pageCount = image.length / PAGE;
     const pages = new Map<number, Uint8Array>();
-    for (let pgno = 1; pgno <= head.pages; pgno += 1) {
+    for (let pgno = 1; pgno <= pageCount; pgno += 1) {
       pages.set(pgno, image.subarray((pgno - 1) * PAGE, pgno * PAGE));
     }
-    const blob = encodeReferenceLtx({ commit: head.pages, txid: 1n, timestampMs: head.creationTsMs }, pages);
+    const blob = encodeReferenceLtx({ commit: pageCount, txid: 1n, timestampMs: head.creationTsMs }, pages);
     let used = head.storageUsed;
     for (let chunk = 0; chunk * CHUNK_BYTES < blob.length; chunk += 1) {
       const key = logicalKey(this.#actor, "/DELTA/", u64(1n), "/", u32(chunk));
@@ -102,7 +108,7 @@ export class ReferenceEngine {
     }
     const pidx = [...pages.keys()].map((pgno) => logicalKey(this.#actor, "/PIDX/delta/", u32(pgno)));
     used += BigInt(pidx.reduce((sum, key) => sum + key.length + 8, 0));
-    const done = { ...head, headTxid: 1n, storageUsed: used, origin: 1 };
+    const done = { ...head, pages: pageCount, headTxid: 1n, storageUsed: used, origin: 1 };
     const rows = pidx.flatMap((key) => physicalRows(key, u64(1n)));
     return (await this.#stage(done, rows)) ? "migrated" : "stage_lost";
   }
@@ -129,7 +135,7 @@ export class ReferenceEngine {
         headTxid: 0n,
         nextTxid: 2n,
         materializedTxid: 0n,
-        pages: expected.image.length / PAGE,
+        pages: 0,
         creationTsMs: BigInt(this.#now()),
         storageUsed: BigInt(logicalKey(this.#actor, "/META").length + 73),
         maxStorage: 10n * 1024n ** 3n,

@@ -7,6 +7,7 @@ import {
   newDbHead,
   type DbHead,
 } from "../../../formats/db-head.ts";
+import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeSplitHead, encodeSplitValue, physicalKey } from "../../../formats/split-value.ts";
 import { metaKey, META_KEY_BYTES, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
@@ -54,10 +55,14 @@ export function stateOfMetaRow(row: Uint8Array | undefined): V2State {
   }
 }
 
-/** META while the image is staged: txid 1 handed out, nothing in it yet. */
-export function stagingMetaRow(spec: ImageSpec): Uint8Array {
+/**
+ * META while the image is staged: txid 1 handed out, nothing in it yet. Its generation is random, where the engine starts at 1: a stage
+ * that the engine begins within the same millisecond would otherwise have the very same META, and pass for this one.
+ */
+export function stagingMetaRow(spec: ImageSpec, random: Uint8Array): Uint8Array {
   return metaRow({
     ...newDbHead("migrating_from_v1", BigInt(spec.creationTsMs)),
+    generation: viewOf(random).getBigUint64(0),
     nextTxid: MIGRATION_TXID + 1n,
     storageUsedBytes: BigInt(META_STORAGE_BYTES),
   });
