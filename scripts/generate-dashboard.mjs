@@ -320,6 +320,7 @@ const ROWS = [
           "sum by (job) (rate(pegboard_sqlite_migration_rejected_journal_total[$__rate_interval])) > 0",
           "{{job}} rejected: journal",
         ),
+        query(sumRate("ferry_journals_total", "action"), "journal {{action}}"),
       ]),
       chart("Duration and pages, p95", "s", [
         query(
