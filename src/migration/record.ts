@@ -20,14 +20,14 @@ export function recordVerdict(
 ): Outcome {
   const { surroundings, options, nowMs } = facts;
   const { previous, lease } = surroundings;
+  if (lease !== undefined && nowMs >= lease.expiresAtMs) {
+    dropLease(tx, id);
+    discardOwnStage(context, tx, id, surroundings);
+  }
   if (verdict.state === "skipped" && previous?.state === "migrated") {
     // Ferry itself migrated it: what is recorded says more than "skipped" would, and stands.
     context.ledger.write(tx, previous, previous);
     return previous;
-  }
-  if (lease !== undefined && nowMs >= lease.expiresAtMs) {
-    dropLease(tx, id);
-    discardOwnStage(context, tx, id, surroundings);
   }
   const { v2 } = surroundings;
   if (!(v2 instanceof FormatError) && v2.kind === "blocked" && v2.remember !== undefined) {

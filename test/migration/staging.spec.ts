@@ -476,6 +476,21 @@ for (const layout of LAYOUTS) {
         }
       });
 
+      it("and nothing of it stays when the engine migrates the actor, also where Ferry had migrated it once before", async () => {
+        const clock = new TestClock();
+        const store = storeWhere();
+        const outcome = await staged(store, layout, {}, clock);
+        clearPrefix(META.slice(0, -4))(store);
+        clearPrefix(bytesOf(META.subarray(0, 19), 3))(store);
+        await endingOf(attempt(new FaultyStore(store, 3, "cut_after"), ACTOR, clock, { layout, ...STEPPED }));
+        const engine = new ReferenceEngine(store, ACTOR, clock.now);
+        expect(await engine.migrate()).to.equal("migrated");
+        clock.advance(LEASE_MS);
+        expect(await staged(store, layout, {}, clock)).to.deep.equal(outcome);
+        expect(leaseRows(store.dump())).to.deep.equal([]);
+        expect(firstDifference(readV2(ACTOR, store.dump()).image, IMAGE)).to.equal(undefined);
+      });
+
       it("when it is a lease of another version of Ferry's, too", async () => {
         const clock = new TestClock();
         const store = await crashed(4, "cut_after", clock);
