@@ -331,6 +331,24 @@ for (const layout of LAYOUTS) {
   }
 }
 
+describe("an attempt in one transaction", () => {
+  it("sees whatever is written to v1 before its commit, also by someone who woke nobody", async () => {
+    const page = new Uint8Array(4096).fill(0x33);
+    const image = Uint8Array.from(IMAGE);
+    image.set(page, 299 * 4096);
+    for (const layout of LAYOUTS) {
+      const store = new MemoryStore({ from: ASLEEP });
+      const write = async (): Promise<void> => {
+        store.load(entryRows(ACTOR, fileChunkK(TAG.main, 299), page));
+        await Promise.resolve();
+      };
+      const options = { layout, smallImageBytes: 2 * 1024 * 1024 };
+      expect(describeEnding(await faulty(store, 1, write, new TestClock(), options))).to.equal("migrated");
+      expect(firstDifference(readMigrated(ACTOR, store.dump(), layout).image, image)).to.equal(undefined);
+    }
+  });
+});
+
 forEachStore((makeStore) => {
   for (const layout of LAYOUTS) {
     it(`an attempt that is cut at any commit leaves what the next one makes good (${layout})`, async () => {
