@@ -14,7 +14,7 @@ describeWith(["helm"], "worker and feeder", ({ helm }) => {
   it("run the image's entry points", async () => {
     const command = async (name: string): Promise<unknown> => containerOf(await deployment("minimal", name)).command;
     expect(await command("-worker")).to.deep.equal(["node", "--enable-source-maps", "dist/workers/worker.js"]);
-    expect(await command("-feeder")).to.deep.equal(["node", "--enable-source-maps", "dist/src/cli/main.js", "feeder"]);
+    expect(await command("-feeder")).to.deep.equal(["node", "--enable-source-maps", "dist/producers/campaign.js"]);
   });
 
   it("roll over one by one, and never add a pod on top", async () => {

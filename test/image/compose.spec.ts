@@ -42,7 +42,7 @@ describe("compose.yaml", () => {
       ...["worker", "feeder", "prometheus", "grafana"],
     ]);
     expect(service("worker").deploy?.replicas).to.equal(2);
-    expect(service("feeder").command).to.deep.equal(["dist/src/cli/main.js", "feeder"]);
+    expect(service("feeder").command).to.deep.equal(["dist/producers/campaign.js"]);
   });
 
   it("names only services, volumes, networks and files that there are", () => {

@@ -104,7 +104,7 @@ describe("the image's stages, followed in a clean folder", function () {
   });
 
   it("end with what runs, and without what only builds and tests", () => {
-    for (const path of ["dist/workers/worker.js", "dist/src/cli/main.js"]) {
+    for (const path of ["dist/workers/worker.js", "dist/producers/campaign.js", "dist/src/cli/main.js"]) {
       expect(existsSync(join(app, path)), path).to.equal(true);
     }
     for (const path of ["node_modules/typescript", "node_modules/tsx", "src", "test", ".git"]) {
