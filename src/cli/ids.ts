@@ -38,7 +38,7 @@ export async function readIdList(file: string, stdin: Readable): Promise<ActorId
           throw error;
         }
         throw new UsageError(
-          `Line ${firstNumber + index} of ${name} is not an actor id, so nothing was enqueued. ${error.message}`,
+          `Line ${firstNumber + index} of ${name} is not an actor id, so nothing was done. ${error.message}`,
         );
       }
     }

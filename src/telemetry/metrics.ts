@@ -25,7 +25,7 @@ export type SlotActivity = (typeof SLOT_ACTIVITIES)[number];
 /** What is done about a rollback journal: the actor rejected, the journal played back, or the main file left as it stands. */
 export const JOURNAL_ACTIONS = ["rejected", "rolled_back", "not_hot"] as const;
 /** Why a worker holds back. */
-const THROTTLE_REASONS = ["store", "operator", "redis", "memory"] as const;
+const THROTTLE_REASONS = ["store", "operator"] as const;
 const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
 
 /** 1 ms to 1,000 s: one commit of a small actor to a 10 GiB image. */

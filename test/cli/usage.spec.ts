@@ -65,7 +65,7 @@ describe("bad input to ferry", function () {
   it("refuses a list with a bad line by its number, and enqueues nothing", async () => {
     const list = folder.in("ids");
     await writeFile(list, `# all of them\n\n${ID}\n${ID} # twice\nnot-an-id\n${ID}\n`);
-    await expectRefusal(["enqueue", "--from", list], 2, /Line 5 of .*ids is not an actor id, so nothing was enqueued/);
+    await expectRefusal(["enqueue", "--from", list], 2, /Line 5 of .*ids is not an actor id, so nothing was done/);
     expect(await readdir(folder.path)).to.deep.equal(["ids"]);
   });
 
