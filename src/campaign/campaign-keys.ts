@@ -1,6 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { parseActorId } from "../formats/actor-id.ts";
-import { ferryKey } from "../migration/ferry-keys.ts";
+import { ferryKey, keyOfActor } from "../migration/ferry-keys.ts";
 
 /*
  * Rows of campaigns, all under Ferry's prefix:
@@ -21,25 +20,41 @@ import { ferryKey } from "../migration/ferry-keys.ts";
  *   ("worker", workerId)                      a worker's heartbeat; JSON
  */
 
+/** What the keys of a campaign's actors start with, and its counts: jobs and the feeder ask for the same few for every actor. */
+const packed = new Map<string, Uint8Array>();
+
+/** As `ferryKey`, packed once; not to be changed. For keys of which a campaign has a few only. */
+function packedOnce(...items: readonly (string | number)[]): Uint8Array {
+  const name = items.join("/");
+  let key = packed.get(name);
+  if (key === undefined) {
+    key = ferryKey(...items);
+    packed.set(name, key);
+  }
+  return key;
+}
+
 export const campaignKey = (name: string): Uint8Array => ferryKey("campaign", name);
 export const CAMPAIGNS = ferryKey("campaign");
 export const cursorPrefix = (name: string): Uint8Array => ferryKey("campaign_cursor", name);
 export const cursorKey = (name: string, range: number): Uint8Array => ferryKey("campaign_cursor", name, range);
 export const countPrefix = (name: string): Uint8Array => ferryKey("campaign_count", name);
 export const countKey = (name: string, kind: "actors" | "bytes", state: string, reason: string): Uint8Array =>
-  ferryKey("campaign_count", name, kind, state, reason);
-export const todoPrefix = (name: string): Uint8Array => ferryKey("campaign_todo", name);
+  packedOnce("campaign_count", name, kind, state, reason);
+export const todoPrefix = (name: string): Uint8Array => packedOnce("campaign_todo", name);
+/** What all keys of a lane of the list start with. */
+export const todoLanePrefix = (name: string, lane: number): Uint8Array => packedOnce("campaign_todo", name, lane);
 export const todoKey = (name: string, lane: number, id: ActorId): Uint8Array =>
-  ferryKey("campaign_todo", name, lane, id);
+  keyOfActor(todoLanePrefix(name, lane), id);
 export const laterPrefix = (name: string): Uint8Array => ferryKey("campaign_later", name);
 export const laterKey = (name: string, dueMs: number, id: ActorId): Uint8Array =>
   ferryKey("campaign_later", name, dueMs, id);
 /** Everything due before a time. */
 export const laterEnd = (name: string, nowMs: number): Uint8Array => ferryKey("campaign_later", name, nowMs + 1);
-export const openPrefix = (name: string): Uint8Array => ferryKey("campaign_open", name);
-export const openKey = (name: string, id: ActorId): Uint8Array => ferryKey("campaign_open", name, id);
-export const actorPrefix = (name: string): Uint8Array => ferryKey("campaign_actor", name);
-export const actorKey = (name: string, id: ActorId): Uint8Array => ferryKey("campaign_actor", name, id);
+export const openPrefix = (name: string): Uint8Array => packedOnce("campaign_open", name);
+export const openKey = (name: string, id: ActorId): Uint8Array => keyOfActor(openPrefix(name), id);
+export const actorPrefix = (name: string): Uint8Array => packedOnce("campaign_actor", name);
+export const actorKey = (name: string, id: ActorId): Uint8Array => keyOfActor(actorPrefix(name), id);
 export const samplePrefix = (name: string): Uint8Array => ferryKey("campaign_sample", name);
 export const sampleKey = (name: string, atMs: number): Uint8Array => ferryKey("campaign_sample", name, atMs);
 export const historyPrefix = (name: string): Uint8Array => ferryKey("campaign_history", name);
@@ -54,10 +69,3 @@ export const FEEDER_OWNER = ferryKey("feeder_owner");
 export const FLEET = ferryKey("fleet");
 export const WORKERS = ferryKey("worker");
 export const workerKey = (workerId: string): Uint8Array => ferryKey("worker", workerId);
-
-const ID_CHARACTERS = 30;
-
-/** The actor at the end of a key: 30 characters and a zero byte, as a tuple string ends. */
-export function actorAtEnd(key: Uint8Array): ActorId {
-  return parseActorId(Buffer.from(key.subarray(-ID_CHARACTERS - 1, -1)).toString("latin1"));
-}

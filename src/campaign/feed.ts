@@ -1,8 +1,9 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
+import { actorAtEnd } from "../migration/ferry-keys.ts";
 import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
-import { actorAtEnd, laterEnd, laterPrefix, openPrefix, todoKey, todoPrefix } from "./campaign-keys.ts";
+import { laterEnd, laterPrefix, openPrefix, todoLanePrefix, todoPrefix } from "./campaign-keys.ts";
 import { CountMoves, placeOf } from "./campaign-counts.ts";
 import { moveActor, moveActorRows, readCampaignActor } from "./campaign-ledger.ts";
 import { readCampaign } from "./campaign-store.ts";
@@ -100,13 +101,7 @@ function todoRange(campaign: Campaign): KeyRange {
   if (campaign.scanFinished || campaign.spec.order === "scan") {
     return all;
   }
-  return { begin: all.begin, end: todoLane(campaign.name, 1) };
-}
-
-function todoLane(name: string, lane: number): Uint8Array {
-  const key = todoKey(name, lane, "" as ActorId);
-  // Without the empty string's two bytes: what all keys of the lane start with.
-  return key.subarray(0, key.length - 2);
+  return { begin: all.begin, end: todoLanePrefix(campaign.name, 1) };
 }
 
 async function todoActor(

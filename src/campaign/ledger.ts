@@ -1,7 +1,7 @@
-import { parseActorId, type ActorId } from "../formats/actor-id.ts";
+import type { ActorId } from "../formats/actor-id.ts";
 import { compareBytes, keyAfter, prefixRange } from "../formats/bytes.ts";
 import type { OutcomeLedger } from "../migration/context.ts";
-import { ferryKey } from "../migration/ferry-keys.ts";
+import { actorAtEnd, ferryKey, keyOfActor } from "../migration/ferry-keys.ts";
 import type { Outcome, OutcomeState } from "../migration/outcome.ts";
 import type { KeyValue, Store, Transaction } from "../store/store.ts";
 import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
@@ -17,10 +17,11 @@ import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
  */
 
 const ROWS_PER_TRANSACTION = 1000;
-const ID_BYTES = 30;
+
+const OUTCOMES = ferryKey("outcome");
 
 export function outcomeKey(id: ActorId): Uint8Array {
-  return ferryKey("outcome", id);
+  return keyOfActor(OUTCOMES, id);
 }
 
 function indexKey(outcome: Pick<Outcome, "state" | "reason" | "actorId">): Uint8Array {
@@ -99,7 +100,7 @@ export async function* listOutcomes(
 ): AsyncGenerator<Outcome, void, undefined> {
   const { state, reason, after } = filter;
   if (state === undefined) {
-    for await (const rows of scan(store, ferryKey("outcome"), readOutcomeRows)) {
+    for await (const rows of scan(store, OUTCOMES, readOutcomeRows)) {
       yield* rows.filter((outcome) => reason === undefined || outcome.reason === reason);
     }
     return;
@@ -147,21 +148,16 @@ function laterOf(begin: Uint8Array, after: Uint8Array | undefined): Uint8Array {
 }
 
 function readOutcomeRows(_tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {
-  return Promise.resolve(rows.map((row) => decodeOutcome(idAtEnd(row.key), row.value)));
+  return Promise.resolve(rows.map((row) => decodeOutcome(actorAtEnd(row.key), row.value)));
 }
 
 async function followIndex(tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {
   const found = await Promise.all(
     rows.map(async ({ key }) => {
-      const id = idAtEnd(key);
+      const id = actorAtEnd(key);
       const row = await tx.get(outcomeKey(id), { snapshot: true });
       return row === undefined ? [] : [decodeOutcome(id, row)];
     }),
   );
   return found.flat();
-}
-
-/** Keys end in the id as a tuple string: 30 characters and a zero byte. */
-function idAtEnd(key: Uint8Array): ActorId {
-  return parseActorId(Buffer.from(key.subarray(-ID_BYTES - 1, -1)).toString("latin1"));
 }

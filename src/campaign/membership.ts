@@ -12,6 +12,8 @@ import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-ac
 /** Ranges scanned side by side. */
 const SCAN_RANGES = 16;
 const ACTORS_PER_TRANSACTION = 250;
+/** So that one is read and written while another waits for its commit. */
+const ADDS_AT_ONCE = 4;
 /** Of each range at once: a round has to be over well within the feeder's lease, also on a slow store. */
 const SCANNED_PER_TRANSACTION = 100;
 const READS_PER_TRANSACTION = 1000;
@@ -32,7 +34,7 @@ function sampleOf(id: ActorId): number {
   return (viewOf(encodeActorId(id)).getUint32(13) / 0x1_0000_0000) * 100;
 }
 
-/** Adds given actors to a campaign; those that are in it already are left alone. In transactions of bounded size. */
+/** Adds given actors to a campaign; those that are in it already are left alone. In transactions of bounded size, a few at a time. */
 export async function addActors(
   store: Store,
   name: string,
@@ -40,22 +42,40 @@ export async function addActors(
 ): Promise<{ added: number; left: number }> {
   let added = 0;
   let seen = 0;
-  let batch: ActorId[] = [];
-  const flush = async (): Promise<void> => {
-    const part = [...new Set(batch)];
-    batch = [];
-    added += await store.transact(async (tx) => addBatch(tx, await readCampaign(tx, name), part), {
+  let batch = new Set<ActorId>();
+  const adding = new Set<Promise<void>>();
+  const add = async (part: readonly ActorId[]): Promise<void> => {
+    const count = await store.transact(async (tx) => addBatch(tx, await readCampaign(tx, name), part), {
       label: "campaign_add",
     });
+    added += count;
   };
-  for await (const id of ids) {
-    batch.push(id);
-    seen += 1;
-    if (batch.length === ACTORS_PER_TRANSACTION) {
-      await flush();
+  const flush = (): void => {
+    const adds = add([...batch]).then(() => {
+      adding.delete(adds);
+    });
+    // Awaited below; until then a failure must not count as one nobody looks at.
+    adds.catch(() => undefined);
+    adding.add(adds);
+    batch = new Set();
+  };
+  try {
+    for await (const id of ids) {
+      batch.add(id);
+      seen += 1;
+      if (batch.size === ACTORS_PER_TRANSACTION) {
+        flush();
+      }
+      if (adding.size === ADDS_AT_ONCE) {
+        await Promise.race(adding);
+      }
     }
+    flush();
+    await Promise.all(adding);
+  } finally {
+    // One that failed ends this while others are under way, and the store must not be closed under them.
+    await Promise.allSettled(adding);
   }
-  await flush();
   return { added, left: seen - added };
 }
 

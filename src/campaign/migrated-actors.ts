@@ -1,8 +1,9 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { actorAtEnd } from "../migration/ferry-keys.ts";
 import type { Store } from "../store/store.ts";
 import { allRows } from "./audit.ts";
 import type { CampaignActor } from "./campaign.ts";
-import { actorAtEnd, actorPrefix } from "./campaign-keys.ts";
+import { actorPrefix } from "./campaign-keys.ts";
 import { readCampaign } from "./campaign-store.ts";
 import { decodeJson } from "./json-row.ts";
 

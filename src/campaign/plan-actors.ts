@@ -1,9 +1,10 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { viewOf } from "../formats/bytes.ts";
+import { actorAtEnd } from "../migration/ferry-keys.ts";
 import type { Store } from "../store/store.ts";
 import { allRows } from "./audit.ts";
 import type { Campaign, CampaignFilters } from "./campaign.ts";
-import { actorAtEnd, todoPrefix } from "./campaign-keys.ts";
+import { todoPrefix } from "./campaign-keys.ts";
 import { listOutcomes } from "./ledger.ts";
 import { passesFilters } from "./membership.ts";
 import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-actors.ts";

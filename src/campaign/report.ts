@@ -1,9 +1,10 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { REJECT_REASONS, type OutcomeState } from "../migration/outcome.ts";
+import { actorAtEnd } from "../migration/ferry-keys.ts";
 import type { Store } from "../store/store.ts";
 import { allRows } from "./audit.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
-import { actorAtEnd, actorPrefix, samplePrefix } from "./campaign-keys.ts";
+import { actorPrefix, samplePrefix } from "./campaign-keys.ts";
 import type { CampaignCounts, Tally } from "./campaign-counts.ts";
 import { readCampaignHistory, type HistoryEntry } from "./campaign-store.ts";
 import { decodeJson } from "./json-row.ts";

@@ -1,16 +1,23 @@
-import { parseActorId, type ActorId } from "../formats/actor-id.ts";
-import { ACTOR_KV_ROOT, actorKvSubspace, actorOfKvKey, chunkRowKey } from "../formats/actor-kv.ts";
-import { compareBytes, concatBytes, equalBytes, prefixEnd, prefixRange } from "../formats/bytes.ts";
+import { ACTOR_ID_BYTES, type ActorId } from "../formats/actor-id.ts";
+import { ACTOR_KV_ROOT, actorKvSubspace, actorOfKvKey, chunkRowKey, entryKeyPrefix } from "../formats/actor-kv.ts";
+import { compareBytes, concatBytes, equalBytes, keyAfter, prefixEnd, prefixRange } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
-import { decodeFileMetadata, FILE_TAG, fileMetadataKey } from "../formats/v1-file.ts";
-import { v1Range } from "../migration/v1/v1-keys.ts";
+import { decodeFileMetadata, FILE_TAG, fileMetadataKey, V1_CHUNK_BYTES, V1_PREFIX } from "../formats/v1-file.ts";
 import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
 
-/** An actor with v1 data, and its main file's size in bytes where its metadata says one. */
+/** An actor with v1 data, and its main file's size in bytes where its metadata says one that can be. */
 export interface V1Actor {
   readonly id: ActorId;
   readonly bytes: number;
 }
+
+const SUBSPACE_BYTES = ACTOR_KV_ROOT.length + ACTOR_ID_BYTES;
+/** Ends of keys after an actor's subspace: where SQLite's v1 rows begin and end, and the row of the main file's metadata. */
+const NOTHING = new Uint8Array(0);
+const V1_ROWS = prefixRange(entryKeyPrefix(NOTHING, V1_PREFIX));
+const MAIN_METADATA = chunkRowKey(NOTHING, fileMetadataKey(FILE_TAG.main), 0);
+/** A file has no more chunks than their index can number: 16 TiB. */
+const MAX_FILE_BYTES = 0x1_0000_0000 * V1_CHUNK_BYTES;
 
 /**
  * Cuts the actors' key-value space into `count` ranges of about as many actors: ids are random in their second to fifth byte.
@@ -58,20 +65,23 @@ function step(row: KeyValue): { actor?: V1Actor; next: Uint8Array } {
   const id = actorOf(row.key);
   if (id === undefined) {
     // Not a key of an actor's: beyond any actor with the same 19 bytes there may be others.
-    return { next: concatBytes(row.key, new Uint8Array(1)) };
+    return { next: keyAfter(row.key) };
   }
-  const v1 = v1Range(id);
-  if (compareBytes(row.key, v1.begin) < 0) {
-    return { next: v1.begin };
+  const subspace = row.key.subarray(0, SUBSPACE_BYTES);
+  const rest = row.key.subarray(SUBSPACE_BYTES);
+  if (compareBytes(rest, V1_ROWS.begin) < 0) {
+    return { next: concatBytes(subspace, V1_ROWS.begin) };
   }
-  const next = prefixEnd(actorKvSubspace(id));
-  return compareBytes(row.key, v1.end) < 0 ? { actor: { id, bytes: sizeOf(id, row) }, next } : { next };
+  const next = prefixEnd(subspace);
+  return compareBytes(rest, V1_ROWS.end) < 0
+    ? { actor: { id, bytes: equalBytes(rest, MAIN_METADATA) ? sizeOf(row.value) : 0 }, next }
+    : { next };
 }
 
-/** The size of an actor's main file by its metadata; 0 where there is none that can be read. */
+/** The size of an actor's main file by its metadata; 0 where there is none that can be. */
 export async function readV1Size(tx: Transaction, id: ActorId): Promise<number> {
-  const row = await firstRow(tx, v1Range(id));
-  return row === undefined ? 0 : sizeOf(id, row);
+  const value = await tx.get(concatBytes(actorKvSubspace(id), MAIN_METADATA), { snapshot: true });
+  return value === undefined ? 0 : sizeOf(value);
 }
 
 async function firstRow(tx: Transaction, range: KeyRange): Promise<KeyValue | undefined> {
@@ -81,12 +91,11 @@ async function firstRow(tx: Transaction, range: KeyRange): Promise<KeyValue | un
   return undefined;
 }
 
-function sizeOf(id: ActorId, row: KeyValue): number {
-  if (!equalBytes(row.key, chunkRowKey(actorKvSubspace(id), fileMetadataKey(FILE_TAG.main), 0))) {
-    return 0;
-  }
+/** What claims to be larger than any file can be is not read but rejected: it counts for nothing, and not for years of work. */
+function sizeOf(metadata: Uint8Array): number {
   try {
-    return Number(decodeFileMetadata(row.value));
+    const bytes = Number(decodeFileMetadata(metadata));
+    return bytes > MAX_FILE_BYTES ? 0 : bytes;
   } catch (error) {
     if (error instanceof FormatError) {
       return 0;
@@ -97,7 +106,7 @@ function sizeOf(id: ActorId, row: KeyValue): number {
 
 function actorOf(key: Uint8Array): ActorId | undefined {
   try {
-    return parseActorId(actorOfKvKey(key));
+    return actorOfKvKey(key);
   } catch (error) {
     if (error instanceof FormatError) {
       return undefined;

@@ -12,6 +12,12 @@ export const ACTOR_ID_BYTES = 19;
 export const ACTOR_ID_CHARACTERS = 30;
 const VERSION = 1;
 
+/** Base 36 digits that a double holds exactly: an id is three such parts. */
+const PART_DIGITS = 10;
+const PART_VALUES = 36n ** BigInt(PART_DIGITS);
+/** A number of 19 bytes is read and written as three of 8, the last of them mostly zero. */
+const WORDS_BYTES = 24;
+
 declare const brand: unique symbol;
 /** The text of a valid actor id, in lower case. */
 export type ActorId = string & { readonly [brand]: "ActorId" };
@@ -25,10 +31,7 @@ export function parseActorId(text: string): ActorId {
     throw invalid("An actor id consists of digits and the letters a to z only.", text);
   }
   const id = text.toLowerCase();
-  let number = 0n;
-  for (let index = id.length - 1; index >= 0; index -= 1) {
-    number = number * 36n + BigInt(Number.parseInt(id.charAt(index), 36));
-  }
+  const number = numberOf(id);
   if (number >> BigInt(ACTOR_ID_BYTES * 8) !== 0n) {
     throw invalid("An actor id stands for 19 bytes; this one is too large a number.", text);
   }
@@ -59,20 +62,27 @@ export function encodeActorId(id: ActorId): Uint8Array {
 }
 
 function toBytes(id: ActorId): Uint8Array {
+  const number = numberOf(id);
+  const words = new DataView(new ArrayBuffer(WORDS_BYTES));
+  words.setBigUint64(0, number, true);
+  words.setBigUint64(8, number >> 64n, true);
+  words.setBigUint64(16, number >> 128n, true);
+  return new Uint8Array(words.buffer, 0, ACTOR_ID_BYTES);
+}
+
+/** The number whose digits, least significant first, are the text. */
+function numberOf(text: string): bigint {
   let number = 0n;
-  // Ten base 36 digits fit a double exactly, so three steps of big arithmetic do instead of thirty.
-  for (let end = id.length; end > 0; end -= 10) {
-    const digits = Array.from(id.slice(end - 10, end))
-      .reverse()
-      .join("");
-    number = number * 3656158440062976n + BigInt(Number.parseInt(digits, 36));
+  for (let end = ACTOR_ID_CHARACTERS; end > 0; end -= PART_DIGITS) {
+    let part = 0;
+    for (let index = end - 1; index >= end - PART_DIGITS; index -= 1) {
+      const code = text.charCodeAt(index);
+      // Digits come before letters in ASCII as in base 36, with a gap between them.
+      part = part * 36 + (code < 0x3a ? code - 0x30 : code - 0x57);
+    }
+    number = number * PART_VALUES + BigInt(part);
   }
-  const bytes = new Uint8Array(ACTOR_ID_BYTES);
-  for (let index = 0; index < ACTOR_ID_BYTES; index += 1) {
-    bytes[index] = Number(number & 0xffn);
-    number >>= 8n;
-  }
-  return bytes;
+  return number;
 }
 
 /** @throws FormatError `actor_id_invalid` for another length or version. */
@@ -83,12 +93,16 @@ export function decodeActorId(bytes: Uint8Array): ActorId {
   if (bytes[0] !== VERSION) {
     throw invalid(`An actor id has version ${VERSION}; this one has version ${bytes[0] ?? 0}.`, toHex(bytes));
   }
-  let number = 0n;
-  for (let index = ACTOR_ID_BYTES - 1; index >= 0; index -= 1) {
-    number = (number << 8n) | BigInt(bytes[index] ?? 0);
-  }
+  const words = new DataView(new ArrayBuffer(WORDS_BYTES));
+  new Uint8Array(words.buffer).set(bytes);
+  const number =
+    (words.getBigUint64(16, true) << 128n) | (words.getBigUint64(8, true) << 64n) | words.getBigUint64(0, true);
   const digits = number.toString(36).padStart(ACTOR_ID_CHARACTERS, "0");
-  return Array.from(digits).reverse().join("") as ActorId;
+  let text = "";
+  for (let index = ACTOR_ID_CHARACTERS - 1; index >= 0; index -= 1) {
+    text += digits.charAt(index);
+  }
+  return text as ActorId;
 }
 
 /** The datacenter label: the last two bytes, big-endian. */

@@ -1,4 +1,4 @@
-import type { ActorId } from "../formats/actor-id.ts";
+import { ACTOR_ID_CHARACTERS, parseActorId, type ActorId } from "../formats/actor-id.ts";
 import { concatBytes } from "../formats/bytes.ts";
 import { packTuple } from "../formats/tuple.ts";
 
@@ -8,6 +8,25 @@ export const FERRY_PREFIX = packTuple("ferry");
 /** A key of Ferry's own: the prefix and more tuple items. */
 export function ferryKey(...items: readonly (string | number | bigint | Uint8Array)[]): Uint8Array {
   return concatBytes(FERRY_PREFIX, packTuple(...items));
+}
+
+/**
+ * A key that ends in an actor's id as a tuple string, 02 | id | 00: what is before it is packed once for many actors, as the packing
+ * was the most of what their keys cost.
+ */
+export function keyOfActor(prefix: Uint8Array, id: ActorId): Uint8Array {
+  const key = new Uint8Array(prefix.length + ACTOR_ID_CHARACTERS + 2);
+  key.set(prefix);
+  key[prefix.length] = 0x02;
+  for (let index = 0; index < ACTOR_ID_CHARACTERS; index += 1) {
+    key[prefix.length + 1 + index] = id.charCodeAt(index);
+  }
+  return key;
+}
+
+/** The actor at the end of such a key. */
+export function actorAtEnd(key: Uint8Array): ActorId {
+  return parseActorId(Buffer.from(key.subarray(-ACTOR_ID_CHARACTERS - 1, -1)).toString("latin1"));
 }
 
 export function leaseKey(id: ActorId): Uint8Array {
