@@ -8,7 +8,7 @@ import type { FerryProcess } from "../support/cli.ts";
 import { CampaignCluster, smallImages, writeSmallActors } from "../support/campaign-chaos.ts";
 import { SeededRandom } from "../support/reference-random.ts";
 import { readV2, sha256 } from "../support/reference.ts";
-import { LONG } from "../support/reference-attempt.ts";
+import { LONG } from "../support/run-options.ts";
 import type { Row, TestActor } from "../support/v1-actors.ts";
 
 /*

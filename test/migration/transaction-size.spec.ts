@@ -3,8 +3,9 @@ import { LAYOUTS, type Layout } from "../../src/migration/outcome.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { TransactionReport } from "../../src/store/store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
-import { attempt, LONG, STAGED, TestClock } from "../support/reference-attempt.ts";
+import { attempt, STAGED, TestClock } from "../support/reference-attempt.ts";
 import { referenceLtx } from "../support/reference.ts";
+import { LONG } from "../support/run-options.ts";
 import { PAGE, syntheticImage, testActor, v1Rows, type Fill } from "../support/v1-actors.ts";
 
 /** What no transaction of Ferry's may write more of, whatever the actor's size. */

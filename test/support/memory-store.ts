@@ -28,7 +28,7 @@ export interface MemoryStoreOptions {
   readonly observer?: TransactionObserver;
   /** Rows in a batch of a range read. Default 50. */
   readonly batchRows?: number;
-  /** Starts with all rows of this store; costs nothing, whatever their number. */
+  /** Starts with all rows of this store, and with versionstamps that are later; costs nothing, whatever their number. */
   readonly from?: MemoryStore;
 }
 
@@ -73,7 +73,10 @@ export class MemoryStore implements Store {
     this.#gate = options.gate ?? (() => Promise.resolve());
     this.#observer = options.observer;
     this.#batchRows = options.batchRows ?? 50;
-    this.#entries = options.from === undefined ? [] : options.from.#entries;
+    if (options.from !== undefined) {
+      this.#entries = options.from.#entries;
+      this.#version = options.from.#version;
+    }
   }
 
   /** Transactions under way: 0 once everything that a test started has ended. */

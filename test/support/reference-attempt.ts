@@ -14,10 +14,6 @@ import { MemoryStore } from "./memory-store.ts";
 import { forEachEngine } from "./stores.ts";
 import type { Row, TestActor } from "./v1-actors.ts";
 
-/** Whether the long forms of tests run: more seeds, more sizes. */
-// eslint-disable-next-line n/no-process-env -- the one switch of the long forms
-export const LONG = process.env["FERRY_TEST_LONG"] === "1";
-
 /** A time that goes on by a millisecond whenever it is asked for, and no faster unless told: no two attempts end at the same time. */
 export class TestClock {
   #nowMs = 1_713_456_789_000;

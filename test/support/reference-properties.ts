@@ -1,12 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { FormatError } from "../../src/formats/format-error.ts";
+import { SEED } from "./run-options.ts";
 
-/** Seed of this run's properties, in every failure's message; FERRY_TEST_SEED repeats a run. */
-// eslint-disable-next-line n/no-process-env -- how a failed run is repeated
-const SEED = Number(process.env["FERRY_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Checks a property on random input; the failure prints seed and counterexample. */
+/** Checks a property on random input; the failure prints seed and counterexample, FERRY_TEST_SEED repeats it. */
 export function holds<T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>, numRuns = 200): void {
   fc.assert(property, { seed: SEED, numRuns });
 }

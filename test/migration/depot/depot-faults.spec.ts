@@ -14,11 +14,23 @@ import {
   takeOverRows,
   wakeRows,
 } from "../../support/depot-world.ts";
+import { DepotEngine } from "../../support/depot-engine.ts";
 import { CrashError, CUTS, FaultyStore, UNKNOWNS } from "../../support/faulty-store.ts";
+import { forEachGround } from "../../support/grounds.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
+import { withoutLedger } from "../../support/reference-attempt.ts";
 import { leaseRows, sha256 } from "../../support/reference.ts";
+import { LONG } from "../../support/run-options.ts";
 import { forEachEngine } from "../../support/stores.ts";
-import { PAGE, syntheticImage, v1Rows, type TestActor } from "../../support/v1-actors.ts";
+import {
+  bytesOf,
+  PAGE,
+  startsWith,
+  syntheticImage,
+  v1Rows,
+  type Row,
+  type TestActor,
+} from "../../support/v1-actors.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { assertReadable, freshWorld } from "./prepared.ts";
 
@@ -30,10 +42,18 @@ const WAYS = [
 ] as const;
 type Migration = (typeof WAYS)[number][1];
 
+/** Longer than the lease. */
+const LEASE_MS = 61_000;
+const NO_ROWS: readonly Row[] = [];
+
 interface Scene {
   readonly store: Store;
   readonly world: World;
   readonly actor: TestActor;
+  /** What v1 holds. */
+  image: Uint8Array;
+  /** Rows before any attempt at this actor. */
+  readonly before: readonly string[];
 }
 
 /** The engine and other attempts, at work between an attempt's body and its commit. */
@@ -54,7 +74,20 @@ const COMPETITORS: Readonly<Record<string, (scene: Scene, migration: Migration) 
   },
   "the actor wakes and sleeps again": async ({ store, actor }) =>
     putRows(store, [lifeFieldRow(actor, "SLEEP_TS", Uint8Array.of(0, 0, 1, 0x8b, 0xcf, 0xe5, 0x68, 0x07))]),
+  "the actor wakes, writes, and sleeps again": async (scene) => {
+    const engine = new DepotEngine(scene.store, scene.actor, scene.world.now);
+    if (await engine.wake()) {
+      const image = Uint8Array.from(scene.image).fill(0x77, 7 * PAGE, 8 * PAGE);
+      await engine.writeV1Page(7, image.subarray(7 * PAGE, 8 * PAGE));
+      await engine.sleep();
+      scene.image = image;
+    }
+  },
   "another attempt comes": async ({ store, world, actor }, migration) => {
+    await attempt(store, world, actor, { migration });
+  },
+  "another attempt takes the expired lease": async ({ store, world, actor }, migration) => {
+    world.nowMs += LEASE_MS;
     await attempt(store, world, actor, { migration });
   },
 };
@@ -70,7 +103,7 @@ function enginePages(): Map<number, Uint8Array> {
 }
 
 /** Whatever happened: one whole database or none, that of Ferry equal to v1, and no branch but the one pointed to. */
-async function assertSound({ store, actor }: Scene): Promise<"ferry" | "engine" | "none"> {
+async function assertSound({ store, actor, image }: Scene): Promise<"ferry" | "engine" | "none"> {
   const rows = await dumpRows(store);
   expect(leaseRows(rows), "a lease is left").to.deep.equal([]);
   const pointer = pointerOf(rows, actor);
@@ -83,79 +116,129 @@ async function assertSound({ store, actor }: Scene): Promise<"ferry" | "engine" 
     expect(sha256(readEngineImage(rows, ENGINE_BRANCH))).to.equal(sha256(IMAGE.slice(0, PAGE)));
     return "engine";
   }
-  expect(sha256(assertReadable(rows, actor).image)).to.equal(sha256(IMAGE));
+  expect(sha256(assertReadable(rows, actor).image)).to.equal(sha256(image));
   return "ferry";
+}
+
+/** What is not Depot's, nor the ledger's, nor what Ferry keeps for the undo, is as it was. */
+async function assertNothingElse({ store, actor, before }: Scene): Promise<void> {
+  const undo = bytesOf(2, "ferry", 0, 2, "depot_image", 0, 2, actor.id, 0);
+  const rows = (await dumpRows(store)).filter(({ key }) => !isDepotKey(key) && !startsWith(key, undo));
+  expect(withoutLedger(rows)).to.deep.equal(before);
+}
+
+/** DEPOT §1.2: what follows the 02 is no letter, which a tuple's string would begin with. */
+function isDepotKey(key: Uint8Array): boolean {
+  return key[0] === 2 && [0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x73, 0x74].includes(key[1] ?? 0);
 }
 
 async function scene(store: Store): Promise<Scene> {
   const { world, actor, putV1 } = await freshWorld(store);
   await putV1(IMAGE);
-  return { store, world, actor };
+  return { store, world, actor, image: IMAGE, before: withoutLedger(await dumpRows(store)) };
 }
 
-describe("an attempt to migrate to Depot", function () {
-  this.timeout(120_000);
+for (const [way, migration] of WAYS) {
+  describe(`an attempt to migrate to Depot, ${way}`, () => {
+    let commits: readonly string[];
 
-  for (const [way, migration] of WAYS) {
-    describe(way, () => {
-      let commits: readonly string[];
+    before(async () => {
+      const { store, world, actor } = await scene(new MemoryStore());
+      const counting = new FaultyStore(store);
+      await attempt(counting, world, actor, { migration });
+      commits = counting.commits;
+    });
 
-      before(async () => {
-        const { store, world, actor } = await scene(new MemoryStore());
-        const counting = new FaultyStore(store);
-        await attempt(counting, world, actor, { migration });
-        commits = counting.commits;
+    it("makes the bucket, then all at once, or stage by stage", () => {
+      const expected =
+        way === "in one transaction"
+          ? ["prepare", "migrate_small"]
+          : ["prepare", "begin_stage", "stage", "stage", "seal", "finalize"];
+      expect(commits).to.deep.equal(expected);
+    });
+
+    forEachGround((prepare) => {
+      beforeEach(function () {
+        this.timeout(600_000);
       });
 
-      it("makes the bucket, then all at once, or stage by stage", () => {
-        const expected =
-          way === "in one transaction"
-            ? ["prepare", "migrate_small"]
-            : ["prepare", "begin_stage", "stage", "stage", "seal", "finalize"];
-        expect(commits).to.deep.equal(expected);
-      });
+      /** One run per commit; what failed says at which. */
+      const atEachCommit = async (run: (at: number, found: Scene) => Promise<void>): Promise<void> => {
+        for (let at = 1; at <= commits.length; at += 1) {
+          try {
+            await run(at, await scene(await prepare(NO_ROWS)));
+          } catch (error) {
+            throw new Error(`at commit ${at}, ${commits[at - 1] ?? ""}`, { cause: error });
+          }
+        }
+      };
+
+      const cutAt = async (at: number, cut: (typeof CUTS)[number], { store, world, actor }: Scene): Promise<void> => {
+        const error: unknown = await attempt(new FaultyStore(store, at, cut), world, actor, { migration }).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error, cut).to.be.instanceOf(CrashError);
+      };
 
       for (const cut of CUTS) {
         it(`leaves the actor whole when it is cut, and the next attempt finishes: ${cut}, every commit`, async () => {
-          for (let at = 1; at <= commits.length; at += 1) {
-            const { store, world, actor } = await scene(new MemoryStore());
-            try {
-              await attempt(new FaultyStore(store, at, cut), world, actor, { migration });
-              expect.fail("the attempt survived");
-            } catch (error) {
-              expect(error, `${cut} ${at}`).to.be.instanceOf(CrashError);
-            }
+          await atEachCommit(async (at, found) => {
+            const { store, world, actor } = found;
+            await cutAt(at, cut, found);
             const rows = await dumpRows(store);
             const switched = cut === "cut_after" && at === commits.length;
-            expect(pointerOf(rows, actor) !== undefined, `${cut} ${at}`).to.equal(switched);
+            expect(pointerOf(rows, actor) !== undefined).to.equal(switched);
             expect(rows, "v1 was touched").to.deep.include.members(v1Rows(actor, IMAGE).slice(0, 10));
             const early = await attempt(store, world, actor, { migration });
             if (early.state === "deferred") {
               expect(early.reason).to.equal("migration_in_progress");
-              world.nowMs += 61_000;
+              world.nowMs += LEASE_MS;
             }
             const outcome = early.state === "deferred" ? await attempt(store, world, actor, { migration }) : early;
-            expect(outcome, `${cut} ${at}`).to.include({ state: "migrated", sha256: sha256(IMAGE) });
-            expect(await assertSound({ store, world, actor })).to.equal("ferry");
-          }
+            expect(outcome).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+            expect(await assertSound(found)).to.equal("ferry");
+            await assertNothingElse(found);
+          });
         });
       }
 
+      it("survives a second crash at any commit after a first one at any", async () => {
+        const all = commits.map((_, index) => index + 1);
+        for (const first of LONG ? all : all.slice(-2)) {
+          await atEachCommit(async (at, found) => {
+            const { store, world, actor } = found;
+            for (const [number, cut] of [
+              [first, "cut_after"],
+              [at, at % 2 === 0 ? "cut_after" : "cut_before"],
+            ] as const) {
+              // A second attempt has fewer commits where the first one's count.
+              await attempt(new FaultyStore(store, number, cut), world, actor, { migration }).catch(() => undefined);
+              world.nowMs += LEASE_MS;
+            }
+            const outcome = await attempt(store, world, actor, { migration });
+            expect(outcome).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+            expect(await assertSound(found)).to.equal("ferry");
+            await assertNothingElse(found);
+          });
+        }
+      });
+
       for (const unknown of UNKNOWNS) {
         it(`goes on when a commit's result is unknown: ${unknown}, every commit`, async () => {
-          for (let at = 1; at <= commits.length; at += 1) {
-            const { store, world, actor } = await scene(new MemoryStore());
+          await atEachCommit(async (at, found) => {
+            const { store, world, actor } = found;
             const outcome = await attempt(new FaultyStore(store, at, unknown), world, actor, { migration });
-            expect(outcome, `${unknown} ${at}`).to.include({ state: "migrated", sha256: sha256(IMAGE), attempts: 1 });
-            expect(await assertSound({ store, world, actor })).to.equal("ferry");
-          }
+            expect(outcome).to.include({ state: "migrated", sha256: sha256(IMAGE), attempts: 1 });
+            expect(await assertSound(found)).to.equal("ferry");
+            await assertNothingElse(found);
+          });
         });
       }
 
       for (const [name, compete] of Object.entries(COMPETITORS)) {
         it(`stays sound when ${name}, at every commit`, async () => {
-          for (let at = 1; at <= commits.length; at += 1) {
-            const found = await scene(new MemoryStore());
+          await atEachCommit(async (at, found) => {
             const { store, world, actor } = found;
             let once = false;
             const faulty = new FaultyStore(store, at, async () => {
@@ -165,62 +248,58 @@ describe("an attempt to migrate to Depot", function () {
               }
             });
             const outcome = await attempt(faulty, world, actor, { migration }).catch((error: unknown) => {
-              expect(error, `${name} ${at}`).to.have.property("name", "FenceLostError");
+              expect(error).to.have.property("name", "FenceLostError");
               return undefined;
             });
-            world.nowMs += 61_000;
+            world.nowMs += LEASE_MS;
             const last = await attempt(store, world, actor, { migration });
             const owner = await assertSound(found);
-            expect([outcome?.state, last.state], `${name} ${at}`).to.not.include("rejected");
-            expect(owner, `${name} ${at}: ${outcome?.state ?? "lost"}, ${last.state}`).to.equal(
-              ownerAfter(name, owner),
-            );
-            expect(last.state === "migrated", `${name} ${at}`).to.equal(owner === "ferry");
+            expect([outcome?.state, last.state]).to.not.include("rejected");
+            expect(owner, `${outcome?.state ?? "lost"}, ${last.state}`).to.equal(ownerAfter(name, owner));
+            expect(last.state === "migrated").to.equal(owner === "ferry");
+          });
+        });
+      }
+
+      it("leaves an actor that actor2 takes over, and can migrate itself, at every commit", async () => {
+        const small = syntheticImage(66, "random");
+        for (let at = 1; at <= commits.length; at += 1) {
+          const { world, actor, store, putV1 } = await freshWorld(await prepare(NO_ROWS));
+          await putV1(small);
+          const seen = { reached: false };
+          const faulty = new FaultyStore(store, at, async () => {
+            seen.reached = true;
+            await putRows(store, takeOverRows(actor));
+          });
+          const outcome = await attempt(faulty, world, actor, { migration });
+          const switched = pointerOf(await dumpRows(store), actor) !== undefined;
+          expect(switched, `${at}`).to.equal(!seen.reached);
+          expect(outcome.state, `${at}`).to.equal(seen.reached ? "deferred" : "migrated");
+          if (seen.reached) {
+            const later = await attempt(store, world, actor, { migration });
+            expect(later).to.include({ state: "deferred", reason: "engine_took_over" });
+            expect(branchesWithRows(await dumpRows(store))).to.deep.equal([]);
           }
-        });
-      }
-    });
-  }
-
-  for (const [way, migration] of WAYS) {
-    it(`leaves an actor that actor2 takes over, and can migrate itself, at every commit, ${way}`, async () => {
-      const small = syntheticImage(66, "random");
-      for (let at = 1; at <= 6; at += 1) {
-        const { world, actor, store, putV1 } = await freshWorld(new MemoryStore());
-        await putV1(small);
-        const seen = { reached: false };
-        const faulty = new FaultyStore(store, at, async () => {
-          seen.reached = true;
-          await putRows(store, takeOverRows(actor));
-        });
-        const outcome = await attempt(faulty, world, actor, { migration });
-        const switched = pointerOf(await dumpRows(store), actor) !== undefined;
-        expect(switched, `${at}`).to.equal(!seen.reached);
-        expect(outcome.state, `${at}`).to.equal(seen.reached ? "deferred" : "migrated");
-        if (seen.reached) {
-          const later = await attempt(store, world, actor, { migration });
-          expect(later).to.include({ state: "deferred", reason: "engine_took_over" });
-          expect(branchesWithRows(await dumpRows(store))).to.deep.equal([]);
         }
-      }
+      });
     });
-  }
+  });
+}
 
-  forEachEngine((makeStore, engine) => {
-    it("survives a cut at every commit on a real store", async function () {
-      this.timeout(300_000);
-      const store = await makeStore();
-      const { world, actor } = await scene(store);
-      for (const at of [1, 2, 3, 4, 5, 6]) {
-        const faulty = new FaultyStore(store, at > 1 ? at - 1 : 1, at % 2 === 0 ? "cut_before" : "cut_after");
-        await attempt(faulty, world, actor, { migration: WAYS[1][1] }).catch((error: unknown) => {
-          expect(error, engine).to.be.instanceOf(CrashError);
-        });
-        world.nowMs += 61_000;
-      }
-      await attempt(store, world, actor, { migration: WAYS[1][1] });
-      expect(await assertSound({ store, world, actor })).to.equal("ferry");
-    });
+forEachEngine((makeStore, engine) => {
+  it("an attempt to migrate to Depot survives a cut at one commit after the other", async function () {
+    this.timeout(300_000);
+    const found = await scene(await makeStore());
+    const { store, world, actor } = found;
+    for (const at of [1, 2, 3, 4, 5, 6]) {
+      const faulty = new FaultyStore(store, at > 1 ? at - 1 : 1, at % 2 === 0 ? "cut_before" : "cut_after");
+      await attempt(faulty, world, actor, { migration: WAYS[1][1] }).catch((error: unknown) => {
+        expect(error, engine).to.be.instanceOf(CrashError);
+      });
+      world.nowMs += LEASE_MS;
+    }
+    await attempt(store, world, actor, { migration: WAYS[1][1] });
+    expect(await assertSound(found)).to.equal("ferry");
   });
 });
 
@@ -231,7 +310,9 @@ function ownerAfter(competitor: string, owner: string): string {
       return "engine";
     case "the engine creates the bucket":
     case "another attempt comes":
+    case "another attempt takes the expired lease":
     case "the actor wakes and sleeps again":
+    case "the actor wakes, writes, and sleeps again":
       return "ferry";
     default:
       return owner;

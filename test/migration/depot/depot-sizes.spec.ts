@@ -4,11 +4,10 @@ import { attempt } from "../../support/depot-attempt.ts";
 import { dumpRows } from "../../support/depot-world.ts";
 import { forEachEngine } from "../../support/stores.ts";
 import { sha256 } from "../../support/reference.ts";
+import { LONG } from "../../support/run-options.ts";
 import { syntheticImage } from "../../support/v1-actors.ts";
 
 /** 32,768 pages are 128 MiB, the most the engine itself would read; only where time is no matter. */
-// eslint-disable-next-line n/no-process-env -- how the long form is asked for
-const LONG = process.env["FERRY_TEST_LONG"] === "1";
 const SIZES = [0, 1, 2, 63, 64, 65, 127, 128, 319, 320, 321, ...(LONG ? [32_768] : [])];
 
 describe("an actor migrated to Depot", function () {

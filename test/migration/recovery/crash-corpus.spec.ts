@@ -7,7 +7,8 @@ import { MemorySource } from "../../../src/migration/recovery/byte-source.ts";
 import type { JournalOptions } from "../../../src/migration/recovery/journal-rollback.ts";
 import { recoverImage } from "../../../src/migration/recovery/recover-image.ts";
 import { rollbackCrashes, walCrashes, type CrashCase } from "../../support/sqlite-crashes.ts";
-import { Random, isLongRun, testSeed } from "./random.ts";
+import { LONG, SEED } from "../../support/run-options.ts";
+import { Random } from "./random.ts";
 import {
   aftermath,
   openWalWithWasm,
@@ -34,14 +35,13 @@ type Tally = Map<string, number>;
 
 describe("recovery against SQLite on generated crashes", function () {
   this.timeout(600_000);
-  const seed = testSeed();
   const shell = shellVersion();
   let directory: string;
 
   before(() => {
     directory = mkdtempSync(path.join(tmpdir(), "ferry-crashes-"));
     process.stdout.write(
-      `    FERRY_TEST_SEED=${seed}; sqlite3 shell: ${shell ?? "NOT ON PATH, second opinion skipped"}\n`,
+      `    FERRY_TEST_SEED=${SEED}; sqlite3 shell: ${shell ?? "NOT ON PATH, second opinion skipped"}\n`,
     );
   });
 
@@ -51,9 +51,9 @@ describe("recovery against SQLite on generated crashes", function () {
 
   it("restores what SQLite restores from rollback journals", async () => {
     const tally: Tally = new Map();
-    const random = new Random(seed);
+    const random = new Random(SEED);
     const cases = rollbackCrashes(random, directory);
-    const wanted = isLongRun() ? 3000 : 260;
+    const wanted = LONG ? 3000 : 260;
     for (let index = 0; index < wanted; index += 1) {
       const { value: crash } = cases.next();
       await explained(crash, index, async () => {
@@ -69,9 +69,9 @@ describe("recovery against SQLite on generated crashes", function () {
 
   it("restores what SQLite restores from write-ahead logs", async () => {
     const tally: Tally = new Map();
-    const random = new Random(seed + 1);
+    const random = new Random(SEED + 1);
     const cases = walCrashes(random, directory);
-    const wanted = isLongRun() ? 1000 : 120;
+    const wanted = LONG ? 1000 : 120;
     for (let index = 0; index < wanted; index += 1) {
       const { value: crash } = cases.next();
       await explained(crash, index, async () => {

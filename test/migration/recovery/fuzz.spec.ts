@@ -4,13 +4,13 @@ import { MemorySource, type ByteSource } from "../../../src/migration/recovery/b
 import { recoverImage } from "../../../src/migration/recovery/recover-image.ts";
 import { imageOf, journalOf } from "./built-journal.ts";
 import { resized, written } from "./edited-bytes.ts";
-import { isLongRun } from "./random.ts";
+import { LONG } from "../../support/run-options.ts";
 
 /**
  * Arbitrary bytes as journal, log and main file. `FERRY_TEST_LONG=1 npx mocha test/migration/recovery/fuzz.spec.ts` tries a hundred times
  * as many; a failure prints its seed.
  */
-const RUNS = isLongRun() ? 50_000 : 500;
+const RUNS = LONG ? 50_000 : 500;
 const MAX_IMAGE_BYTES = 2 ** 20;
 
 describe("recovery on arbitrary bytes", function () {

@@ -35,16 +35,3 @@ export class Random {
     return bytes;
   }
 }
-
-/** The seed of this run: FERRY_TEST_SEED, or a new one; whoever takes it prints it. */
-export function testSeed(): number {
-  // eslint-disable-next-line n/no-process-env -- the one input of a test run, documented with the spec
-  const given = process.env["FERRY_TEST_SEED"];
-  return given === undefined ? Date.now() % 2 ** 31 : Number(given);
-}
-
-/** Whether the long form of generated suites is asked for, with FERRY_TEST_LONG=1. */
-export function isLongRun(): boolean {
-  // eslint-disable-next-line n/no-process-env -- as above
-  return process.env["FERRY_TEST_LONG"] === "1";
-}
