@@ -122,7 +122,7 @@ async function ferryWorker(store: Store, url: string, count: number): Promise<nu
   });
   const handlers = makeJobHandlers({
     store,
-    target: storageTarget,
+    targetOf: () => Promise.resolve(storageTarget),
     optionsOf: () => DEFAULT_MIGRATION_OPTIONS,
     metrics,
     log,

@@ -1,12 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { SETTINGS, type SettingName } from "../config/settings.ts";
 import { UsageError } from "../errors.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { parseNamespaceId, type NamespaceId } from "../formats/namespace-id.ts";
 import type { MigrationOptions } from "../migration/context.ts";
-import { chooseTarget } from "../migration/targets/choose-target.ts";
-import { makeDepotTarget } from "../migration/targets/depot/depot-target.ts";
-import { storageTarget } from "../migration/targets/storage/storage-target.ts";
-import type { Store } from "../store/store.ts";
-import type { Target } from "../migration/targets/target.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 
 /** Settings that a producer can give to its jobs; a job's own win over the worker's. */
@@ -18,19 +15,23 @@ export const JOB_SETTINGS = [
   "sidecars",
   "wal",
   "maxBytes",
+  "target",
+  "namespace",
+  "maxPages",
 ] as const satisfies readonly SettingName[];
 
 type JobSetting = (typeof JOB_SETTINGS)[number];
-type JobOptions = Pick<Config, JobSetting>;
 
 /** The options that a producer's flags ask for. What its environment says is for workers. @throws UsageError */
 export function requestOptions(config: Config): RequestOptions {
   const options: Record<string, string | number> = {};
   for (const name of JOB_SETTINGS) {
-    if (config.given.get(name) === "flag") {
-      options[name] = config[name];
+    const value = config[name];
+    if (config.given.get(name) === "flag" && value !== undefined) {
+      options[name] = value;
     }
   }
+  namespaceOf(config);
   return options;
 }
 
@@ -38,13 +39,13 @@ export function requestOptions(config: Config): RequestOptions {
  * How an attempt is made: the worker's configuration, and over it what the job asks for.
  * @throws UsageError for an option that this version does not know: its producer is newer.
  */
-export function migrationOptions(config: Config, request: RequestOptions = {}): MigrationOptions {
-  const options: JobOptions = { ...config, ...readRequest(request) };
+export function migrationOptions(config: Config, request?: RequestOptions): MigrationOptions {
+  const options = effectiveConfig(config, request);
   return {
     layout: options.layout,
-    smallImageBytes: config.smallBytes,
+    smallImageBytes: options.smallBytes,
     maxImageBytes: options.maxBytes,
-    leaseMs: config.leaseMs,
+    leaseMs: options.leaseMs,
     verify: options.verify === "on",
     check: options.check,
     journal: options.journal,
@@ -53,15 +54,24 @@ export function migrationOptions(config: Config, request: RequestOptions = {}): 
   };
 }
 
-/** The form of v2 that the configuration names, or with `auto` the one the cluster holds. @throws UsageError where that cannot be told. */
-export async function targetFor(config: Config, store: Store): Promise<Target> {
-  const choice = await chooseTarget(store, config.target);
-  return choice === "storage"
-    ? storageTarget
-    : makeDepotTarget({ now: Date.now, runnersDrained: config.runnersDrained === "yes" });
+/** The configuration with a request's options over it. @throws UsageError as `migrationOptions` */
+export function effectiveConfig(config: Config, request: RequestOptions = {}): Config {
+  return { ...config, ...readRequest(request) };
 }
 
-function readRequest(request: RequestOptions): Partial<JobOptions> {
+/** The configured namespace. @throws UsageError for what is no id. */
+export function namespaceOf({ namespace }: Pick<Config, "namespace">): NamespaceId | undefined {
+  try {
+    return namespace === undefined ? undefined : parseNamespaceId(namespace);
+  } catch (error) {
+    if (!(error instanceof FormatError)) {
+      throw error;
+    }
+    throw new UsageError(`--namespace "${namespace ?? ""}" cannot be used: ${error.message}`);
+  }
+}
+
+function readRequest(request: RequestOptions): Partial<Pick<Config, JobSetting>> {
   return Object.fromEntries(
     Object.entries(request).map(([key, value]) => {
       const name = JOB_SETTINGS.find((known) => known === key);

@@ -122,6 +122,34 @@ export const SETTINGS = {
     ["yes", "no"],
     "no",
   ),
+  namespace: textSetting(
+    {
+      env: "FERRY_NAMESPACE",
+      flag: "--namespace <id>",
+      meaning:
+        "With target depot: the id of the namespace of actors that have no NAMESPACE_ID row; that row always wins",
+    },
+    undefined,
+  ),
+  maxPages: integerSetting(
+    {
+      env: "FERRY_MAX_PAGES",
+      flag: "--max-pages <n>",
+      meaning: "With target depot: databases of more pages (4 KiB each) are rejected as too_many_pages",
+    },
+    { min: 1, max: 2_621_440 },
+    262_144,
+  ),
+  protocolSettleMs: durationSetting(
+    {
+      env: "FERRY_PROTOCOL_SETTLE",
+      flag: "--protocol-settle <duration>",
+      meaning:
+        "With target depot: how long a pool's PROTOCOL_VERSION must have been seen, as engines cache it for 5 s; see pool_on_v1",
+    },
+    { min: "6s", max: "1h" },
+    "10s",
+  ),
   layout: choiceSetting(
     {
       env: "FERRY_LAYOUT",

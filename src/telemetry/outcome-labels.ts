@@ -24,6 +24,7 @@ const FAILURE_REASONS = [
   "stage_gone",
   "worker_lost",
   "invariant",
+  "usage",
   "other",
 ] as const;
 

@@ -25,12 +25,16 @@ FERRY_CONCURRENCY: {{ .Values.worker.concurrency | int64 | quote }}
 FERRY_METRICS_HOST: "0.0.0.0"
 FERRY_METRICS_PORT: {{ .Values.service.port | quote }}
 {{- range $name, $value := dict
-      "FERRY_LAYOUT" $m.layout "FERRY_TARGET" $m.target "FERRY_RUNNERS_DRAINED" $m.runnersDrained "FERRY_CHECK" $m.check "FERRY_VERIFY" $m.verify
+      "FERRY_LAYOUT" $m.layout "FERRY_TARGET" $m.target "FERRY_RUNNERS_DRAINED" $m.runnersDrained
+      "FERRY_NAMESPACE" $m.namespace "FERRY_PROTOCOL_SETTLE" $m.protocolSettle "FERRY_CHECK" $m.check "FERRY_VERIFY" $m.verify
       "FERRY_JOURNAL" $m.journal "FERRY_SIDECARS" $m.sidecars "FERRY_WAL" $m.wal
       "FERRY_MAX_BYTES" $m.maxBytes "FERRY_SMALL_BYTES" $m.smallBytes "FERRY_LEASE" $m.lease "FERRY_LOCK" $m.lock }}
 {{- with $value }}
 {{ $name }}: {{ . | quote }}
 {{- end }}
+{{- end }}
+{{- if not (kindIs "invalid" $m.maxPages) }}
+FERRY_MAX_PAGES: {{ $m.maxPages | int64 | quote }}
 {{- end }}
 {{- if not (kindIs "invalid" $m.window) }}
 FERRY_WINDOW: {{ $m.window | int64 | quote }}

@@ -8,8 +8,8 @@ import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument } from "../ids.ts";
-import { targetFor } from "../migration-options.ts";
 import type { Run } from "../run.ts";
+import { targetOfCampaign, Targets } from "../targets.ts";
 
 /** Which actors a command is about: given ones, or those that a campaign migrated. */
 export interface Selection {
@@ -25,11 +25,21 @@ export function selectActors(store: Store, { ids, campaign }: Selection): AsyncI
   return campaign === undefined ? ids.map(parseIdArgument) : migratedActors(store, campaign);
 }
 
-/** What work on migrated actors needs, outside of a queue. */
-export async function commandContext(run: Run, store: Store, checker?: IntegrityChecker): Promise<MigrationContext> {
+/**
+ * What work on migrated actors needs, outside of a queue.
+ * @param campaign whose actors they are: its target is theirs. @throws UsageError
+ */
+export async function commandContext(
+  run: Run,
+  store: Store,
+  { campaign, checker }: { campaign?: string | undefined; checker?: IntegrityChecker } = {},
+): Promise<MigrationContext> {
   return {
     store,
-    target: await targetFor(run.config, store),
+    target:
+      campaign === undefined
+        ? await new Targets(run.config, store).of()
+        : await targetOfCampaign(run.config, store, campaign),
     ledger,
     now: Date.now,
     randomBytes,

@@ -8,6 +8,7 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
+import { campaignOptions } from "../targets.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
 import { plural } from "../../campaign/plural.ts";
@@ -24,11 +25,12 @@ export interface CreateFlags extends SpecFlags, LimitFlags, ReasonFlag {
 /** Creates a campaign with its actors, and starts it where that is asked for. Everything given is read and checked before. */
 export async function createNew(run: Run, name: string, flags: CreateFlags): Promise<undefined> {
   assertCampaignName(name);
-  const spec = await readSpec(run, flags);
+  const frozen = await readSpec(flags);
   const limits = readLimits(flags, Date.now());
   const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
   const author = authorOf(run, flags);
   const store = await run.openStore();
+  const spec = { ...frozen, options: await campaignOptions(run.config, store) };
   const settings = {
     window: run.config.window,
     ...Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined)),

@@ -11,10 +11,12 @@ import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
+import type { Target } from "../../migration/targets/target.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
-import { migrationOptions, requestOptions, targetFor } from "../migration-options.ts";
+import { migrationOptions } from "../migration-options.ts";
 import type { Run } from "../run.ts";
+import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
 import { planText } from "./plan-text.ts";
 import { sayLines } from "./show.ts";
@@ -36,11 +38,11 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
   const workers = flags.workers === undefined ? 1 : readCount("--workers", flags.workers);
   const what = await readWhat(run, name, flags);
   const store = await run.openStore({ readOnly: true });
-  const subject = await subjectOf(store, what);
+  const subject = await subjectOf(run, store, what);
   const integrity = new IntegrityChecker({ workers: Math.min(run.config.concurrency, availableParallelism()) });
   const context: Omit<MigrationContext, "observer"> = {
     store,
-    target: await targetFor(run.config, store),
+    target: subject.target,
     ledger,
     now: Date.now,
     randomBytes,
@@ -75,7 +77,6 @@ type What =
   | {
       readonly kind: "source";
       readonly spec: Pick<CampaignSpec, "source" | "filters">;
-      readonly options: CampaignSpec["options"];
       readonly ids: readonly ActorId[];
     };
 
@@ -92,20 +93,24 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
   }
   const spec = await readSource({ ...flags, sample: undefined });
   const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
-  return { kind: "source", spec, options: requestOptions(run.config), ids };
+  return { kind: "source", spec, ids };
 }
 
 interface Subject {
   readonly actors: AsyncIterable<V1Actor>;
   readonly options: Campaign["spec"]["options"];
+  readonly target: Target;
 }
 
-async function subjectOf(store: Store, what: What): Promise<Subject> {
+async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
   if (what.kind === "campaign") {
     const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
-    return { actors: actorsOfCampaign(store, campaign), options: campaign.spec.options };
+    const target = await targetOfCampaign(run.config, store, what.name);
+    return { actors: actorsOfCampaign(store, campaign), options: campaign.spec.options, target };
   }
-  return { actors: actorsOf(store, what.spec, what.ids), options: what.options };
+  const options = await campaignOptions(run.config, store);
+  const target = await new Targets(run.config, store).of(options);
+  return { actors: actorsOf(store, what.spec, what.ids), options, target };
 }
 
 function actorsOf(

@@ -8,13 +8,11 @@ import {
 } from "../../campaign/campaign.ts";
 import { UsageError } from "../../errors.ts";
 import { assertReadable } from "../files.ts";
-import { requestOptions } from "../migration-options.ts";
-import type { Run } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 import { readBytes, readCount, readPercent } from "./flag-values.ts";
 
 /** Options of a campaign's jobs: settings whose flags mean the same as a worker's. */
-const JOB_FLAGS = ["layout", "check", "journal", "verify", "sidecars", "wal"] as const;
+const JOB_FLAGS = ["target", "namespace", "layout", "check", "journal", "verify", "sidecars", "wal"] as const;
 
 /** Where actors come from and which of them take part, as written. */
 export interface SourceFlags {
@@ -89,13 +87,12 @@ export async function readSource(flags: SourceFlags): Promise<{ source: Campaign
   return { source: sourceOf(flags), filters };
 }
 
-/** The specification that was asked for. @throws UsageError */
-export async function readSpec(run: Run, flags: SpecFlags): Promise<CampaignSpec> {
+/** The specification that was asked for, but for the options of its jobs. @throws UsageError */
+export async function readSpec(flags: SpecFlags): Promise<Omit<CampaignSpec, "options">> {
   const { order = "small-first", deferLimit, breaker, breakerMin } = flags;
   return {
     ...(await readSource(flags)),
     order,
-    options: requestOptions(run.config),
     deferLimit: deferLimit === undefined ? DEFAULT_DEFER_LIMIT : readCount("--defer-limit", deferLimit, 0),
     breaker: {
       percent: breaker === undefined ? DEFAULT_BREAKER.percent : readPercent("--breaker", breaker),

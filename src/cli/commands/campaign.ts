@@ -66,11 +66,12 @@ function registerPlan(campaign: Command, runner: Runner): void {
     .option("--full", "examine every actor")
     .option("--workers <n>", "predict the duration with so many workers (default 1)")
     .option("--save", "keep the plan with the campaign, for its report to compare with");
-  addSettings(plan, "concurrency", "target").action((name: string | undefined, flags: PlanFlags, self: Command) =>
-    runner.run(self, async (run) => {
-      const { planOne } = await import("../campaign/plan.ts");
-      return planOne(run, name, flags);
-    }),
+  addSettings(plan, "concurrency", "runnersDrained").action(
+    (name: string | undefined, flags: PlanFlags, self: Command) =>
+      runner.run(self, async (run) => {
+        const { planOne } = await import("../campaign/plan.ts");
+        return planOne(run, name, flags);
+      }),
   );
 }
 

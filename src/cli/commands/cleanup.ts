@@ -55,7 +55,7 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
   const bucket = new TokenBucket();
   const counts = new Map<string, number>();
   try {
-    const context = await commandContext(run, store, checker);
+    const context = await commandContext(run, store, { campaign: flags.campaign, checker });
     const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
     for await (const id of actors) {
       while (bucket.available(perSecond, Date.now()) < 1) {

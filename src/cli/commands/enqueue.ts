@@ -4,10 +4,11 @@ import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
-import { JOB_SETTINGS, requestOptions } from "../migration-options.ts";
+import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
 import { addSettings } from "../setting-options.ts";
+import { jobOptions } from "../targets.ts";
 
 interface EnqueueFlags {
   readonly from?: string;
@@ -50,7 +51,6 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   if (idArguments.length === 0 && flags.from === undefined && !isScan) {
     throw new UsageError("Nothing to enqueue: give actor ids, --from FILE, or --scan.");
   }
-  const options = requestOptions(config);
   const ids = idArguments.map(parseIdArgument);
   const listed = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
   const store = await run.openStore();
@@ -58,7 +58,7 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   return produce(run, {
     store,
     source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
-    options,
+    options: await jobOptions(config, store),
     force: flags.force === true,
     window: isScan || config.given.has("window") ? config.window : GIVEN_IDS_WINDOW,
     wait: flags.wait === true,

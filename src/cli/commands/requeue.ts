@@ -6,9 +6,10 @@ import type { Store } from "../../store/store.ts";
 import { readCount } from "../campaign/flag-values.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { parseIdArgument } from "../ids.ts";
-import { JOB_SETTINGS, requestOptions } from "../migration-options.ts";
+import { JOB_SETTINGS } from "../migration-options.ts";
 import { addFilters, readFilter, type FilterFlags } from "../rejected/filter-options.ts";
 import { confirmMany } from "../requeue/confirm-many.ts";
+import { notingCampaigns, requeueOptions } from "../requeue/requeue-options.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
@@ -22,7 +23,8 @@ interface RequeueFlags extends FilterFlags {
 }
 
 const HELP = `
-Options such as --journal rollback apply to these jobs only. Filters combine; waived actors are left alone.
+Options such as --journal rollback apply to these jobs only. The target is that of the actors' campaign, unless
+--target says otherwise. Filters combine; waived actors are left alone.
 With --canary N the first N are sent and waited for, and the rest only when all N migrated (else exit status 1).
 More than 100 actors need an answer at a terminal, and --yes elsewhere. Every outcome before stays in the history.
 
@@ -48,14 +50,15 @@ export function registerRequeue(program: Command, runner: Runner): void {
 }
 
 async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): Promise<ExitStatus> {
-  const options = requestOptions(run.config);
   const selection = readSelection(ids, flags, Date.now());
   const canary = flags.canary === undefined ? 0 : readCount("--canary", flags.canary);
   const store = await run.openStore();
   if (flags.dryRun === true) {
     return sayDryRun(run, store, selection);
   }
-  const counts = await countRequeue(selectRequeue(store, selection));
+  const campaigns = new Set<string | undefined>();
+  const counts = await countRequeue(notingCampaigns(selectRequeue(store, selection), campaigns));
+  const options = await requeueOptions(run.config, store, campaigns);
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),

@@ -4,6 +4,7 @@ import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
+import { addSettings } from "../setting-options.ts";
 
 interface RollbackFlags {
   readonly campaign?: string;
@@ -13,7 +14,7 @@ interface RollbackFlags {
 
 /** `ferry rollback`. */
 export function registerRollback(program: Command, runner: Runner): void {
-  program
+  const command = program
     .command("rollback")
     .description("take migrated actors back to v1: only those asleep whose v2 has had no write since")
     .argument("[id...]", "actor ids")
@@ -27,6 +28,7 @@ export function registerRollback(program: Command, runner: Runner): void {
       "after",
       "\nv1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused.",
     );
+  addSettings(command, "target", "namespace");
 }
 
 async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags): Promise<ExitStatus> {
@@ -39,7 +41,7 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
   } else if (flags.confirm !== undefined) {
     throw new UsageError("--confirm goes with --campaign.");
   }
-  const context = await commandContext(run, store);
+  const context = await commandContext(run, store, { campaign: flags.campaign });
   const counts = new Map<string, number>();
   for await (const id of actors) {
     run.signal.throwIfAborted();

@@ -9,9 +9,9 @@ import type { Target } from "../../migration/targets/target.ts";
 import type { Store } from "../../store/store.ts";
 import { fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
-import { targetFor } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
+import { Targets } from "../targets.ts";
 
 /** `ferry v2 …`. */
 export function registerV2(program: Command, runner: Runner): void {
@@ -24,12 +24,12 @@ export function registerV2(program: Command, runner: Runner): void {
     .action((idText: string, file: string, _flags: unknown, self: Command) =>
       runner.run(self, (run) => exportImage(run, parseIdArgument(idText), file)),
     );
-  addSettings(command, "target");
+  addSettings(command, "target", "namespace");
 }
 
 async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {
   const store = await run.openStore({ readOnly: true });
-  const target = await targetFor(run.config, store);
+  const target = await new Targets(run.config, store).of();
   const rows = storeRows(store, run.signal);
   const head = await readHead(store, target, id);
   const pageCount = await target.readPageCount(rows, id);

@@ -5,6 +5,7 @@ import { commandContext, selectActors } from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { migrationOptions } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
+import { addSettings } from "../setting-options.ts";
 
 interface VerifyFlags {
   readonly campaign?: string;
@@ -13,7 +14,7 @@ interface VerifyFlags {
 
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
-  program
+  const command = program
     .command("verify")
     .description("compare migrated actors with v1 while that means something, and have SQLite check v2; writes nothing")
     .argument("[id...]", "actor ids")
@@ -21,6 +22,7 @@ export function registerVerify(program: Command, runner: Runner): void {
     .addOption(new Option("--check <how>", "SQLite's check").choices(["quick", "full"]).default("full"))
     .action((ids: string[], flags: VerifyFlags, self: Command) => runner.run(self, (run) => verify(run, ids, flags)))
     .addHelpText("after", "\nExit status 1 when an actor differs, is damaged, or has no v2 image.");
+  addSettings(command, "target", "namespace");
 }
 
 async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Promise<ExitStatus> {
@@ -29,7 +31,7 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
   const checker = new IntegrityChecker();
   const counts = { good: 0, bad: 0 };
   try {
-    const context = await commandContext(run, store, checker);
+    const context = await commandContext(run, store, { campaign: flags.campaign, checker });
     for await (const id of actors) {
       run.signal.throwIfAborted();
       const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);

@@ -22,10 +22,23 @@ export function registerWorker(program: Command, runner: Runner): void {
     "metricsPort",
     "target",
     "runnersDrained",
+    "namespace",
+    "maxPages",
+    "protocolSettleMs",
+  );
+  addSettings(
+    command,
     "layout",
     "check",
+    "verify",
+    "journal",
+    "sidecars",
+    "wal",
+    "maxBytes",
+    "smallBytes",
+    "leaseMs",
+    "lockMs",
   );
-  addSettings(command, "verify", "journal", "sidecars", "wal", "maxBytes", "smallBytes", "leaseMs", "lockMs");
   command.addHelpText(
     "after",
     `

@@ -23,7 +23,8 @@ import { logOutcome } from "./outcome-log.ts";
 /** What jobs are done with. */
 export interface JobHandlerOptions {
   readonly store: Store;
-  readonly target: Target;
+  /** The form of v2 that one job asks for, else the configured one. @throws UsageError */
+  readonly targetOf: (request: RequestOptions | undefined) => Promise<Target>;
   /** The options of one job. @throws UsageError */
   readonly optionsOf: (request: RequestOptions | undefined) => MigrationOptions;
   readonly metrics: Metrics;
@@ -68,13 +69,12 @@ async function migrate(
   job: JobContext,
   slot: SlotClock,
 ): Promise<JobResult> {
-  const { store, target, metrics } = options;
+  const { store, metrics } = options;
   const log = jobLog(options, request, job);
   const startedAt = new Date().toISOString();
   const meter = new AttemptMeter(metrics);
-  const context: MigrationContext = {
+  const context: Omit<MigrationContext, "target"> = {
     store,
-    target,
     ledger: ledgerOf(request),
     now: Date.now,
     randomBytes,
@@ -97,7 +97,7 @@ async function migrate(
   try {
     const migration = options.optionsOf(request.options);
     recorded = await migrateActor(
-      context,
+      { ...context, target: await options.targetOf(request.options) },
       request.actorId,
       request.campaign === undefined ? migration : { ...migration, campaign: request.campaign },
       job.signal,

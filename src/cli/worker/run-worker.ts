@@ -13,9 +13,10 @@ import { storeMeter } from "../../telemetry/store-meter.ts";
 import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { openLog } from "../log.ts";
-import { migrationOptions, targetFor } from "../migration-options.ts";
+import { migrationOptions } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
+import { Targets } from "../targets.ts";
 import { ferryVersion } from "../version.ts";
 import { FleetMember } from "./fleet-member.ts";
 import { makeJobHandlers } from "./job-handlers.ts";
@@ -58,9 +59,14 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     const tally: Tally = { migrated: 0, skipped: 0, rejected: 0, deferred: 0, failed: 0 };
     // A thread for each slot is as many as can be busy; they start with the first checks that are asked for.
     const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
+    const targets = new Targets(config, store);
+    if (config.target === "auto") {
+      // A worker that cannot tell would give up on every actor whose job names no target: better that it does not start.
+      await targets.configured();
+    }
     const handlers = makeJobHandlers({
       store,
-      target: await targetFor(config, store),
+      targetOf: (request) => targets.of(request),
       optionsOf: (request) => migrationOptions(config, request),
       metrics,
       log,

@@ -7,24 +7,34 @@ import type { KeyRange, Store, Transaction } from "../../store/store.ts";
 /** What can be asked for: a form of v2, or the one that the cluster's engine uses. */
 export const TARGET_CHOICES = ["storage", "depot", "auto"] as const;
 export type TargetChoice = (typeof TARGET_CHOICES)[number];
+export type TargetName = Exclude<TargetChoice, "auto">;
 
 /**
  * The form of v2 to write. `auto` takes the one that has rows in the cluster: the engine writes only one of them.
  * Ask once, and use the answer for all of a campaign.
- * @throws UsageError when `auto` finds rows of both forms, or of neither.
+ * @param choice undefined where nobody has said anything: `storage`, but not in a cluster that holds Depot.
+ * @throws UsageError when `auto` finds rows of both forms, or of neither; when nothing was said and there are rows of Depot.
  */
 export async function chooseTarget(
   store: Store,
-  choice: TargetChoice,
+  choice: TargetChoice | undefined,
   signal?: AbortSignal,
-): Promise<Exclude<TargetChoice, "auto">> {
-  if (choice !== "auto") {
+): Promise<TargetName> {
+  if (choice === "storage" || choice === "depot") {
     return choice;
   }
   const { depot, storage } = await store.transact(
     async (tx) => ({ depot: await hasRows(tx, DEPOT_RANGE), storage: await hasRows(tx, prefixRange(V2_SUBSPACE)) }),
     { label: "choose_target", ...(signal === undefined ? {} : { signal }) },
   );
+  if (choice === undefined) {
+    if (depot) {
+      throw new UsageError(
+        "The cluster holds rows of Depot, and nobody has said which form of v2 is meant: say --target depot, or --target storage.",
+      );
+    }
+    return "storage";
+  }
   if (depot === storage) {
     throw new UsageError(
       depot

@@ -1,0 +1,79 @@
+import { readCampaign } from "../campaign/campaign-store.ts";
+import type { Config } from "../config/config.ts";
+import { UsageError } from "../errors.ts";
+import { chooseTarget, type TargetName } from "../migration/targets/choose-target.ts";
+import { makeDepotTarget } from "../migration/targets/depot/depot-target.ts";
+import { storageTarget } from "../migration/targets/storage/storage-target.ts";
+import type { Target } from "../migration/targets/target.ts";
+import type { RequestOptions } from "../queue/migration-request.ts";
+import type { Store } from "../store/store.ts";
+import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
+
+/** The forms of v2 that a process writes or reads: a job's or a campaign's own, else the configured one. */
+export class Targets {
+  readonly #config: Config;
+  readonly #store: Store;
+  #configured: Promise<TargetName> | undefined;
+
+  /** @throws UsageError for a namespace that is none: now, and not with the first job. */
+  constructor(config: Config, store: Store) {
+    namespaceOf(config);
+    this.#config = config;
+    this.#store = store;
+  }
+
+  /** The target that options name; without a name the configured one. @throws UsageError where it cannot be told. */
+  async of(options: RequestOptions = {}): Promise<Target> {
+    const config = effectiveConfig(this.#config, options);
+    const name =
+      options["target"] === undefined ? await this.configured() : await chooseTarget(this.#store, config.target);
+    return name === "storage"
+      ? storageTarget
+      : makeDepotTarget({
+          now: Date.now,
+          runnersDrained: config.runnersDrained === "yes",
+          protocolSettleMs: config.protocolSettleMs,
+          maxPages: config.maxPages,
+          namespace: namespaceOf(config),
+        });
+  }
+
+  /** What the configuration comes to, looked up in the cluster once. @throws UsageError where that cannot be told. */
+  async configured(): Promise<TargetName> {
+    const { given, target } = this.#config;
+    this.#configured ??= chooseTarget(this.#store, given.has("target") ? target : undefined).catch((error: unknown) => {
+      this.#configured = undefined;
+      throw error;
+    });
+    return this.#configured;
+  }
+}
+
+/**
+ * The target of a campaign, frozen when it was created; of one that is older than that, the configured one.
+ * @throws UsageError when there is no such campaign, or a flag names another target than the campaign's.
+ */
+export async function targetOfCampaign(config: Config, store: Store, name: string): Promise<Target> {
+  const { options } = (await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" })).spec;
+  const frozen = options["target"];
+  if (config.given.get("target") === "flag" && frozen !== undefined && frozen !== config.target) {
+    throw new UsageError(`Campaign "${name}" was created with target ${String(frozen)}: leave --target out.`);
+  }
+  return new Targets(config, store).of(options);
+}
+
+/** What jobs of one command ask for: `auto` is decided here, once for all of them. @throws UsageError */
+export async function jobOptions(config: Config, store: Store): Promise<RequestOptions> {
+  const options = requestOptions(config);
+  return options["target"] === undefined ? options : { ...options, target: await chooseTarget(store, config.target) };
+}
+
+/** What jobs of a campaign ask for: its target is always among it, so that no worker's configuration mixes another in. @throws UsageError */
+export async function campaignOptions(config: Config, store: Store): Promise<RequestOptions & { target: TargetName }> {
+  const target = await new Targets(config, store).configured();
+  const options = requestOptions(config);
+  if (options["namespace"] !== undefined && target !== "depot") {
+    throw new UsageError("--namespace goes with --target depot: the other form of v2 has no namespaces.");
+  }
+  return { ...options, target };
+}

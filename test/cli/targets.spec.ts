@@ -1,0 +1,217 @@
+import { readFile } from "node:fs/promises";
+import { expect } from "chai";
+import { campaignFeedQueue } from "../../src/queue/campaign-feed-queue.ts";
+import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import { makeFeeder, TestClock } from "../support/campaign-fleet.ts";
+import { ferryHere, type Ended } from "../support/cli.ts";
+import { pointerOf } from "../support/depot-reference.ts";
+import { bucketRows, BUCKET_BRANCH, dumpRows, NAMESPACE_ID } from "../support/depot-world.ts";
+import { TestRedis } from "../support/redis.ts";
+import { sha256 } from "../support/reference.ts";
+import { formatRows } from "../support/row-lines.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
+import { bytesOf, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
+
+const IMAGE = sqliteImageOfPages(3);
+/** Actors that no engine knows: their namespace can only come from the job. */
+const ACTORS = [1, 2].map(testActor);
+const [FIRST] = ACTORS.map(({ id }) => id);
+const STORAGE_ROW: Row = {
+  key: bytesOf(Buffer.from("1415030273716c6974652d73746f7261676500", "hex"), 2, "x"),
+  value: bytesOf(0),
+};
+
+describe("the target of jobs and campaigns", function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+  let redis: TestRedis;
+
+  beforeEach(async () => {
+    redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
+    await load(ACTORS.flatMap((actor) => v1Rows(actor, IMAGE)));
+  });
+
+  afterEach(async () => {
+    await redis.stop();
+  });
+
+  function ferry(
+    args: readonly string[],
+    options: { input?: string; env?: Record<string, string> } = {},
+  ): Promise<Ended> {
+    const env = { FERRY_STORE: folder.store, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off", ...options.env };
+    return ferryHere(args, { env, input: options.input ?? "" });
+  }
+
+  async function load(rows: readonly Row[]): Promise<void> {
+    expect((await ferry(["store", "load", "-"], { input: formatRows(rows) })).status).to.equal(0);
+  }
+
+  const work = (...args: string[]): Promise<Ended> => ferry(["worker", "--drain", ...args]);
+
+  /** Feeds every campaign, and has a worker work that knows of no target, but for these flags. */
+  async function runCampaigns(...flags: string[]): Promise<void> {
+    const store = await openStore(folder.store);
+    const queue = await MigrationQueue.open({ url: redis.url, prefix: "ferry" });
+    const clock = new TestClock();
+    clock.nowMs = Date.now();
+    await makeFeeder({ store, queue: campaignFeedQueue(queue), clock }).tick();
+    await work(...flags);
+    await queue.close();
+    await store.close();
+  }
+
+  async function outcomes(): Promise<string[]> {
+    const { stdout } = await ferry(["outcomes", "--json"]);
+    return stdout.split("\n").flatMap((line) => {
+      const { state, reason } = JSON.parse(line === "" ? "{}" : line) as { state?: string; reason?: string };
+      return state === undefined ? [] : [reason === undefined ? state : `${state} ${reason}`];
+    });
+  }
+
+  async function pointers(): Promise<number> {
+    const store = await openStore(folder.store);
+    const rows = await dumpRows(store);
+    await store.close();
+    return ACTORS.filter((actor) => pointerOf(rows, actor) !== undefined).length;
+  }
+
+  it("is frozen with a campaign, and every command about the campaign uses it without being told", async () => {
+    const created = await ferry([
+      "campaign",
+      "create",
+      "spring",
+      "--scan",
+      "--target",
+      "depot",
+      "--namespace",
+      NAMESPACE_ID,
+    ]);
+    expect(created.status, created.stderr).to.equal(0);
+    const shown = await ferry(["campaign", "show", "spring"]);
+    expect(shown.stdout).to.include(`target depot, namespace ${NAMESPACE_ID}`);
+    expect((await ferry(["campaign", "plan", "spring"])).stdout).to.match(/^migrated +2 /m);
+    await ferry(["campaign", "start", "spring"]);
+    await runCampaigns();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    expect(await pointers()).to.equal(2);
+
+    const verified = await ferry(["verify", "--campaign", "spring"]);
+    expect([verified.status, verified.stderr]).to.deep.equal([0, "2 good, 0 bad.\n"]);
+    const cleanup = await ferry(["cleanup", "--campaign", "spring", "--hold", "0s"]);
+    expect(cleanup.stderr).to.equal("2 removable\n");
+    const rollback = await ferry(["rollback", "--campaign", "spring", "--confirm", "spring"]);
+    expect([rollback.status, rollback.stderr]).to.deep.equal([0, "2 rolled_back\n"]);
+    expect(await pointers()).to.equal(0);
+  });
+
+  it("is not overruled by a worker's configuration, nor by a flag of a later command", async () => {
+    await ferry(["campaign", "create", "spring", "--scan", "--target", "storage", "--start"]);
+    for (const args of [
+      ["verify", "--campaign", "spring", "--target", "depot"],
+      ["campaign", "plan", "spring", "--target", "depot"],
+    ]) {
+      const { status, stderr } = await ferry(args);
+      expect(status).to.equal(2);
+      expect(stderr).to.match(/created with target storage: leave --target out/);
+    }
+    await runCampaigns("--target", "depot", "--namespace", NAMESPACE_ID);
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    expect(await pointers()).to.equal(0);
+  });
+
+  it("with auto is what the cluster holds when the campaign is created, and an error when that cannot be told", async () => {
+    const create = (name: string, ...args: string[]): Promise<Ended> =>
+      ferry(["campaign", "create", name, "--scan", ...args]);
+    const empty = await create("none", "--target", "auto");
+    expect(empty.status).to.equal(2);
+    expect(empty.stderr).to.match(/holds no rows of either form/);
+    expect((await ferry(["enqueue", "--scan", "--target", "auto"])).status).to.equal(2);
+    await load(bucketRows(BUCKET_BRANCH));
+    expect((await create("first", "--target", "auto")).status).to.equal(0);
+    await load([STORAGE_ROW]);
+    expect((await create("second", "--target", "auto")).stderr).to.match(/holds rows of both forms/);
+    expect((await ferry(["campaign", "show", "first"])).stdout).to.include("target depot");
+    const { stdout } = await ferry(["campaign", "list", "--json"]);
+    expect(stdout.trimEnd().split("\n")).to.have.length(1);
+  });
+
+  it("is storage where nobody says anything, but never in a cluster that holds Depot", async () => {
+    await ferry(["campaign", "create", "before", "--scan"]);
+    expect((await ferry(["campaign", "show", "before"])).stdout).to.include("target storage");
+    await load(bucketRows(BUCKET_BRANCH));
+    const refused = await ferry(["campaign", "create", "after", "--scan"]);
+    expect(refused.status).to.equal(2);
+    expect(refused.stderr).to.match(/holds rows of Depot.*say --target depot, or --target storage/);
+    await ferry(["enqueue", FIRST ?? ""]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["failed usage"]);
+  });
+
+  it("comes with the job, and the image can be read with the same words", async () => {
+    await ferry(["enqueue", "--scan", "--target", "depot", "--namespace", NAMESPACE_ID]);
+    expect((await work()).status).to.equal(0);
+    expect(await pointers()).to.equal(2);
+    const words = ["--target", "depot", "--namespace", NAMESPACE_ID];
+    expect((await ferry(["v2", "export", FIRST ?? "", folder.in("out"), ...words])).status).to.equal(0);
+    expect(sha256(await readFile(folder.in("out")))).to.equal(sha256(IMAGE));
+    expect((await ferry(["verify", FIRST ?? "", ...words])).status).to.equal(0);
+    expect((await ferry(["rollback", FIRST ?? "", ...words])).stdout).to.equal(`${FIRST ?? ""} rolled_back\n`);
+  });
+
+  it("stays that of the campaign when its rejected actors are asked again, with a namespace this time", async () => {
+    await ferry(["campaign", "create", "spring", "--scan", "--target", "depot", "--start"]);
+    await runCampaigns();
+    expect(await outcomes()).to.deep.equal(["rejected namespace_unknown", "rejected namespace_unknown"]);
+    const again = await ferry(["requeue", "--reason", "namespace_unknown", "--namespace", NAMESPACE_ID]);
+    expect(again.status, again.stderr).to.equal(0);
+    expect((await work()).status).to.equal(0);
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    expect(await pointers()).to.equal(2);
+  });
+
+  it("has to be said when actors of different targets are asked again", async () => {
+    await ferry(["campaign", "create", "spring", "--from", "-", "--target", "depot", "--start"], {
+      input: FIRST ?? "",
+    });
+    await runCampaigns();
+    await ferry(["enqueue", "--scan", "--target", "depot"]);
+    await work();
+    const again = ["requeue", "--reason", "namespace_unknown", "--namespace", NAMESPACE_ID];
+    const refused = await ferry(again);
+    expect(refused.status).to.equal(2);
+    expect(refused.stderr).to.match(/different targets: say --target/);
+    await ferry([...again, "--target", "depot"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+  });
+
+  it("lets a job have its own limit of pages", async () => {
+    await ferry(["enqueue", "--scan", "--target", "depot", "--namespace", NAMESPACE_ID, "--max-pages", "2"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["rejected too_many_pages", "rejected too_many_pages"]);
+  });
+
+  it("refuses a namespace that is none, and one without Depot", async () => {
+    for (const args of [
+      ["enqueue", "--scan", "--target", "depot"],
+      ["campaign", "create", "spring", "--scan", "--target", "depot"],
+      ["worker", "--drain"],
+    ]) {
+      const { status, stderr } = await ferry([...args, "--namespace", "default"]);
+      expect(status, stderr).to.equal(2);
+      expect(stderr).to.match(/--namespace "default" cannot be used: A namespace id has 30 characters/);
+    }
+    const pointless = await ferry(["campaign", "create", "spring", "--scan", "--namespace", NAMESPACE_ID]);
+    expect(pointless.status).to.equal(2);
+    expect(pointless.stderr).to.match(/--namespace goes with --target depot/);
+  });
+
+  it("keeps a worker from starting that is to tell it from a cluster that does not", async () => {
+    const { status, stderr } = await work("--target", "auto");
+    expect(status).to.equal(2);
+    expect(stderr).to.match(/holds no rows of either form/);
+  });
+});
