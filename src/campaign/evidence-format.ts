@@ -41,6 +41,8 @@ export interface EvidenceHead {
   readonly waivers: readonly WaiverEvent[];
   /** META and the number of rows in v2, or why they cannot be read. */
   readonly v2?: unknown;
+  /** Depot's branch, pool and row counts, where Depot is in use. */
+  readonly depot?: unknown;
 }
 
 /** One row of the actor's v1 data. */

@@ -6,6 +6,7 @@ import { FormatError } from "../formats/format-error.ts";
 import { decodeV1Key, FILE_TAG } from "../formats/v1-file.ts";
 import { readActorState } from "../migration/decide.ts";
 import { storeRows } from "../migration/rows.ts";
+import { inspectDepot } from "../migration/targets/depot/depot-inspection.ts";
 import { inspectStorage } from "../migration/targets/storage/storage-inspection.ts";
 import { v1Range } from "../migration/v1/v1-keys.ts";
 import type { KeyValue, Store } from "../store/store.ts";
@@ -85,6 +86,7 @@ async function readHead(store: Store, id: ActorId, options: EvidenceOptions): Pr
     }
     throw error;
   });
+  const depot = await inspectDepot(store, id, { options: { now: Date.now } }, options.signal);
   return {
     format: EVIDENCE_FORMAT,
     version: EVIDENCE_VERSION,
@@ -97,6 +99,7 @@ async function readHead(store: Store, id: ActorId, options: EvidenceOptions): Pr
     history: await readHistory(store, id),
     waivers: (await readWaivers(store, id)).events,
     ...(v2 === undefined ? {} : { v2 }),
+    ...(depot === undefined ? {} : { depot }),
   };
 }
 

@@ -2,6 +2,7 @@ import { readCampaign } from "../campaign/campaign-store.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import { chooseTarget, type TargetName } from "../migration/targets/choose-target.ts";
+import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
 import { makeDepotTarget } from "../migration/targets/depot/depot-target.ts";
 import { storageTarget } from "../migration/targets/storage/storage-target.ts";
 import type { Target } from "../migration/targets/target.ts";
@@ -27,15 +28,7 @@ export class Targets {
     const config = effectiveConfig(this.#config, options);
     const name =
       options["target"] === undefined ? await this.configured() : await chooseTarget(this.#store, config.target);
-    return name === "storage"
-      ? storageTarget
-      : makeDepotTarget({
-          now: Date.now,
-          runnersDrained: config.runnersDrained === "yes",
-          protocolSettleMs: config.protocolSettleMs,
-          maxPages: config.maxPages,
-          namespace: namespaceOf(config),
-        });
+    return name === "storage" ? storageTarget : makeDepotTarget(depotOptions(config));
   }
 
   /** What the configuration comes to, looked up in the cluster once. @throws UsageError where that cannot be told. */
@@ -47,6 +40,17 @@ export class Targets {
     });
     return this.#configured;
   }
+}
+
+/** How the configuration has Depot used. @throws UsageError for a namespace that is none */
+export function depotOptions(config: Config): DepotOptions {
+  return {
+    now: Date.now,
+    runnersDrained: config.runnersDrained === "yes",
+    protocolSettleMs: config.protocolSettleMs,
+    maxPages: config.maxPages,
+    namespace: namespaceOf(config),
+  };
 }
 
 /**

@@ -142,8 +142,12 @@ export function pageKey(branch: Uint8Array, pgno: number): Uint8Array {
   return concatBytes(pagesPrefix(branch), u32be(pgno));
 }
 
+export function deltasPrefix(branch: Uint8Array): Uint8Array {
+  return key(PARTITION.rows, "/", branch, "/DELTA/");
+}
+
 export function deltaPrefix(branch: Uint8Array, txid: bigint): Uint8Array {
-  return concatBytes(key(PARTITION.rows, "/", branch, "/DELTA/"), u64be(txid), ASCII.encode("/"));
+  return concatBytes(deltasPrefix(branch), u64be(txid), ASCII.encode("/"));
 }
 
 /** K20: a piece of a txid's LTX blob. */
@@ -151,9 +155,13 @@ export function deltaChunkKey(branch: Uint8Array, txid: bigint, chunk: number): 
   return concatBytes(deltaPrefix(branch, txid), u32be(chunk));
 }
 
+export function shardsPrefix(branch: Uint8Array): Uint8Array {
+  return key(PARTITION.rows, "/", branch, "/SHARD/");
+}
+
 /** K21 without its last part, the txid: the versions of one shard. */
 export function shardPrefix(branch: Uint8Array, shard: number): Uint8Array {
-  return concatBytes(key(PARTITION.rows, "/", branch, "/SHARD/"), u32be(shard), ASCII.encode("/"));
+  return concatBytes(shardsPrefix(branch), u32be(shard), ASCII.encode("/"));
 }
 
 /** K23 */

@@ -2,9 +2,16 @@ import type { ActorId } from "../formats/actor-id.ts";
 
 /**
  * Why an actor was left alone, for good. `rolled_back`: migrated once, and taken back to v1 by an operator. `waived`: rejected, and left
- * on v1 by an operator's decision.
+ * on v1 by an operator's decision. `destroyed`: the engine has destroyed it and removes its v1 rows; nobody will open it again.
  */
-export const SKIP_REASONS = ["no_v1_data", "already_migrated", "native_v2", "rolled_back", "waived"] as const;
+export const SKIP_REASONS = [
+  "no_v1_data",
+  "already_migrated",
+  "native_v2",
+  "rolled_back",
+  "waived",
+  "destroyed",
+] as const;
 /** What is wrong with an actor's data; never retried until someone asks. */
 export const REJECT_REASONS = [
   "journal_present",

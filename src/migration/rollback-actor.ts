@@ -16,7 +16,7 @@ import { surveyV1 } from "./v1/survey.ts";
  * - `written_since`: v2 holds writes that v1 has not; going back would lose them.
  * - `no_v1_data`: its v1 rows were cleaned up; there is nothing to go back to.
  * - `migration_in_progress`: an attempt holds its lease.
- * - `engine_took_over`, `in_use`: the target's own, see there.
+ * - `destroyed`, `engine_took_over`, `in_use`: the target's own, see there.
  */
 export type RollbackRefusal =
   "not_migrated" | "actor_awake" | "written_since" | "no_v1_data" | "migration_in_progress" | UndoRefusal;

@@ -158,6 +158,24 @@ describe("the target of jobs and campaigns", function () {
     expect((await ferry(["v2", "export", FIRST ?? "", folder.in("out"), ...words])).status).to.equal(0);
     expect(sha256(await readFile(folder.in("out")))).to.equal(sha256(IMAGE));
     expect((await ferry(["verify", FIRST ?? "", ...words])).status).to.equal(0);
+    const { stdout } = await ferry(["inspect", FIRST ?? "", "--namespace", NAMESPACE_ID]);
+    for (const line of [
+      /^v2 form +Depot$/m,
+      new RegExp(`^namespace +${NAMESPACE_ID}$`, "m"),
+      /^v2 bucket +live$/m,
+      /^v2 branch +[0-9a-f]{32}, switched to by Ferry, not written since$/m,
+      /^v2 size +3 pages, 12\.0 KiB$/m,
+      /^v2 txids +head 1$/m,
+      /^v2 rows +1 DELTA, 3 PIDX, 0 SHARD, 1 COMMITS, 1 VTX$/m,
+      /^v2 quota +\d+ bytes used$/m,
+      /^v2 next +the engine reads this database/m,
+    ]) {
+      expect(stdout).to.match(line);
+    }
+    const { depot } = JSON.parse(
+      (await ferry(["inspect", FIRST ?? "", "--namespace", NAMESPACE_ID, "--json"])).stdout,
+    ) as Record<string, unknown>;
+    expect(depot).to.have.nested.include({ "database.headTxid": "1", "database.origin": "ferry" });
     expect((await ferry(["rollback", FIRST ?? "", ...words])).stdout).to.equal(`${FIRST ?? ""} rolled_back\n`);
   });
 

@@ -1,10 +1,13 @@
 import { ledger, readHistory } from "../../campaign/ledger.ts";
 import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
+import { actorLifeKey } from "../../formats/actor-life.ts";
 import { toHex, viewOf } from "../../formats/bytes.ts";
 import { readActorState } from "../../migration/decide.ts";
 import { readLease, type HeldLease } from "../../migration/lease.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import { storeRows } from "../../migration/rows.ts";
+import { inspectDepot, type DepotInspection } from "../../migration/targets/depot/depot-inspection.ts";
+import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
 import { inspectStorage, type StorageInspection } from "../../migration/targets/storage/storage-inspection.ts";
 import type { Store } from "../../store/store.ts";
 import { inspectV1, type V1Inspection } from "./v1-inspection.ts";
@@ -15,10 +18,13 @@ export interface ActorInspection {
   /** The datacenter. */
   readonly label: number;
   readonly asleep: boolean;
+  /** Whether the engine has destroyed it; absent when not. */
+  readonly destroyed?: true;
   /** When it went to sleep, RFC 3339; absent when the engine has not recorded it. */
   readonly sleptAt?: string;
   readonly v1?: V1Inspection;
   readonly v2?: StorageInspection;
+  readonly depot?: DepotInspection;
   readonly lease?: LeaseInspection | string;
   readonly outcome?: Outcome;
   /** Outcomes before that one, oldest first. */
@@ -33,25 +39,34 @@ export interface LeaseInspection {
   readonly expiresAt: string;
 }
 
-/** Reads all that is known of an actor. */
-export async function inspectActor(store: Store, id: ActorId, signal: AbortSignal): Promise<ActorInspection> {
+/** Reads all that is known of an actor, in both forms of v2. @param options of the Depot target */
+export async function inspectActor(
+  store: Store,
+  id: ActorId,
+  options: DepotOptions,
+  signal: AbortSignal,
+): Promise<ActorInspection> {
   const rows = storeRows(store, signal);
-  const { actor, lease, outcome } = await store.transact(
+  const { actor, destroyTs, lease, outcome } = await store.transact(
     async (tx) => ({
       actor: await readActorState(tx, id),
+      destroyTs: await tx.get(actorLifeKey(id, "DESTROY_TS")),
       lease: await readLease(tx, id),
       outcome: await ledger.read(tx, id),
     }),
     { label: "inspect", signal },
   );
   const [v1, v2] = [await inspectV1(rows, id), await inspectStorage(rows, id)];
+  const depot = await inspectDepot(store, id, { options, stage: lease?.lease?.head }, signal);
   return {
     actorId: id,
     label: actorLabel(id),
     asleep: actor.asleep,
+    ...(destroyTs === undefined ? {} : { destroyed: true }),
     ...(actor.sleepTs?.length === 8 ? { sleptAt: timeText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
     ...(v1 === undefined ? {} : { v1 }),
     ...(v2 === undefined ? {} : { v2 }),
+    ...(depot === undefined ? {} : { depot }),
     ...(lease === undefined ? {} : { lease: leaseFacts(lease) }),
     ...(outcome === undefined ? {} : { outcome }),
     history: await readHistory(store, id),

@@ -1,24 +1,30 @@
 import { formatByteSize } from "../../config/byte-size.ts";
 import type { DbHead } from "../../formats/db-head.ts";
 import type { Outcome } from "../../migration/outcome.ts";
+import type { StorageInspection } from "../../migration/targets/storage/storage-inspection.ts";
 import type { ActorInspection } from "./actor-inspection.ts";
+import { depotLines } from "./depot-lines.ts";
+import { field } from "./field.ts";
 import type { V1Inspection } from "./v1-inspection.ts";
 
 /** An inspection for people: a line per fact, a blank line between its parts. */
 export function describeInspection(found: ActorInspection): string {
   return [
-    [
-      field("actor", found.actorId),
-      field("label", String(found.label)),
-      field("life", found.asleep ? `asleep${found.sleptAt === undefined ? "" : ` since ${found.sleptAt}`}` : "awake"),
-    ],
+    [field("actor", found.actorId), field("label", String(found.label)), field("life", lifeText(found))],
     v1Lines(found.v1),
-    v2Lines(found.v2),
+    ...v2Parts(found),
     leaseLines(found.lease),
     outcomeLines(found.outcome, found.history),
   ]
     .map((lines) => lines.join("\n"))
     .join("\n\n");
+}
+
+function lifeText({ asleep, destroyed, sleptAt }: ActorInspection): string {
+  if (destroyed === true) {
+    return "destroyed";
+  }
+  return asleep ? `asleep${sleptAt === undefined ? "" : ` since ${sleptAt}`}` : "awake";
 }
 
 function v1Lines(v1: V1Inspection | undefined): string[] {
@@ -33,10 +39,13 @@ function v1Lines(v1: V1Inspection | undefined): string[] {
   return files.length === 0 ? [field("v1", "rows of no known form")] : files;
 }
 
-function v2Lines(v2: ActorInspection["v2"]): string[] {
-  if (v2 === undefined) {
-    return [field("v2", "no data")];
-  }
+/** Both forms of v2 where there are both. */
+function v2Parts({ v2, depot }: ActorInspection): string[][] {
+  const parts = [...(v2 === undefined ? [] : [storageLines(v2)]), ...(depot === undefined ? [] : [depotLines(depot)])];
+  return parts.length === 0 ? [[field("v2", "no data")]] : parts;
+}
+
+function storageLines(v2: StorageInspection): string[] {
   return [
     field("v2 layout", v2.layout),
     field("v2 rows", `${v2.rows.delta} DELTA, ${v2.rows.pidx} PIDX, ${v2.rows.shard} SHARD`),
@@ -77,8 +86,4 @@ function describeOutcome(outcome: Outcome): string {
   const reason = outcome.reason === undefined ? "" : ` ${outcome.reason}`;
   const campaign = outcome.campaign === undefined ? "" : `, campaign ${outcome.campaign}`;
   return `${outcome.state}${reason} at ${outcome.finishedAt}, attempt ${outcome.attempts}${campaign}`;
-}
-
-function field(name: string, value: string): string {
-  return `${name.padEnd(11)} ${value}`;
 }

@@ -27,7 +27,7 @@ const ADVICE = {
   integrity_check_failed: ["Restore it from a backup; ferry requeue ID --check header takes it as damaged as it is"],
   verify_mismatch: ["ferry rejected export ID --include-pages, and report it: this is a bug or broken memory"],
   namespace_unknown: [
-    "Its namespace row is gone: see the runbook; without it nobody can say which bucket it belongs to",
+    "ferry requeue ID --namespace NAMESPACE    where you know it: the engine looks for the database nowhere else",
   ],
   bucket_not_live: ["The namespace's bucket was forked or frozen: ask the engine's operators, then ferry requeue ID"],
   header_page_count_mismatch: [
@@ -36,7 +36,10 @@ const ADVICE = {
   journal_mode_unsupported: [
     "ferry requeue ID --wal apply if a WAL is there; else have the engine leave WAL mode on v1",
   ],
-  too_many_pages: ["Have it made smaller on v1 (VACUUM), or leave it: ferry waive ID --reason-text TEXT"],
+  too_many_pages: [
+    "Have it made smaller on v1 (VACUUM), or leave it: ferry waive ID --reason-text TEXT",
+    "ferry requeue ID --max-pages N          only where the first read was measured on your own cluster",
+  ],
 } as const satisfies Record<RejectReason, readonly string[]>;
 
 /** What an operator can do about an outcome. */

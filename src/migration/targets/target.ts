@@ -31,10 +31,11 @@ interface Claim {
 /**
  * Why an image is not taken away again.
  * - `actor_awake`: the actor is not known to sleep.
+ * - `destroyed`: the engine has destroyed the actor; there is nothing to go back to.
  * - `engine_took_over`: the engine would not go back to v1 but start empty.
  * - `in_use`: a fork or a restore point depends on the image.
  */
-export type UndoRefusal = "actor_awake" | "engine_took_over" | "in_use";
+export type UndoRefusal = "actor_awake" | "destroyed" | "engine_took_over" | "in_use";
 
 /** An image to be written, and what its rows carry of the migration. */
 export interface ImageSpec {

@@ -105,12 +105,22 @@ describe("Depot's gates", () => {
         expect(await refused({ depot: { runnersDrained: false } })).to.include({ reason: "pool_on_v1" });
       });
 
-      for (const field of ["CONNECTABLE", "RUNNER_ID", "ENVOY_KEY", "DESTROY_TS"] as const) {
+      for (const field of ["CONNECTABLE", "RUNNER_ID", "ENVOY_KEY"] as const) {
         it(`waits for an actor with ${field}`, async () => {
           await putRows(store, [lifeFieldRow(prepared.actor, field, workflowId(3))]);
           expect(await refused()).to.include({ state: "deferred", reason: "actor_awake" });
         });
       }
+
+      it("leaves a destroyed actor alone for good, whatever else is said of it", async () => {
+        await putRows(store, [
+          lifeFieldRow(prepared.actor, "DESTROY_TS", workflowId(3)),
+          lifeFieldRow(prepared.actor, "RUNNER_ID", workflowId(3)),
+        ]);
+        expect(await refused()).to.include({ state: "skipped", reason: "destroyed" });
+        await clearKeys(store, [lifeFieldKey(prepared.actor, "NAMESPACE_ID")]);
+        expect(await refused()).to.include({ state: "skipped", reason: "destroyed" });
+      });
 
       it("waits for an actor that is known and has no SLEEP_TS", async () => {
         await clearKeys(store, [lifeFieldKey(prepared.actor, "SLEEP_TS")]);

@@ -98,7 +98,7 @@ describe("undoing a switch to Depot", () => {
     ["an actor that actor2 has", "engine_took_over", () => ({ set: takeOverRows(prepared.actor) })],
     [
       "a destroyed actor",
-      "actor_awake",
+      "destroyed",
       () => ({ set: [lifeFieldRow(prepared.actor, "DESTROY_TS", new Uint8Array(8))] }),
     ],
     [

@@ -2,6 +2,7 @@ import * as bare from "@bare-ts/lib";
 import type { ActorId } from "../../../formats/actor-id.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { UUID_BYTES } from "../../../formats/uuid.ts";
+import type { Transaction } from "../../../store/store.ts";
 import { ferryKey } from "../../ferry-keys.ts";
 
 /*
@@ -30,6 +31,12 @@ export function encodeDepotImageRow(row: DepotImageRow): Uint8Array {
   bare.writeU8FixedArray(cursor, row.bucketBranch);
   bare.writeU8Array(cursor, row.head);
   return cursor.bytes.slice(0, cursor.offset);
+}
+
+/** What Ferry remembers of the image it switched an actor to. @throws FormatError `depot_image_row_invalid` */
+export async function readImageRow(tx: Transaction, id: ActorId): Promise<DepotImageRow | undefined> {
+  const row = await tx.get(depotImageKey(id));
+  return row === undefined ? undefined : decodeDepotImageRow(row);
 }
 
 /** @throws FormatError `depot_image_row_invalid` */

@@ -21,6 +21,24 @@ export interface PoolObstacle {
   readonly remember?: KeyValue;
 }
 
+/** A pool, by the actor's row that names it. */
+export interface Pool {
+  /** Where Ferry remembers when it saw PROTOCOL_VERSION. */
+  readonly seenKey: Uint8Array;
+  /** PROTOCOL_VERSION; undefined while it is v1's. */
+  readonly protocol: Uint8Array | undefined;
+  /** When Ferry first saw this value, ms since the epoch; undefined when it has not. */
+  readonly seenAtMs: number | undefined;
+}
+
+export async function readPool(tx: Transaction, namespace: NamespaceId, poolName: Uint8Array): Promise<Pool> {
+  const protocolKey = poolProtocolKey(namespace, poolName);
+  const seenKey = ferryKey("depot_pool", protocolKey);
+  const [protocol, seen] = await Promise.all([tx.get(protocolKey), tx.get(seenKey)]);
+  const isOfThis = seen !== undefined && protocol !== undefined && equalBytes(seen.subarray(8), protocol);
+  return { seenKey, protocol, seenAtMs: isOfThis ? Number(viewOf(seen).getBigInt64(0)) : undefined };
+}
+
 /** Reads the pool's state, serializably. Undefined when it allows the switch. */
 export async function poolObstacle(
   tx: Transaction,
@@ -35,19 +53,15 @@ export async function poolObstacle(
   if (life.poolName === undefined) {
     return onV1("The actor has no row that names its pool.");
   }
-  const protocolKey = poolProtocolKey(namespace, life.poolName);
-  const seenKey = ferryKey("depot_pool", protocolKey);
-  const [protocol, seen] = await Promise.all([tx.get(protocolKey), tx.get(seenKey)]);
+  const { seenKey, protocol, seenAtMs } = await readPool(tx, namespace, life.poolName);
   if (protocol === undefined) {
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }
-  const seenAtMs =
-    seen !== undefined && equalBytes(seen.subarray(8), protocol) ? viewOf(seen).getBigInt64(0) : undefined;
   const nowMs = options.now();
   if (seenAtMs === undefined) {
     return { ...onV1(RECENT), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
   }
-  if (nowMs < Number(seenAtMs) + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS)) {
+  if (nowMs < seenAtMs + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS)) {
     return onV1(RECENT);
   }
   if (options.runnersDrained !== true) {

@@ -38,6 +38,9 @@ export async function readPlace(tx: Transaction, id: ActorId, options: DepotOpti
 export async function readDepotState(tx: Transaction, id: ActorId, options: DepotOptions): Promise<V2State> {
   const { life, namespace, bucket } = await readPlace(tx, id, options);
   if (namespace === undefined || bucket === undefined) {
+    if (life.destroyed) {
+      return blocked(DESTROYED);
+    }
     throw new FormatError("namespace_unknown", "The actor has no NAMESPACE_ID row, and the job names no namespace.");
   }
   const database = await readDatabase(tx, id, bucket.kind === "absent" ? undefined : bucket.bucketBranch);
@@ -49,6 +52,9 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
       return blocked(notLive("it says that the actor's database was deleted"));
     case "absent":
       break;
+  }
+  if (life.destroyed) {
+    return blocked(DESTROYED);
   }
   if (bucket.kind === "not_live") {
     return blocked(notLive(bucket.detail));
@@ -66,13 +72,13 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
     : { kind: "absent", basis: basisOf(life, bucket.bucketBranch), ...engineBounds(life) };
 }
 
+/** DESTROY_TS is never taken back, and the engine's next step removes the actor's whole key-value space. */
+const DESTROYED: Verdict = { state: "skipped", reason: "destroyed" };
+
 /** Beyond what FORMATS §6 asks: SLEEP_TS alone says that sleep is meant, its absence that the engine is not done (DEPOT §7.2). */
 function reasonAwake(life: ActorLife): string | undefined {
   if (!life.known) {
     return undefined;
-  }
-  if (life.destroyed) {
-    return "The actor is being destroyed, or was.";
   }
   if (life.connectable || life.placed) {
     return "The actor is running or placed on a runner.";

@@ -18,16 +18,10 @@ import {
 } from "../../../formats/depot-keys.ts";
 import type { Transaction } from "../../../store/store.ts";
 import { collect } from "../../v1/survey.ts";
-import { decodeDepotImageRow, depotImageKey, type DepotImageRow } from "./depot-image-row.ts";
+import { depotImageKey, readImageRow } from "./depot-image-row.ts";
 import type { UndoRefusal } from "../target.ts";
 import type { DepotOptions } from "./depot-options.ts";
 import { readPlace } from "./depot-state.ts";
-
-/** What Ferry remembers of the image it switched an actor to. @throws FormatError `depot_image_row_invalid` */
-async function readImageRow(tx: Transaction, id: ActorId): Promise<DepotImageRow | undefined> {
-  const row = await tx.get(depotImageKey(id));
-  return row === undefined ? undefined : decodeDepotImageRow(row);
-}
 
 /**
  * Whether the actor's database is the one that Ferry switched to, with its head byte for byte: once that differs, the actor has state
@@ -67,6 +61,9 @@ export async function reasonNotToUndo(
     Promise.all(branchPinKeys(branch).map(async (key) => tx.get(key))),
     collect(tx.getRange(prefixRange(databasePinsPrefix(branch)), { limit: 1 })),
   ]);
+  if (place.life.destroyed) {
+    return "destroyed";
+  }
   if (isAwake(place.life)) {
     return "actor_awake";
   }
@@ -78,7 +75,7 @@ export async function reasonNotToUndo(
 }
 
 function isAwake(life: ActorLife): boolean {
-  return life.known && (life.connectable || life.placed || life.destroyed || life.sleepTs === undefined);
+  return life.known && (life.connectable || life.placed || life.sleepTs === undefined);
 }
 
 /** Removes pointer and branch. The namespace's bucket stays, and v1's rows were never touched. */
