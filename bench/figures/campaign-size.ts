@@ -2,7 +2,8 @@ import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
-import { Feeder, type FeederObserver, type FeedQueue, type FeedRequest } from "../../src/campaign/feeder.ts";
+import { Feeder, type FeederObserver } from "../../src/campaign/feeder.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Bench } from "../bench.ts";
@@ -107,6 +108,14 @@ class FifoQueue implements FeedQueue {
       this.#waiting.push(actorId);
       this.#open.add(actorId);
     }
+    return Promise.resolve();
+  }
+
+  turn(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  rebaseTurns(): Promise<void> {
     return Promise.resolve();
   }
 

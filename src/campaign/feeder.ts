@@ -1,14 +1,18 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { ratesInForce, type Campaign } from "./campaign.ts";
-import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
-import { listCampaigns, readCampaign, setState } from "./campaign-store.ts";
-import { FEED_BATCH, openActors, returnActor, stillOpen, takeActors } from "./feed.ts";
+import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "./campaign-end.ts";
+import { listCampaigns } from "./campaign-store.ts";
+import { FairOrder } from "./fair-order.ts";
+import { FeedPace, spentBytesOf } from "./feed-pace.ts";
+import type { FeedQueue } from "./feed-queue.ts";
+import { FEED_BATCH, returnActor, takeActors } from "./feed.ts";
 import { assertFeeder, dropFeederLease, FeederReplacedError, holdFeederLease } from "./feeder-lease.ts";
 import { readFleetLimits, type FleetLimits } from "./fleet.ts";
+import { lostJobs } from "./lost-jobs.ts";
 import { scanRound } from "./membership.ts";
 import { writeSample } from "./samples.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /*
  * The feeder moves actors of running campaigns onto the queue, a window at a time. Everything it knows is in the store:
@@ -17,39 +21,22 @@ import { TokenBucket } from "./token-bucket.ts";
  *             again, judge the circuit breaker, complete or cancel what is over. Without the lease it only tries to get it.
  *   feed      first a transaction that records the actors as open, then the queue. A feeder that dies between the two, or a Redis
  *             that forgets, leaves open actors without a job: `recover` asks the queue for each and feeds it again.
+ *   order     turn by turn between campaigns, see fair-order.ts; who has had the fewest turns is served first, and what limits of the
+ *             fleet leave is shared among those that can use it.
  *   takeover  every transaction checks the lease with a conflict, so of two feeders only one writes.
  *
  * Redis is asked, never believed: what is open is what the store says.
  */
 
-const TICK_MS = 500;
+const TICK_MS = 250;
 /** How often the lease is renewed within a tick. */
 const RENEW_MS = 1_500;
-/** Time of one tick that goes into scanning. */
+/** Time of one tick that goes into scanning, shared by the campaigns that scan. */
 const SCAN_MS = 400;
-/** How often lost jobs are looked for, and how old an open actor must be to be looked for. */
+/** How often lost jobs are looked for. */
 const RECOVER_EVERY_MS = 10_000;
-const RECOVER_AFTER_MS = 5_000;
 const SAMPLE_EVERY_MS = 10_000;
-const PAGE = 500;
-/** BullMQ's largest priority. */
-const MAX_PRIORITY = 2_000_000;
-
-/** A job to be put on the queue. */
-export interface FeedRequest {
-  readonly actorId: ActorId;
-  readonly campaign: string;
-  readonly options: Campaign["spec"]["options"];
-  /** From 1; lower is taken first. A campaign's n-th waiting actor has n, so that a small campaign is not behind a big one. */
-  readonly priority: number;
-}
-
-/** What the feeder needs of the queue. */
-export interface FeedQueue {
-  feed(requests: readonly FeedRequest[]): Promise<void>;
-  /** Which of these actors have no job, waiting, running or put off. */
-  missing(ids: readonly ActorId[]): Promise<ActorId[]>;
-}
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 /** Told what the feeder does; must not throw. */
 export interface FeederObserver {
@@ -74,17 +61,35 @@ export interface FeederOptions {
 }
 
 /** Per campaign, what need not survive the feeder. */
-interface Pace {
-  readonly actors: TokenBucket;
-  readonly bytes: TokenBucket;
+interface Service {
+  readonly pace: FeedPace;
   recoverAtMs: number;
   sampleAtMs: number;
 }
 
+/** A campaign in one tick. */
+interface Served {
+  readonly name: string;
+  readonly campaign: Campaign;
+  readonly counts: CampaignCounts;
+}
+
+/** What all campaigns share in one tick. */
+interface FleetRoom {
+  readonly limits: FleetLimits;
+  /** Actors under way, of all campaigns. */
+  open: number;
+  /** Campaigns still to be fed in this tick, the one at hand included: it may take one part in so many. */
+  sharers: number;
+  /** Campaigns that share the time for scanning. */
+  readonly scanning: number;
+}
+
 export class Feeder {
   readonly #options: FeederOptions;
-  readonly #paces = new Map<string, Pace>();
-  readonly #fleetPace = newPace();
+  readonly #services = new Map<string, Service>();
+  #order = new FairOrder();
+  #fleetPace = new FeedPace();
   #leads = false;
   #renewAtMs = 0;
 
@@ -123,70 +128,81 @@ export class Feeder {
     if (!this.#leads) {
       return false;
     }
-    const campaigns = await listCampaigns(store);
-    const fleet = await store.transact(async (tx) => readFleetLimits(tx, now()), { label: "fleet" });
-    let openActorsOfAll = 0;
-    const counted: { campaign: Campaign; counts: CampaignCounts }[] = [];
-    for (const campaign of campaigns) {
-      const counts = await store.transact(async (tx) => readCounts(tx, campaign.name), { label: "campaign" });
-      this.#options.observer.counted(campaign, counts);
-      openActorsOfAll += counts.open.actors;
-      counted.push({ campaign, counts });
-    }
+    const all = await this.#readCampaigns();
+    const hungry = all.filter(isHungry);
+    const fleet: FleetRoom = {
+      limits: await store.transact(async (tx) => readFleetLimits(tx, now()), { label: "fleet" }),
+      open: all.reduce((sum, { counts }) => sum + counts.open.actors, 0),
+      sharers: Math.max(1, hungry.length),
+      scanning: hungry.filter(({ campaign }) => isScanning(campaign)).length,
+    };
+    this.#fleetPace.settle(all.reduce((sum, { counts }) => sum + spentBytesOf(counts), 0));
     let busy = false;
-    for (const { campaign, counts } of counted) {
-      if (campaign.state === "running" || campaign.state === "draining" || campaign.state === "paused") {
-        const fed = await this.#serve(campaign, counts, { fleet, openActorsOfAll });
-        openActorsOfAll += fed.actors;
-        busy ||= fed.busy;
+    for (const served of [...this.#order.sorted(hungry), ...all.filter((one) => !isHungry(one))]) {
+      if (["running", "draining", "paused"].includes(served.campaign.state)) {
+        busy = (await this.#serve(served, fleet)) || busy;
       }
     }
     return busy;
   }
 
-  async #serve(
-    campaign: Campaign,
-    counts: CampaignCounts,
-    fleet: { fleet: FleetLimits; openActorsOfAll: number },
-  ): Promise<{ actors: number; busy: boolean }> {
-    const pace = this.#paceOf(campaign.name);
-    if (this.#options.now() >= pace.recoverAtMs) {
-      await this.#recover(campaign);
-      pace.recoverAtMs = this.#options.now() + RECOVER_EVERY_MS;
+  async #readCampaigns(): Promise<Served[]> {
+    const { store, observer } = this.#options;
+    const all: Served[] = [];
+    for (const campaign of await listCampaigns(store)) {
+      const { name } = campaign;
+      const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
+      observer.counted(campaign, counts);
+      all.push({ name, campaign, counts });
+    }
+    return all;
+  }
+
+  /** @returns whether there is more to do at once. */
+  async #serve(served: Served, fleet: FleetRoom): Promise<boolean> {
+    const { store, now } = this.#options;
+    const { campaign, counts } = served;
+    const service = this.#serviceOf(campaign.name);
+    service.pace.settle(spentBytesOf(counts));
+    if (now() >= service.recoverAtMs) {
+      await this.#recover(served);
+      service.recoverAtMs = now() + RECOVER_EVERY_MS;
     }
     if (campaign.state !== "running") {
-      await this.#endWhenIdle(campaign, counts);
-      return { actors: 0, busy: false };
+      await this.#change(campaign, endVerdict(campaign, counts));
+      return false;
     }
-    if (this.#options.now() >= pace.sampleAtMs) {
-      await writeSample(this.#options.store, campaign.name, counts, this.#options.now());
-      pace.sampleAtMs = this.#options.now() + SAMPLE_EVERY_MS;
+    if (now() >= service.sampleAtMs) {
+      await writeSample(store, campaign.name, counts, now());
+      service.sampleAtMs = now() + SAMPLE_EVERY_MS;
     }
-    if (await this.#tripBreaker(campaign, counts)) {
-      return { actors: 0, busy: false };
+    const broken = breakerVerdict(campaign, counts);
+    if (broken !== undefined) {
+      await this.#change(campaign, broken);
+      return false;
     }
     // Side by side: a window that empties while the scan is busy leaves the workers without work.
-    const scanning = this.#scan(campaign);
+    const scanning = this.#scan(campaign, SCAN_MS / Math.max(1, fleet.scanning));
     const feeding = this.#feed(campaign, counts.open.actors, fleet);
     await Promise.allSettled([scanning, feeding]);
     const scanned = await scanning;
-    let actors = await feeding;
+    let fed = await feeding;
     if (!campaign.scanFinished) {
       // What the scan has just found.
-      const openActorsOfAll = fleet.openActorsOfAll + actors;
-      actors += await this.#feed(campaign, counts.open.actors + actors, { ...fleet, openActorsOfAll });
+      fed += await this.#feed(campaign, counts.open.actors + fed, fleet);
     }
-    if (actors === 0) {
-      await this.#endWhenIdle(campaign, counts);
+    fleet.sharers = Math.max(1, fleet.sharers - 1);
+    if (fed === 0) {
+      await this.#change(campaign, endVerdict(campaign, counts));
     }
-    return { actors, busy: !scanned };
+    return !scanned;
   }
 
   /** Scans for a while. @returns whether the source is exhausted; a list is given at once. */
-  async #scan(campaign: Campaign): Promise<boolean> {
+  async #scan(campaign: Campaign, forMs: number): Promise<boolean> {
     const { store, now } = this.#options;
-    const untilMs = now() + SCAN_MS;
-    let finished = campaign.scanFinished || campaign.spec.source.kind !== "scan";
+    const untilMs = now() + forMs;
+    let finished = !isScanning(campaign);
     while (!finished && now() < untilMs) {
       finished = await scanRound(store, campaign, this.#guard);
       await this.#keepLease();
@@ -194,42 +210,35 @@ export class Feeder {
     return finished;
   }
 
-  async #feed(
-    campaign: Campaign,
-    openBefore: number,
-    { fleet, openActorsOfAll }: { fleet: FleetLimits; openActorsOfAll: number },
-  ): Promise<number> {
-    const { store, now } = this.#options;
-    const pace = this.#paceOf(campaign.name);
+  /** Feeds up to the window and the limits. @returns how many. */
+  async #feed(campaign: Campaign, openBefore: number, fleet: FleetRoom): Promise<number> {
+    const { store, now, observer } = this.#options;
+    const { pace } = this.#serviceOf(campaign.name);
     const rates = ratesInForce(campaign, now());
-    let open = openBefore;
-    let fed = 0;
+    const shared = this.#fleetPace.room(fleet.limits, now());
+    const part = {
+      actors: Math.ceil(
+        Math.min(shared.actors, (fleet.limits.concurrentActors ?? UNLIMITED) - fleet.open) / fleet.sharers,
+      ),
+      bytes: shared.bytes / fleet.sharers,
+    };
+    let fed = { actors: 0, bytes: 0 };
     // One batch goes to the queue while the next is taken.
     let enqueuing: Promise<void> = Promise.resolve();
     for (;;) {
-      const room = Math.floor(
-        Math.min(
-          FEED_BATCH,
-          campaign.settings.window - open,
-          (rates.concurrentActors ?? Number.MAX_SAFE_INTEGER) - open,
-          (fleet.concurrentActors ?? Number.MAX_SAFE_INTEGER) - openActorsOfAll - fed,
-          pace.actors.available(rates.actorsPerSecond, now()),
-          this.#fleetPace.actors.available(fleet.actorsPerSecond, now()),
-        ),
-      );
-      const bytes = Math.min(
-        pace.bytes.available(rates.bytesPerSecond, now()),
-        this.#fleetPace.bytes.available(fleet.bytesPerSecond, now()),
-      );
-      if (room <= 0 || bytes <= 0) {
+      const open = openBefore + fed.actors;
+      const own = pace.room(rates, now());
+      const most = Math.min(campaign.settings.window, rates.concurrentActors ?? UNLIMITED) - open;
+      const room = {
+        actors: Math.floor(Math.min(FEED_BATCH, most, own.actors, part.actors - fed.actors)),
+        bytes: Math.min(own.bytes, part.bytes - fed.bytes),
+      };
+      if (room.actors <= 0 || room.bytes <= 0) {
         break;
       }
-      const [taken] = await Promise.all([
-        takeActors(store, campaign.name, { actors: room, bytes }, this.#guard, now()),
-        enqueuing,
-      ]);
+      const [taken] = await Promise.all([takeActors(store, campaign.name, room, this.#guard, now()), enqueuing]);
       if (taken.length === 0) {
-        return fed;
+        break;
       }
       enqueuing = this.#enqueue(
         campaign,
@@ -238,106 +247,62 @@ export class Feeder {
       );
       // Awaited above or below; until then a failure must not count as one nobody looks at.
       enqueuing.catch(() => undefined);
-      for (const paced of [pace, this.#fleetPace]) {
-        paced.actors.take(taken.length);
-        paced.bytes.take(taken.reduce((sum, actor) => sum + actor.bytes, 0));
-      }
-      open += taken.length;
-      fed += taken.length;
-      this.#options.observer.fed(campaign.name, taken.length);
+      const batch = { actors: taken.length, bytes: taken.reduce((sum, { bytes }) => sum + bytes, 0) };
+      pace.take(batch);
+      this.#fleetPace.take(batch);
+      fleet.open += batch.actors;
+      fed = { actors: fed.actors + batch.actors, bytes: fed.bytes + batch.bytes };
+      observer.fed(campaign.name, batch.actors);
       await this.#keepLease();
     }
     await enqueuing;
-    return fed;
+    return fed.actors;
   }
 
+  /** Puts actors on the queue. `open`: how many of the campaign are under way besides. */
   async #enqueue(campaign: Campaign, ids: readonly ActorId[], open: number): Promise<void> {
-    await this.#options.queue.feed(
-      ids.map((id, index) => ({
-        actorId: id,
+    const { queue } = this.#options;
+    this.#order.observe(await queue.turn());
+    const by = this.#order.rebaseBy;
+    if (by > 0) {
+      await queue.rebaseTurns(by);
+      this.#order.rebase(by);
+    }
+    const turnOf = this.#order.take(campaign.name, ids.length, open);
+    await queue.feed(
+      ids.map((actorId, index) => ({
+        actorId,
         campaign: campaign.name,
         options: campaign.spec.options,
-        priority: Math.min(open + index + 1, MAX_PRIORITY),
+        turn: turnOf(index),
       })),
     );
   }
 
-  /** Feeds open actors again whose job is gone, lost with Redis or never put there; where nothing is to run, puts them back. */
-  async #recover(campaign: Campaign): Promise<void> {
+  /** Feeds open actors again whose job is gone; where nothing is to run, puts them back. */
+  async #recover({ campaign, counts }: Served): Promise<void> {
     const { store, queue, now, observer } = this.#options;
-    let after: Uint8Array | undefined;
-    do {
-      const page = await openActors(store, campaign.name, {
-        after,
-        limit: PAGE,
-        fedBeforeMs: now() - RECOVER_AFTER_MS,
-      });
-      // Asked again after the queue: an actor that was finished between the two has no job, and needs none.
-      const jobless = page.ids.length === 0 ? [] : await queue.missing(page.ids);
-      const missing = jobless.length === 0 ? [] : await stillOpen(store, campaign.name, jobless);
-      if (missing.length > 0) {
+    for await (const lost of lostJobs(store, queue, campaign.name, now)) {
+      if (lost.length > 0) {
         if (campaign.state === "running") {
-          await this.#enqueue(campaign, missing, 0);
+          await this.#enqueue(campaign, lost, counts.open.actors - lost.length);
         } else {
-          await Promise.all(missing.map(async (id) => returnActor(store, campaign.name, id, now())));
+          await Promise.all(lost.map(async (id) => returnActor(store, campaign.name, id, now())));
         }
-        observer.recovered(campaign.name, missing.length);
+        observer.recovered(campaign.name, lost.length);
       }
-      after = page.last;
       await this.#keepLease();
-    } while (after !== undefined);
-  }
-
-  async #tripBreaker(campaign: Campaign, counts: CampaignCounts): Promise<boolean> {
-    const { percent, actors } = campaign.spec.breaker;
-    const total = finishedAndBad(counts);
-    const finished = total.finished - campaign.breakerBase.finished;
-    const bad = total.bad - campaign.breakerBase.bad;
-    if (finished < actors || bad * 100 <= finished * percent) {
-      return false;
     }
-    const reason = `Circuit breaker: ${bad} of ${finished} finished actors were rejected or failed (limit ${percent} %).`;
-    await this.#change(campaign, { from: "running", to: "paused", what: "circuit_breaker", reason });
-    return true;
   }
 
-  async #endWhenIdle(campaign: Campaign, counts: CampaignCounts): Promise<void> {
-    if (counts.open.actors > 0) {
+  async #change(campaign: Campaign, verdict: FeederVerdict | undefined): Promise<void> {
+    const { store, now, observer } = this.#options;
+    if (verdict === undefined) {
       return;
     }
-    if (campaign.state === "draining") {
-      await this.#change(campaign, { from: "draining", to: "cancelled", what: "cancelled" });
-    } else if (campaign.scanFinished && counts.todo.actors + counts.later.actors === 0) {
-      await this.#change(campaign, { from: "running", to: "completed", what: "completed" });
-    }
-  }
-
-  /** Changes the state where it is still what the decision was based on, and nothing is open that was counted as done. */
-  async #change(
-    campaign: Campaign,
-    change: { from: Campaign["state"]; to: Campaign["state"]; what: string; reason?: string },
-  ): Promise<void> {
-    const { store, now, observer } = this.#options;
-    const nowMs = now();
-    const changed = await store.transact(
-      async (tx) => {
-        await this.#guard(tx);
-        const current = await readCampaign(tx, campaign.name);
-        const counts = await readCounts(tx, campaign.name);
-        const over = change.to === "completed" || change.to === "cancelled";
-        const left = counts.open.actors + (change.to === "completed" ? counts.todo.actors + counts.later.actors : 0);
-        if (current.state !== change.from || (over && left > 0)) {
-          return undefined;
-        }
-        const patch = over ? { finishedAtMs: nowMs } : {};
-        const author = { who: "feeder", ...(change.reason === undefined ? {} : { reason: change.reason }) };
-        return setState(tx, current, { state: change.to, what: change.what, nowMs, patch }, author);
-      },
-      { label: "campaign" },
-    );
+    const changed = await applyVerdict(store, campaign.name, verdict, { guard: this.#guard, nowMs: now() });
     if (changed !== undefined) {
       observer.stateChanged(changed);
-      await writeSample(store, campaign.name, await store.transact(async (tx) => readCounts(tx, campaign.name)), nowMs);
     }
   }
 
@@ -355,22 +320,29 @@ export class Feeder {
 
   readonly #guard = async (tx: Transaction): Promise<void> => assertFeeder(tx, this.#options.token);
 
-  #paceOf(name: string): Pace {
-    const pace = this.#paces.get(name) ?? newPace();
-    this.#paces.set(name, pace);
-    return pace;
+  #serviceOf(name: string): Service {
+    const service = this.#services.get(name) ?? { pace: new FeedPace(), recoverAtMs: 0, sampleAtMs: 0 };
+    this.#services.set(name, service);
+    return service;
   }
 
   #setLeads(leads: boolean): void {
     if (leads !== this.#leads) {
       this.#leads = leads;
       // What another feeder fed meanwhile is not known here: look for lost jobs soon.
-      this.#paces.clear();
+      this.#services.clear();
+      this.#order = new FairOrder();
+      this.#fleetPace = new FeedPace();
       this.#options.observer.leading(leads);
     }
   }
 }
 
-function newPace(): Pace {
-  return { actors: new TokenBucket(), bytes: new TokenBucket(), recoverAtMs: 0, sampleAtMs: 0 };
+function isScanning({ spec, scanFinished }: Campaign): boolean {
+  return spec.source.kind === "scan" && !scanFinished;
+}
+
+/** Whether there is something to feed of a campaign, or will be. */
+function isHungry({ campaign, counts }: Served): boolean {
+  return campaign.state === "running" && (isScanning(campaign) || counts.todo.actors + counts.later.actors > 0);
 }

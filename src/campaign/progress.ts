@@ -28,6 +28,7 @@ export interface Progress {
   /** 0 to 100, only when the total is exact. Never more than 100, never 100 before the end, never falling. */
   readonly percent?: number;
   readonly actorsPerSecond: number;
+  /** Of migrated actors. */
   readonly bytesPerSecond: number;
   /** Milliseconds to go, from and to. Absent while there is nothing to base it on. */
   readonly eta?: { readonly lowMs: number; readonly highMs: number };
@@ -57,7 +58,9 @@ export function progressOf(facts: ProgressFacts): Progress {
   const recent = recentSamples(facts);
   const rate = rateOf(recent);
   const standstill = standstillOf(facts, rate.actors);
-  const eta = standstill === undefined && campaign.scanFinished ? etaOf(recent, left, leftBytes) : undefined;
+  // As large a part of what is left is carried as was of what is done: the rest will be rejected or skipped.
+  const toCarry = doneBytes === 0 ? leftBytes : leftBytes * (counts.done.migrated.bytes / doneBytes);
+  const eta = standstill === undefined && campaign.scanFinished ? etaOf(recent, left, toCarry) : undefined;
   return {
     total: done + left,
     totalIsExact: campaign.scanFinished,

@@ -2,7 +2,6 @@ import { prefixRange } from "../formats/bytes.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { samplePrefix, sampleKey } from "./campaign-keys.ts";
-import { OUTCOME_STATES } from "../migration/outcome.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 
 /** Where a campaign stood at a time. */
@@ -10,6 +9,7 @@ export interface Sample {
   readonly atMs: number;
   readonly done: number;
   readonly bad: number;
+  /** Of migrated actors: what others claim to hold was not carried. */
   readonly bytes: number;
   readonly open: number;
   readonly later: number;
@@ -17,8 +17,14 @@ export interface Sample {
 
 export function sampleOf(counts: CampaignCounts, atMs: number): Sample {
   const { finished, bad } = finishedAndBad(counts);
-  const bytes = OUTCOME_STATES.reduce((sum, state) => sum + counts.done[state].bytes, 0);
-  return { atMs, done: finished, bad, bytes, open: counts.open.actors, later: counts.later.actors };
+  return {
+    atMs,
+    done: finished,
+    bad,
+    bytes: counts.done.migrated.bytes,
+    open: counts.open.actors,
+    later: counts.later.actors,
+  };
 }
 
 export async function writeSample(store: Store, name: string, counts: CampaignCounts, atMs: number): Promise<void> {

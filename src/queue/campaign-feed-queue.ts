@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import type { FeedQueue, FeedRequest } from "../campaign/feeder.ts";
+import type { FeedQueue, FeedRequest } from "../campaign/feed-queue.ts";
 import type { MigrationQueue } from "./migration-queue.ts";
 
 /** The queue as campaigns' feeder uses it. */
@@ -14,9 +14,11 @@ export function campaignFeedQueue(queue: MigrationQueue): FeedQueue {
           requestedAt,
           ...(Object.keys(options).length > 0 ? { options } : {}),
         })),
-        { priorityOf: (index) => requests[index]?.priority ?? 1 },
+        { turnOf: (index) => requests[index]?.turn ?? 1 },
       );
     },
+    turn: async () => queue.turn(),
+    rebaseTurns: async (by) => queue.rebaseTurns(by),
     missing: async (ids: readonly ActorId[]): Promise<ActorId[]> => queue.missing(ids),
   };
 }

@@ -88,17 +88,17 @@ export class MigrationQueue {
 
   /**
    * Puts requests on the queue, each actor at most once at a time over all workers; no request is lost: see `EnqueueAnswer`.
-   * After an error some may be queued and some not; asking again is safe. With a priority (1 and up, lower first) a job comes after
-   * those without one.
+   * After an error some may be queued and some not; asking again is safe. With turns (1 and up, lower first) jobs come after those
+   * without.
    */
   async enqueue(
     requests: readonly MigrationRequest[],
-    options: { readonly priorityOf?: (index: number) => number } = {},
+    options: { readonly turnOf?: (index: number) => number } = {},
   ): Promise<EnqueueReport> {
     const results: { actorId: ActorId; answer: EnqueueAnswer }[] = [];
     for (let start = 0; start < requests.length; start += BATCH_SIZE) {
       const batch = requests.slice(start, start + BATCH_SIZE);
-      const answers = await this.#call(() => this.#addBatch(batch, (index) => options.priorityOf?.(start + index)));
+      const answers = await this.#call(() => this.#addBatch(batch, (index) => options.turnOf?.(start + index)));
       batch.forEach((request, index) => {
         results.push({ actorId: request.actorId, answer: answers[index] ?? "enqueued" });
       });
@@ -136,6 +136,16 @@ export class MigrationQueue {
   async missing(actorIds: readonly ActorId[]): Promise<ActorId[]> {
     const live = await this.#call(() => this.#scripts.areLive(actorIds));
     return actorIds.filter((_, index) => live[index] !== true);
+  }
+
+  /** The turn of the job that is next, or the last one given when none waits; undefined when none was given since Redis was empty. */
+  turn(): Promise<number | undefined> {
+    return this.#call(() => this.#scripts.turn());
+  }
+
+  /** Moves the turns of all jobs that have not ended back by so many; what one of them waits for stays the same. */
+  rebaseTurns(by: number): Promise<void> {
+    return this.#call(() => this.#scripts.rebaseTurns(by));
   }
 
   /** Memory and eviction policy as Redis reports them now. */
@@ -176,8 +186,10 @@ export class MigrationQueue {
 
   async #addBatch(
     requests: readonly MigrationRequest[],
-    priorityOf: (index: number) => number | undefined,
+    turnOf: (index: number) => number | undefined,
   ): Promise<readonly EnqueueAnswer[]> {
+    const turns = requests.map((_, index) => turnOf(index) ?? 0);
+    await this.#scripts.noteTurn(Math.max(...turns));
     const answers = new Array<EnqueueAnswer>(requests.length).fill("enqueued");
     let open = requests.map((request, index) => ({ request, index }));
     for (let round = 0; open.length > 0; round += 1) {
@@ -193,7 +205,7 @@ export class MigrationQueue {
       const ids = open.map(({ request }) => `${request.actorId}-${randomBytes(6).toString("hex")}`);
       const jobs = await this.#queue.addBulk(
         open.map(({ request, index: position }, index) => {
-          const priority = priorityOf(position);
+          const priority = turnOf(position);
           return {
             name: "migrate",
             data: request,

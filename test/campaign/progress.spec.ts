@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { progressOf, type Progress, type ProgressFacts } from "../../src/campaign/progress.ts";
+import { sampleOf } from "../../src/campaign/samples.ts";
 import { campaignIn, countsOf, NOW_MS, samplesOf, worker } from "../support/campaign-facts.ts";
 
 describe("progress", () => {
@@ -63,6 +65,20 @@ describe("progress", () => {
     const { eta } = progress({ samples: samplesOf([0, 10, 300, 310, 390, 400]) });
     expect(eta?.lowMs).to.be.lessThan(75_000);
     expect(eta?.highMs).to.be.greaterThan(75_000);
+  });
+
+  it("takes bytes that rejected actors claim neither for carried nor for to be carried", () => {
+    const claims = 2 ** 40;
+    const ended = (each: number): CampaignCounts => {
+      const counts = countsOf({ migrated: each, rejected: each });
+      return { ...counts, done: { ...counts.done, rejected: { actors: each, bytes: each * claims } } };
+    };
+    const samples = [0, 100, 200, 300, 400].map((each, index) => sampleOf(ended(each), NOW_MS - (4 - index) * 10_000));
+    const counts = { ...ended(400), todo: { actors: 400, bytes: 200 * 4096 + 200 * claims } };
+    const { bytesPerSecond, actorsPerSecond, eta } = progress({ counts, samples });
+    expect(bytesPerSecond).to.equal(10 * 4096);
+    expect(actorsPerSecond).to.equal(20);
+    expect(eta?.highMs).to.be.at.most(80_000);
   });
 
   it("gives no time at a standstill, whatever it is that stands, and says why", () => {

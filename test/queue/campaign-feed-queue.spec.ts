@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { ActorId } from "../../src/formats/actor-id.ts";
-import type { FeedQueue, FeedRequest } from "../../src/campaign/feeder.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { campaignFeedQueue } from "../../src/queue/campaign-feed-queue.ts";
 import { eventually, gate } from "./eventually.ts";
 import { QueueFixture } from "./queue-fixture.ts";
@@ -24,12 +24,12 @@ describe("the queue as the feeder uses it", () => {
   });
 
   const requests = (campaign: string, ids: readonly ActorId[], first = 1): FeedRequest[] =>
-    ids.map((actorId, index) => ({ actorId, campaign, options: {}, priority: first + index }));
+    ids.map((actorId, index) => ({ actorId, campaign, options: {}, turn: first + index }));
   const newActors = (count: number): ActorId[] => Array.from({ length: count }, newActor);
 
   it("hands jobs with their campaign and options to workers", async () => {
     const [actorId] = [newActor()];
-    await queue.feed([{ actorId, campaign: "spring", options: { layout: "delta" }, priority: 1 }]);
+    await queue.feed([{ actorId, campaign: "spring", options: { layout: "delta" }, turn: 1 }]);
     const seen: unknown[] = [];
     await fixture.work((request) => {
       seen.push(request);
@@ -51,6 +51,46 @@ describe("the queue as the feeder uses it", () => {
     await eventually("all are run", () => order.length === 205);
     // Both count from 1, so they take turns, and the small one is through after twice its number.
     expect(order.slice(0, 12).filter((campaign) => campaign === "small")).to.have.length(5);
+  });
+
+  it("tells whose turn it is, and of an empty queue whose it was last", async () => {
+    expect(await queue.turn()).to.equal(undefined);
+    await queue.feed(requests("spring", newActors(3), 7));
+    expect(await queue.turn()).to.equal(7);
+    await fixture.work(() => Promise.resolve({ kind: "done" }));
+    await eventually("nothing waits", async () => (await fixture.queue.counts()).waiting === 0);
+    expect(await queue.turn()).to.equal(9);
+    await fixture.client.flushall();
+    expect(await queue.turn()).to.equal(undefined);
+  });
+
+  it("moves the turns of all jobs back, and keeps their order", async () => {
+    const [putOff, running, first, third, second, fourth] = newActors(6) as [ActorId, ...ActorId[]];
+    const named = (ids: readonly (ActorId | undefined)[]): ActorId[] => ids.filter((id) => id !== undefined);
+    const opened = gate();
+    const started: ActorId[] = [];
+    await queue.feed(requests("spring", named([putOff, running]), 1_000_001));
+    await fixture.work(async ({ actorId }) => {
+      started.push(actorId);
+      await (actorId === running ? opened.opened : Promise.resolve());
+      return actorId === putOff ? { kind: "defer", delayMs: 3_600_000 } : { kind: "done" };
+    });
+    await eventually("one is put off and one runs", () => started.length === 2);
+    await queue.feed(requests("spring", named([first, third]), 1_000_010));
+
+    await queue.rebaseTurns(1_000_000);
+
+    expect(await queue.turn()).to.equal(10);
+    await queue.feed(requests("summer", named([second, fourth]), 10));
+    const turnOf = async (id = putOff): Promise<string | null> => {
+      const job = await fixture.client.get(`ferry:actor-migration:de:${id}`);
+      return fixture.client.hget(`ferry:actor-migration:${job ?? ""}`, "priority");
+    };
+    expect(await Promise.all([putOff, running, first, third].map(turnOf))).to.deep.equal(["1", "2", "10", "11"]);
+    opened.open();
+    await eventually("all that wait are run", () => started.length === 6);
+    expect(started.slice(2)).to.deep.equal([first, second, third, fourth]);
+    expect(await queue.turn()).to.equal(11);
   });
 
   it("lets jobs that nobody's campaign fed go first", async () => {

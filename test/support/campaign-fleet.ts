@@ -4,7 +4,8 @@ import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import type { Campaign } from "../../src/campaign/campaign.ts";
 import { returnActor } from "../../src/campaign/feed.ts";
-import { Feeder, type FeederObserver, type FeedQueue, type FeedRequest } from "../../src/campaign/feeder.ts";
+import { Feeder, type FeederObserver } from "../../src/campaign/feeder.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { outcomeOf } from "../../src/migration/verdict.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
@@ -15,13 +16,28 @@ export class MemoryQueue implements FeedQueue {
   readonly jobs = new Map<ActorId, FeedRequest>();
   fed = 0;
   largest = 0;
+  lastTurn: number | undefined;
 
   feed(requests: readonly FeedRequest[]): Promise<void> {
     for (const request of requests) {
       this.jobs.set(request.actorId, request);
       this.fed += 1;
+      this.lastTurn = Math.max(this.lastTurn ?? 0, request.turn);
     }
     this.largest = Math.max(this.largest, this.jobs.size);
+    return Promise.resolve();
+  }
+
+  turn(): Promise<number | undefined> {
+    const turns = [...this.jobs.values()].map(({ turn }) => turn);
+    return Promise.resolve(turns.length === 0 ? this.lastTurn : Math.min(...turns));
+  }
+
+  rebaseTurns(by: number): Promise<void> {
+    for (const [id, request] of this.jobs) {
+      this.jobs.set(id, { ...request, turn: request.turn - by });
+    }
+    this.lastTurn = (this.lastTurn ?? by + 1) - by;
     return Promise.resolve();
   }
 
@@ -29,9 +45,9 @@ export class MemoryQueue implements FeedQueue {
     return Promise.resolve(ids.filter((id) => !this.jobs.has(id)));
   }
 
-  /** Takes the job with the lowest priority number, as a worker would. */
+  /** Takes the job with the lowest turn, as a worker would. */
   take(): FeedRequest | undefined {
-    const [first] = [...this.jobs.values()].sort((a, b) => a.priority - b.priority);
+    const [first] = [...this.jobs.values()].sort((a, b) => a.turn - b.turn);
     if (first !== undefined) {
       this.jobs.delete(first.actorId);
     }
@@ -40,6 +56,7 @@ export class MemoryQueue implements FeedQueue {
 
   flush(): void {
     this.jobs.clear();
+    this.lastTurn = undefined;
   }
 }
 

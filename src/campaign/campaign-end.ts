@@ -1,0 +1,72 @@
+import type { Store, Transaction } from "../store/store.ts";
+import type { Campaign } from "./campaign.ts";
+import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { readCampaign, setState } from "./campaign-store.ts";
+import { writeSample } from "./samples.ts";
+
+/** A change of state that the feeder makes by itself. */
+export interface FeederVerdict {
+  readonly from: Campaign["state"];
+  readonly to: "paused" | "completed" | "cancelled";
+  readonly what: string;
+  readonly reason?: string;
+}
+
+/** Whether the circuit breaker pauses a running campaign: too many of its actors were rejected or failed. */
+export function breakerVerdict(campaign: Campaign, counts: CampaignCounts): FeederVerdict | undefined {
+  const { percent, actors } = campaign.spec.breaker;
+  const total = finishedAndBad(counts);
+  const finished = total.finished - campaign.breakerBase.finished;
+  const bad = total.bad - campaign.breakerBase.bad;
+  if (finished < actors || bad * 100 <= finished * percent) {
+    return undefined;
+  }
+  const reason = `Circuit breaker: ${bad} of ${finished} finished actors were rejected or failed (limit ${percent} %).`;
+  return { from: "running", to: "paused", what: "circuit_breaker", reason };
+}
+
+/** Whether a campaign is over: cancelled and nothing under way, or nothing left to do. */
+export function endVerdict(campaign: Campaign, counts: CampaignCounts): FeederVerdict | undefined {
+  if (counts.open.actors > 0) {
+    return undefined;
+  }
+  if (campaign.state === "draining") {
+    return { from: "draining", to: "cancelled", what: "cancelled" };
+  }
+  return campaign.scanFinished && counts.todo.actors + counts.later.actors === 0
+    ? { from: "running", to: "completed", what: "completed" }
+    : undefined;
+}
+
+/**
+ * Changes the state where it is still what the verdict was based on, and nothing is open that was counted as done. `guard` runs in the
+ * transaction, to stop a feeder that is no longer the one. @returns the campaign as changed, or undefined.
+ */
+export async function applyVerdict(
+  store: Store,
+  name: string,
+  verdict: FeederVerdict,
+  at: { readonly guard: (tx: Transaction) => Promise<void>; readonly nowMs: number },
+): Promise<Campaign | undefined> {
+  const changed = await store.transact(
+    async (tx) => {
+      await at.guard(tx);
+      const current = await readCampaign(tx, name);
+      const counts = await readCounts(tx, name);
+      const over = verdict.to !== "paused";
+      const left = counts.open.actors + (verdict.to === "completed" ? counts.todo.actors + counts.later.actors : 0);
+      if (current.state !== verdict.from || (over && left > 0)) {
+        return undefined;
+      }
+      const patch = over ? { finishedAtMs: at.nowMs } : {};
+      const author = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
+      const change = { state: verdict.to, what: verdict.what, nowMs: at.nowMs, patch };
+      return { campaign: setState(tx, current, change, author), counts };
+    },
+    { label: "campaign" },
+  );
+  if (changed !== undefined) {
+    await writeSample(store, name, changed.counts, at.nowMs);
+  }
+  return changed?.campaign;
+}

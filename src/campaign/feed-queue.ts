@@ -1,0 +1,22 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import type { Campaign } from "./campaign.ts";
+
+/** A job to be put on the queue. */
+export interface FeedRequest {
+  readonly actorId: ActorId;
+  readonly campaign: string;
+  readonly options: Campaign["spec"]["options"];
+  /** From 1; lower is taken first, see fair-order.ts. */
+  readonly turn: number;
+}
+
+/** What the feeder needs of the queue. */
+export interface FeedQueue {
+  feed(requests: readonly FeedRequest[]): Promise<void>;
+  /** The turn of the job that is next, or the last one given when none waits; undefined: the queue knows of none. */
+  turn(): Promise<number | undefined>;
+  /** Moves the turns of all jobs that have not ended back by so many. */
+  rebaseTurns(by: number): Promise<void>;
+  /** Which of these actors have no job, waiting, running or put off. */
+  missing(ids: readonly ActorId[]): Promise<ActorId[]>;
+}
