@@ -8,6 +8,7 @@ import { encodeFileMetadata, FILE_TAG, fileChunkPrefix, fileMetadataKey } from "
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext, type MigrationOptions } from "../src/migration/context.ts";
 import { migrateActor } from "../src/migration/migrate-actor.ts";
 import { storageTarget } from "../src/migration/targets/storage/storage-target.ts";
+import type { Target } from "../src/migration/targets/target.ts";
 import type { KeyValue, Store } from "../src/store/store.ts";
 import { syntheticImage } from "../test/support/v1-actors.ts";
 
@@ -117,9 +118,9 @@ export async function migrateOrThrow(
 }
 
 /** Makes an actor one that was never migrated. */
-export async function unmigrate(store: Store, id: ActorId): Promise<void> {
+export async function unmigrate(store: Store, id: ActorId, target: Target = storageTarget): Promise<void> {
   await store.transact(async (tx) => {
-    await storageTarget.undo(tx, id);
+    await target.undo(tx, id);
     tx.clear(outcomeKey(id));
   });
 }

@@ -6,6 +6,7 @@ import { Bench } from "./bench.ts";
 import type { Figure, Result } from "./figure.ts";
 import { isMet } from "./figure.ts";
 import { campaignSize } from "./figures/campaign-size.ts";
+import { depotFirstRead } from "./figures/depot-first-read.ts";
 import { enqueueScan } from "./figures/enqueue-scan.ts";
 import { firstPage } from "./figures/first-page.ts";
 import { largeCopy } from "./figures/large-copy.ts";
@@ -31,6 +32,7 @@ const FIGURES: readonly Figure[] = [
   campaignSize,
   transactions,
   firstPage,
+  depotFirstRead,
   enqueueScan,
   optionsCost,
 ];

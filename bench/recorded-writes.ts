@@ -4,6 +4,7 @@ class Recorded extends Error {}
 
 /**
  * The rows that the first transaction of a task would set, none of which is committed: what a baseline that "sets the same bytes" sets.
+ * Versionstamps are in them as placeholders, of the same length.
  */
 export async function recordedSets(store: Store, task: (recorder: Store) => Promise<unknown>): Promise<KeyValue[]> {
   let rows: KeyValue[] = [];
@@ -38,8 +39,12 @@ function recording(tx: Transaction, rows: KeyValue[]): Transaction {
     clear: () => undefined,
     clearRange: () => undefined,
     add: () => undefined,
-    setVersionstampedKey: () => undefined,
-    setVersionstampedValue: () => undefined,
+    setVersionstampedKey: (key, _offset, value) => {
+      rows.push({ key, value });
+    },
+    setVersionstampedValue: (key, value) => {
+      rows.push({ key, value });
+    },
     addReadConflictRange: () => undefined,
     get writtenBytes() {
       return tx.writtenBytes;

@@ -4,12 +4,14 @@ import { concatBytes, u32be } from "../../src/formats/bytes.ts";
 import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { FILE_TAG } from "../../src/formats/v1-file.ts";
 import { inOrder } from "../../src/migration/in-order.ts";
-import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
+import type { Target } from "../../src/migration/targets/target.ts";
 import { fileChunkSpan } from "../../src/migration/v1/v1-keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Figure } from "../figure.ts";
+import type { Bench } from "../bench.ts";
+import type { Figure, Result } from "../figure.ts";
 import { benchContext, benchIds, migrateOrThrow, mixedImage, unmigrate, writeActors } from "../fixtures.ts";
 import { alternate, secondsOf } from "../measure.ts";
+import { BENCH_TARGETS, prepareTarget } from "../targets.ts";
 
 const MIB = 1024 * 1024;
 /** As the reader and the staged migration have it. */
@@ -26,46 +28,54 @@ type Shape = readonly { readonly keyBytes: number; readonly valueBytes: number }
 /** One large actor, as by default: with its digests, its codecs and the reading back; against the bytes alone. */
 export const largeCopy: Figure = {
   name: "large",
-  run: (bench) =>
-    bench.withStore(async (store) => {
-      const mebibytes = bench.full ? 128 : 32;
-      const image = mixedImage((mebibytes * MIB) / PAGE_BYTES);
-      const [id] = benchIds(1) as [ActorId];
-      await writeActors(store, [id], image);
-      const shapes = shapesOf(id, image);
-      const { subject, baseline, ratio } = await alternate(
-        {
-          subject: async () => {
-            await unmigrate(store, id);
-            return mebibytes / (await secondsOf(() => migrateOrThrow(benchContext(store), id)));
-          },
-          baseline: async () => {
-            await clearAside(store);
-            return mebibytes / (await secondsOf(() => rawCopy(store, id, image.length, shapes)));
-          },
-        },
-        bench.rounds,
-      );
-      return [
-        {
-          figure: `large actor (${mebibytes} MiB)`,
-          baseline: "raw copy: same v1 rows read in ranges, as many v2 bytes set, same parallelism",
-          engine: store.engine,
-          unit: "MiB/s",
-          subject,
-          against: baseline,
-          value: ratio,
-          goal: { atLeast: 0.7 },
-          note: bench.full ? "--verify on, the default" : "--verify on, the default; 128 MiB with --full",
-        },
-      ];
-    }),
+  async run(bench) {
+    const results: Result[] = [];
+    for (const target of BENCH_TARGETS) {
+      results.push(await measure(bench, target));
+    }
+    return results;
+  },
 };
 
+function measure(bench: Bench, { target, suffix }: (typeof BENCH_TARGETS)[number]): Promise<Result> {
+  return bench.withStore(async (store) => {
+    const mebibytes = bench.full ? 128 : 32;
+    const image = mixedImage((mebibytes * MIB) / PAGE_BYTES);
+    const [id] = benchIds(1) as [ActorId];
+    await writeActors(store, [id], image);
+    await prepareTarget(store, target, id);
+    const shapes = shapesOf(target, id, image);
+    const { subject, baseline, ratio } = await alternate(
+      {
+        subject: async () => {
+          await unmigrate(store, id, target);
+          return mebibytes / (await secondsOf(() => migrateOrThrow(benchContext(store, { target }), id)));
+        },
+        baseline: async () => {
+          await clearAside(store);
+          return mebibytes / (await secondsOf(() => rawCopy(store, id, image.length, shapes)));
+        },
+      },
+      bench.rounds,
+    );
+    return {
+      figure: `large actor (${mebibytes} MiB)${suffix}`,
+      baseline: "raw copy: same v1 rows read in ranges, as many v2 bytes set, same parallelism",
+      engine: store.engine,
+      unit: "MiB/s",
+      subject,
+      against: baseline,
+      value: ratio,
+      goal: { atLeast: 0.7 },
+      note: bench.full ? "--verify on, the default" : "--verify on, the default; 128 MiB with --full",
+    };
+  });
+}
+
 /** What a migration of the image sets, transaction by transaction. */
-function shapesOf(id: ActorId, image: Uint8Array): Shape[] {
+function shapesOf(target: Target, id: ActorId, image: Uint8Array): Shape[] {
   const pageCount = image.length / PAGE_BYTES;
-  const stager = storageTarget.makeStager(id, { layout: "shards", pageCount, creationTsMs: 1 });
+  const stager = target.makeStager(id, { layout: target.layoutOf("shards"), pageCount, creationTsMs: 1 });
   const shapes: Shape[] = [];
   const note = (staged: { rows: readonly { key: Uint8Array; value: Uint8Array }[] }): void => {
     shapes.push(staged.rows.map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));

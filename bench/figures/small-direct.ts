@@ -1,10 +1,12 @@
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import type { KeyValue, Store } from "../../src/store/store.ts";
-import type { Figure } from "../figure.ts";
+import type { Bench } from "../bench.ts";
+import type { Figure, Result } from "../figure.ts";
 import { benchContext, benchIds, migrateOrThrow, mixedImage, writeActors } from "../fixtures.ts";
 import { alternate, eachOf, secondsOf } from "../measure.ts";
 import { recordedSets } from "../recorded-writes.ts";
+import { BENCH_TARGETS, prepareTarget } from "../targets.ts";
 
 const CONCURRENCY = 8;
 const PAGES = 3;
@@ -12,40 +14,50 @@ const PAGES = 3;
 /** Small actors in this process, against a transaction each that reads the same range and sets the same bytes. */
 export const smallDirect: Figure = {
   name: "small-direct",
-  run: (bench) =>
-    bench.withStore(async (store) => {
-      const perRound = bench.full ? 3_000 : 1_000;
-      const groups = Array.from({ length: bench.rounds.rounds + bench.rounds.warmups }, (_, round) =>
-        benchIds(perRound, round),
-      );
-      await writeActors(store, groups.flat(), mixedImage(PAGES));
-      const sets = new Map<ActorId, KeyValue[]>();
-      for (const id of groups.flat()) {
-        sets.set(id, aside(await recordedSets(store, (recorder) => migrateOrThrow(benchContext(recorder), id))));
-      }
-      const rate = async (round: number, one: (id: ActorId) => Promise<void>): Promise<number> =>
-        perRound / (await secondsOf(() => eachOf(groups[round] ?? [], CONCURRENCY, one)));
-      const { subject, baseline, ratio } = await alternate(
-        {
-          subject: (round) => rate(round, (id) => migrateOrThrow(benchContext(store), id)),
-          baseline: (round) => rate(round, (id) => bareTransaction(store, id, sets.get(id) ?? [])),
-        },
-        bench.rounds,
-      );
-      return [
-        {
-          figure: "small actors (3 pages) without the queue",
-          baseline: "one bare transaction per actor: same range read, same bytes set",
-          engine: store.engine,
-          unit: "actors/s",
-          subject,
-          against: baseline,
-          value: ratio,
-          goal: { atLeast: 0.7 },
-        },
-      ];
-    }),
+  async run(bench) {
+    const results: Result[] = [];
+    for (const target of BENCH_TARGETS) {
+      results.push(await measure(bench, target));
+    }
+    return results;
+  },
 };
+
+function measure(bench: Bench, { target, suffix }: (typeof BENCH_TARGETS)[number]): Promise<Result> {
+  return bench.withStore(async (store) => {
+    const perRound = bench.full ? 3_000 : 1_000;
+    const groups = Array.from({ length: bench.rounds.rounds + bench.rounds.warmups }, (_, round) =>
+      benchIds(perRound, round),
+    );
+    await writeActors(store, groups.flat(), mixedImage(PAGES));
+    const migrate = (on: Store, id: ActorId): Promise<void> => migrateOrThrow(benchContext(on, { target }), id);
+    const [first] = benchIds(1) as [ActorId];
+    await prepareTarget(store, target, first);
+    const sets = new Map<ActorId, KeyValue[]>();
+    for (const id of groups.flat()) {
+      sets.set(id, aside(await recordedSets(store, (recorder) => migrate(recorder, id))));
+    }
+    const rate = async (round: number, one: (id: ActorId) => Promise<void>): Promise<number> =>
+      perRound / (await secondsOf(() => eachOf(groups[round] ?? [], CONCURRENCY, one)));
+    const { subject, baseline, ratio } = await alternate(
+      {
+        subject: (round) => rate(round, (id) => migrate(store, id)),
+        baseline: (round) => rate(round, (id) => bareTransaction(store, id, sets.get(id) ?? [])),
+      },
+      bench.rounds,
+    );
+    return {
+      figure: `small actors (${PAGES} pages) without the queue${suffix}`,
+      baseline: "one bare transaction per actor: same range read, same bytes set",
+      engine: store.engine,
+      unit: "actors/s",
+      subject,
+      against: baseline,
+      value: ratio,
+      goal: { atLeast: 0.7 },
+    };
+  });
+}
 
 /** The same rows under keys of the same length elsewhere: setting a row anew would be cheaper, or dearer, than setting a new one. */
 function aside(rows: readonly KeyValue[]): KeyValue[] {
