@@ -1,6 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import { ACTOR_ID_BYTES, decodeActorId, type ActorId } from "./actor-id.ts";
-import { concatBytes, plainBytes, startsWith } from "./bytes.ts";
+import { concatBytes, newBytes, plainBytes, startsWith } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
 
@@ -63,41 +63,49 @@ export type EntryRow =
  * @throws FormatError `entry_corrupt` when it is not a key of an entry's row.
  */
 export function decodeRowKey(subspace: Uint8Array, rowKey: Uint8Array): EntryRow {
-  let offset = subspace.length;
-  if (!startsWith(rowKey, subspace) || rowKey[offset] !== NESTED || rowKey[offset + 1] !== BYTE_STRING) {
+  const begin = subspace.length + 2;
+  if (!startsWith(rowKey, subspace) || rowKey[begin - 2] !== NESTED || rowKey[begin - 1] !== BYTE_STRING) {
     throw corrupt("A row of the actor's key-value space has a key of another form.", rowKey);
   }
-  offset += 2;
-  const unescaped = new Uint8Array(rowKey.length - offset);
-  let length = 0;
-  for (;;) {
-    const byte = rowKey[offset];
-    if (byte === undefined) {
-      throw corrupt("A row's key ends inside its entry's key.", rowKey);
-    }
-    if (byte !== 0) {
-      unescaped[length++] = byte;
-      offset += 1;
-    } else if (rowKey[offset + 1] === 0xff) {
-      unescaped[length++] = 0;
-      offset += 2;
-    } else if (rowKey[offset + 1] === 0) {
-      offset += 2;
-      break;
-    } else {
-      throw corrupt("A row's key holds more than its entry's key.", rowKey);
-    }
-  }
-  const key = unescaped.subarray(0, length);
-  const suffix = rowKey.subarray(offset);
-  if (suffix.length === METADATA_SUFFIX.length && startsWith(suffix, METADATA_SUFFIX)) {
+  const { key, end } = unescapeKey(rowKey, begin);
+  if (rowKey.length === end + METADATA_SUFFIX.length && hasAt(rowKey, end, METADATA_SUFFIX)) {
     return { kind: "metadata", key };
   }
-  const index = startsWith(suffix, DATA_PREFIX) ? decodeTupleInteger(suffix.subarray(DATA_PREFIX.length)) : undefined;
+  const index = hasAt(rowKey, end, DATA_PREFIX) ? decodeTupleInteger(rowKey, end + DATA_PREFIX.length) : undefined;
   if (index === undefined) {
     throw corrupt("A row's key ends in neither a metadata mark nor a chunk index.", rowKey);
   }
   return { kind: "chunk", key, index };
+}
+
+/** K out of K' from `begin` on, and where K' ends. */
+function unescapeKey(rowKey: Uint8Array, begin: number): { key: Uint8Array; end: number } {
+  const unescaped = newBytes(rowKey.length - begin);
+  let length = 0;
+  for (let offset = begin; offset < rowKey.length; offset += 1) {
+    const byte = rowKey[offset] ?? 0;
+    if (byte === 0) {
+      const mark = rowKey[offset + 1];
+      if (mark === 0) {
+        return { key: unescaped.subarray(0, length), end: offset + 2 };
+      }
+      if (mark !== 0xff) {
+        throw corrupt("A row's key holds more than its entry's key.", rowKey);
+      }
+      offset += 1;
+    }
+    unescaped[length++] = byte;
+  }
+  throw corrupt("A row's key ends inside its entry's key.", rowKey);
+}
+
+function hasAt(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
+  for (let index = 0; index < part.length; index += 1) {
+    if (bytes[offset + index] !== part[index]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** An entry's metadata: the version of the process that wrote it (text, as bytes) and when, in ms since the epoch. */
@@ -131,13 +139,13 @@ export function decodeEntryMetadata(bytes: Uint8Array): EntryMetadata {
 }
 
 /** A tuple's non-negative integer below 2^32 at the end of a key, or undefined. */
-function decodeTupleInteger(bytes: Uint8Array): number | undefined {
-  const size = (bytes[0] ?? 0) - 0x14;
-  if (size < 0 || size > 4 || bytes.length !== size + 1 || (size > 0 && bytes[1] === 0)) {
+function decodeTupleInteger(bytes: Uint8Array, offset: number): number | undefined {
+  const size = (bytes[offset] ?? 0) - 0x14;
+  if (size < 0 || size > 4 || bytes.length !== offset + size + 1 || (size > 0 && bytes[offset + 1] === 0)) {
     return undefined;
   }
   let value = 0;
-  for (let index = 1; index <= size; index += 1) {
+  for (let index = offset + 1; index < bytes.length; index += 1) {
     value = value * 256 + (bytes[index] ?? 0);
   }
   return value;

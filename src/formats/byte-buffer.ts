@@ -18,6 +18,18 @@ export class ByteBuffer {
     this.#length += bytes.length;
   }
 
+  /** Big-endian, as are all of LTX's integers but the uvarints. */
+  appendU16(value: number): void {
+    const bytes = this.#reserve(2);
+    bytes[this.#length++] = value >>> 8;
+    bytes[this.#length++] = value;
+  }
+
+  appendU32(value: number): void {
+    this.appendU16(value >>> 16);
+    this.appendU16(value & 0xffff);
+  }
+
   appendUvarint(value: number): void {
     const bytes = this.#reserve(8);
     let rest = value;

@@ -96,12 +96,9 @@ export class LtxEncoder {
       throw invalid("Pages go into an LTX blob in rising order from 1.", { pgno, last: this.#lastPgno });
     }
     const block = compressPage(page);
-    const header = new Uint8Array(FRAME_HEADER_BYTES);
-    const view = viewOf(header);
-    view.setUint32(0, pgno);
-    view.setUint16(4, FRAME_FLAG);
-    view.setUint32(6, block.length);
-    this.#out.append(header);
+    this.#out.appendU32(pgno);
+    this.#out.appendU16(FRAME_FLAG);
+    this.#out.appendU32(block.length);
     this.#out.append(block);
     const frameBytes = FRAME_HEADER_BYTES + block.length;
     appendIndexEntry(this.#index, pgno, this.#offset, frameBytes);
@@ -167,8 +164,9 @@ export class LtxDecoder {
       this.#header = decodeLtxHeader(available);
       used = LTX_HEADER_BYTES;
     }
+    const view = viewOf(available);
     while (!this.#framesEnded) {
-      const frame = this.#readFrame(available.subarray(used), this.#offset + used);
+      const frame = this.#readFrame(available, view, used);
       if (frame === undefined) {
         break;
       }
@@ -201,13 +199,13 @@ export class LtxDecoder {
     }
   }
 
-  #readFrame(bytes: Uint8Array, offset: number): { bytes: number; page?: LtxPage } | undefined {
-    if (bytes.length < FRAMES_END_BYTES) {
+  /** The frame at `at` of the bytes that wait, or undefined while it is not all there. */
+  #readFrame(bytes: Uint8Array, view: DataView, at: number): { bytes: number; page?: LtxPage } | undefined {
+    if (bytes.length - at < FRAMES_END_BYTES) {
       return undefined;
     }
-    const view = viewOf(bytes);
-    const pgno = view.getUint32(0);
-    const flags = view.getUint16(4);
+    const pgno = view.getUint32(at);
+    const flags = view.getUint16(at + 4);
     if (pgno === 0 && flags === 0) {
       this.#framesEnded = true;
       return { bytes: FRAMES_END_BYTES };
@@ -215,19 +213,19 @@ export class LtxDecoder {
     if (pgno <= this.#lastPgno || flags !== FRAME_FLAG) {
       throw invalid("An LTX frame's page number does not rise, or its flags are unknown.", { pgno, flags });
     }
-    if (bytes.length < FRAME_HEADER_BYTES) {
+    if (bytes.length - at < FRAME_HEADER_BYTES) {
       return undefined;
     }
-    const blockBytes = view.getUint32(6);
+    const blockBytes = view.getUint32(at + 6);
     if (blockBytes > MAX_BLOCK_BYTES) {
       throw invalid("An LTX frame is longer than a page can need.", { pgno, blockBytes });
     }
     const frameBytes = FRAME_HEADER_BYTES + blockBytes;
-    if (bytes.length < frameBytes) {
+    if (bytes.length - at < frameBytes) {
       return undefined;
     }
-    const page = decompressPage(bytes.subarray(FRAME_HEADER_BYTES, frameBytes));
-    appendIndexEntry(this.#index, pgno, offset, frameBytes);
+    const page = decompressPage(bytes.subarray(at + FRAME_HEADER_BYTES, at + frameBytes));
+    appendIndexEntry(this.#index, pgno, this.#offset + at, frameBytes);
     this.#lastPgno = pgno;
     return { bytes: frameBytes, page: { pgno, page } };
   }

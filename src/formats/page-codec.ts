@@ -5,15 +5,19 @@ import { PAGE_BYTES } from "./sqlite-header.ts";
 /* LZ4 blocks of one page. lz4-napi puts the size, u32 LE, before a block; v2 stores the bare block. */
 const SIZE_BYTES = 4;
 
+/** Where a block gets its size in front: the codec is synchronous, and a block of one page is seldom longer. */
+const scratch = Buffer.alloc(SIZE_BYTES + PAGE_BYTES + 64);
+
 /** The LZ4 block of one 4,096-byte page. */
 export function compressPage(page: Uint8Array): Uint8Array {
-  const buffer = Buffer.from(page.buffer, page.byteOffset, page.byteLength);
+  const buffer = Buffer.isBuffer(page) ? page : Buffer.from(page.buffer, page.byteOffset, page.byteLength);
   return compressSync(buffer).subarray(SIZE_BYTES);
 }
 
 /** @throws FormatError `ltx_invalid` unless the block inflates to exactly one page. */
 export function decompressPage(block: Uint8Array): Uint8Array {
-  const sized = Buffer.allocUnsafe(SIZE_BYTES + block.length);
+  const sizedBytes = SIZE_BYTES + block.length;
+  const sized = sizedBytes <= scratch.length ? scratch.subarray(0, sizedBytes) : Buffer.allocUnsafe(sizedBytes);
   sized.writeUInt32LE(PAGE_BYTES, 0);
   sized.set(block, SIZE_BYTES);
   let page: Buffer;

@@ -22,9 +22,8 @@ const ACTOR_ID_TYPE = new Uint8Array([0x40]);
 
 /** FoundationDB's tuple encoding of integers, strings and byte strings. */
 export function packTuple(...items: readonly (number | bigint | string | Uint8Array)[]): Uint8Array {
-  // concatBytes: `pack` gives a Buffer, and constants made of it should not share memory with anything.
-  const packed = pack(items.map((item) => (item instanceof Uint8Array ? Buffer.from(item) : item)));
-  return concatBytes(packed);
+  // `pack` gives a Buffer, and constants made of it should not share memory with anything.
+  return Uint8Array.from(pack(items.map((item) => (item instanceof Uint8Array ? Buffer.from(item) : item))));
 }
 
 /** The tuple element of an actor id. Tuples are concatenations, so it goes between packed parts. */

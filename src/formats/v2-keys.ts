@@ -1,5 +1,5 @@
 import type { ActorId } from "./actor-id.ts";
-import { ASCII, concatBytes, startsWith, u32be, u64be, viewOf } from "./bytes.ts";
+import { ASCII, asciiBytes, concatBytes, startsWith, u32be, u64be, viewOf } from "./bytes.ts";
 import { KEYWORD, packTuple } from "./tuple.ts";
 
 /*
@@ -23,7 +23,7 @@ export const PIDX_KEY_BYTES = 31 + 12 + 4;
 export const PIDX_VALUE_BYTES = 8;
 
 export function v2ActorPrefix(id: ActorId): Uint8Array {
-  return concatBytes(ACTOR_MARK, ASCII.encode(id));
+  return concatBytes(ACTOR_MARK, asciiBytes(id));
 }
 
 export function metaKey(id: ActorId): Uint8Array {

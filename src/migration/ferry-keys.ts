@@ -1,9 +1,12 @@
 import { ACTOR_ID_CHARACTERS, parseActorId, type ActorId } from "../formats/actor-id.ts";
-import { concatBytes } from "../formats/bytes.ts";
+import { asciiBytes, concatBytes } from "../formats/bytes.ts";
 import { packTuple } from "../formats/tuple.ts";
 
 /** Where Ferry keeps rows of its own, as a packed tuple: `("ferry")`. Nothing of the engine lives there. */
 export const FERRY_PREFIX = packTuple("ferry");
+
+const STRING_MARK = Uint8Array.of(0x02);
+const STRING_END = Uint8Array.of(0x00);
 
 /** A key of Ferry's own: the prefix and more tuple items. */
 export function ferryKey(...items: readonly (string | number | bigint | Uint8Array)[]): Uint8Array {
@@ -15,13 +18,7 @@ export function ferryKey(...items: readonly (string | number | bigint | Uint8Arr
  * was the most of what their keys cost.
  */
 export function keyOfActor(prefix: Uint8Array, id: ActorId): Uint8Array {
-  const key = new Uint8Array(prefix.length + ACTOR_ID_CHARACTERS + 2);
-  key.set(prefix);
-  key[prefix.length] = 0x02;
-  for (let index = 0; index < ACTOR_ID_CHARACTERS; index += 1) {
-    key[prefix.length + 1 + index] = id.charCodeAt(index);
-  }
-  return key;
+  return concatBytes(prefix, STRING_MARK, asciiBytes(id), STRING_END);
 }
 
 /** The actor at the end of such a key. */
@@ -29,11 +26,14 @@ export function actorAtEnd(key: Uint8Array): ActorId {
   return parseActorId(Buffer.from(key.subarray(-ACTOR_ID_CHARACTERS - 1, -1)).toString("latin1"));
 }
 
+const LEASES = ferryKey("lease");
+const LEASE_EXPIRIES = ferryKey("lease_expiry");
+
 export function leaseKey(id: ActorId): Uint8Array {
-  return ferryKey("lease", id);
+  return keyOfActor(LEASES, id);
 }
 
 /** Apart from the lease, so that renewing it does not conflict with the writes that the lease fences. */
 export function leaseExpiryKey(id: ActorId): Uint8Array {
-  return ferryKey("lease_expiry", id);
+  return keyOfActor(LEASE_EXPIRIES, id);
 }

@@ -1,5 +1,6 @@
 import { type Database, open, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { UnavailableError } from "../errors.ts";
+import { concatBytes } from "../formats/bytes.ts";
 import { assertUsableDirectory, type EnvironmentOptions, unusable } from "./lmdb-directory.ts";
 
 /** Of the store's own layout in the environment; raised when an older Ferry could not read it. */
@@ -71,7 +72,7 @@ const rowKeyEncoder = {
     return start + 1 + key.length;
   },
   readKey(source: Uint8Array, start: number, end: number): Uint8Array {
-    return Uint8Array.prototype.slice.call(source, start + 1, end);
+    return concatBytes(source.subarray(start + 1, end));
   },
 };
 

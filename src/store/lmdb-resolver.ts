@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { decodeCommitRecord, decodeVersion, encodeCommitRecord, encodeVersion } from "./commit-log.ts";
-import { type CommitRecord, commitRecord, ConflictWindow, intersects } from "./conflict-window.ts";
+import type { ConflictWindow } from "./conflict-window.ts";
+import { type CommitRecord, commitRecord, intersects } from "./conflict-window.ts";
 import { addToCounter } from "./counter.ts";
 import { StoreError } from "./errors.ts";
 import { VERSIONSTAMP_BYTES } from "./limits.ts";
@@ -41,19 +42,19 @@ const REMEMBERED_MS = 2 * LIMITS.transactionMs;
  */
 export class LmdbResolver {
   readonly #environment: LmdbEnvironment;
-  readonly #rows: LmdbRows;
   readonly #clock: Clock;
-  readonly #window = new ConflictWindow();
+  readonly #window: ConflictWindow;
 
-  constructor(environment: LmdbEnvironment, clock: Clock) {
+  constructor(environment: LmdbEnvironment, clock: Clock, window: ConflictWindow) {
     this.#environment = environment;
-    this.#rows = new LmdbRows(environment.rows);
     this.#clock = clock;
+    this.#window = window;
   }
 
   /** Within a write transaction, which has to be undone when there is no record or this throws. */
   resolve(batch: readonly CommitRequest[]): Resolution {
     const version = this.#catchUp() + 1n;
+    const rows = new LmdbRows(this.#environment.rows);
     const nowMs = this.#clock.nowMs();
     const written: CommitRecord[] = [];
     const all: WriteSet = { keys: [], ranges: [] };
@@ -62,7 +63,7 @@ export class LmdbResolver {
       if (error === undefined) {
         const stamp = encodeVersionstamp(version, order);
         for (const mutation of request.mutations) {
-          this.#apply(mutation, stamp);
+          applyMutation(rows, mutation, stamp);
         }
         const writes = writeSetOf(request.mutations, stamp);
         written.push(commitRecord(version, nowMs, writes));
@@ -103,6 +104,10 @@ export class LmdbResolver {
     const { root, log } = this.#environment;
     const stored = root.get(VERSION_KEY);
     const version = stored === undefined ? 0n : decodeVersion(stored);
+    if (version < this.#window.version) {
+      // Not what this process last saw: the directory was replaced.
+      this.#window.reset(0n);
+    }
     if (version !== this.#window.version) {
       for (const row of log.getRange({ start: encodeVersion(this.#window.version + 1n) })) {
         const record = decodeCommitRecord(decodeVersion(row.key), row.value);
@@ -128,28 +133,28 @@ export class LmdbResolver {
     }
     return undefined;
   }
+}
 
-  #apply(mutation: Mutation, stamp: Uint8Array): void {
-    switch (mutation.type) {
-      case "set":
-        this.#rows.put(mutation.key, mutation.value);
-        break;
-      case "clear":
-        this.#rows.remove(mutation.key);
-        break;
-      case "clearRange":
-        this.#rows.removeRange(mutation);
-        break;
-      case "add":
-        this.#rows.put(mutation.key, addToCounter(this.#rows.get(mutation.key, undefined), mutation.delta));
-        break;
-      case "stampKey":
-        this.#rows.put(withVersionstamp(mutation.key, mutation.offset, stamp), mutation.value);
-        break;
-      case "stampValue":
-        this.#rows.put(mutation.key, withVersionstamp(mutation.value, mutation.offset, stamp));
-        break;
-    }
+function applyMutation(rows: LmdbRows, mutation: Mutation, stamp: Uint8Array): void {
+  switch (mutation.type) {
+    case "set":
+      rows.put(mutation.key, mutation.value);
+      break;
+    case "clear":
+      rows.remove(mutation.key);
+      break;
+    case "clearRange":
+      rows.removeRange(mutation);
+      break;
+    case "add":
+      rows.put(mutation.key, addToCounter(rows.get(mutation.key, undefined), mutation.delta));
+      break;
+    case "stampKey":
+      rows.put(withVersionstamp(mutation.key, mutation.offset, stamp), mutation.value);
+      break;
+    case "stampValue":
+      rows.put(mutation.key, withVersionstamp(mutation.value, mutation.offset, stamp));
+      break;
   }
 }
 

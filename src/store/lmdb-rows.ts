@@ -24,9 +24,14 @@ export interface RowsBatch {
 /** Rows a range clear removes before it looks for more: bounds its memory. */
 const CLEAR_BATCH_ROWS = 4_096;
 
-/** The table of rows: the one place that knows how a key of the store becomes a key of LMDB. All arrays it returns are copies. */
+/**
+ * The table of rows: the one place that knows how a key of the store becomes a key of LMDB. All arrays it returns are copies. One that
+ * clears ranges is good for one write transaction, as it remembers what it found.
+ */
 export class LmdbRows {
   readonly #table: LmdbTable;
+  /** Where a clear last found nothing, in stored keys, `end` being undefined for the end of the table; until a row is written. */
+  #empty: { readonly begin: Uint8Array; readonly end: Uint8Array | undefined } | undefined;
 
   constructor(table: LmdbTable) {
     this.#table = table;
@@ -41,6 +46,7 @@ export class LmdbRows {
 
   /** Within a write transaction. */
   put(key: Uint8Array, value: Uint8Array): void {
+    this.#empty = undefined;
     if (isLongKey(key)) {
       this.#rewriteBucket(key, value);
     } else {
@@ -60,6 +66,9 @@ export class LmdbRows {
   /** Within a write transaction. */
   removeRange(range: KeyRange): void {
     const { start, end } = storedRange(range);
+    if (this.#isEmpty(start, end)) {
+      return;
+    }
     for (let from = start, isDone = false; !isDone;) {
       const keys = [...this.#table.getKeys({ start: from, end, limit: CLEAR_BATCH_ROWS })];
       for (const key of keys) {
@@ -73,6 +82,23 @@ export class LmdbRows {
       isDone = keys.length < CLEAR_BATCH_ROWS;
       from = Buffer.concat([keys.at(-1) ?? from, Buffer.alloc(1)]);
     }
+  }
+
+  /** An actor's clears lie close together, mostly where there is nothing, and each look costs as much as a write. */
+  #isEmpty(start: Uint8Array, end: Uint8Array): boolean {
+    const isKnown =
+      this.#empty !== undefined &&
+      Buffer.compare(start, this.#empty.begin) >= 0 &&
+      (this.#empty.end === undefined || Buffer.compare(end, this.#empty.end) <= 0);
+    if (isKnown) {
+      return true;
+    }
+    const [next] = this.#table.getKeys({ start, limit: 1 });
+    if (next !== undefined && Buffer.compare(next, end) < 0) {
+      return false;
+    }
+    this.#empty = { begin: start, end: next };
+    return true;
   }
 
   read(request: RowsRequest, from: ReadFrom): RowsBatch {

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { type Clock, systemClock } from "./clock.ts";
+import { ConflictWindow } from "./conflict-window.ts";
 import { EngineStore } from "./engine-store.ts";
 import { LmdbCommitter } from "./lmdb-committer.ts";
 import type { EnvironmentOptions } from "./lmdb-directory.ts";
@@ -11,7 +12,11 @@ import { Transactor, type TransactorOptions } from "./retry.ts";
 import type { Store } from "./store.ts";
 
 /** How to open an embedded store. */
-export type LmdbStoreOptions = TransactorOptions & EnvironmentOptions;
+export type LmdbStoreOptions = TransactorOptions &
+  EnvironmentOptions & {
+    /** The last commits as an earlier opening of the directory in this process left them; saves reading them from the log. */
+    readonly window?: ConflictWindow;
+  };
 
 interface OpenDirectory {
   readonly environment: LmdbEnvironment;
@@ -43,14 +48,18 @@ export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
   return new EngineStore({ url: `lmdb:${path}`, engine: "lmdb", transactor, release: () => closeDirectory(directory) });
 }
 
-function openDirectory(path: string, clock: Clock, options: EnvironmentOptions): OpenDirectory {
+function openDirectory(path: string, clock: Clock, options: LmdbStoreOptions): OpenDirectory {
   const known = existsSync(path) ? openDirectories.get(realpathSync(path)) : undefined;
   if (known !== undefined) {
     known.users += 1;
     return known;
   }
   const environment = openEnvironment(path, options);
-  const directory = { environment, committer: new LmdbCommitter(environment, clock), users: 1 };
+  const directory = {
+    environment,
+    committer: new LmdbCommitter(environment, clock, options.window ?? new ConflictWindow()),
+    users: 1,
+  };
   openDirectories.set(realpathSync(path), directory);
   return directory;
 }

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
+import { ConflictWindow } from "./conflict-window.ts";
 import { openFdbStore } from "./fdb-store.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 import { ReadOnlyStore } from "./read-only-store.ts";
@@ -39,10 +40,12 @@ async function openWritable(url: string, options: OpenStoreOptions): Promise<Sto
     });
   }
   switch (kind) {
-    case "lmdb":
-      return new RemappingStore(() => openLmdbStore(place, { ...options, create: options.readOnly !== true }), {
+    case "lmdb": {
+      const window = new ConflictWindow();
+      return new RemappingStore(() => openLmdbStore(place, { ...options, create: options.readOnly !== true, window }), {
         residentBytes: residentFileBytes,
       });
+    }
     case "fdb":
       return openFdbStore(place, options);
   }

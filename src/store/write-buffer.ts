@@ -32,23 +32,26 @@ export class WriteBuffer {
   readonly mutations: Mutation[] = [];
   readonly #pending = new Map<KeyString, Pending>();
   #sortedKeys: KeyString[] | undefined = [];
-  #cleared: KeyStringRange[] = [];
+  #clearedRanges: KeyStringRange[] = [];
+  #isCoalesced = true;
   readonly #unreadable: KeyStringRange[] = [];
   #hasStamps = false;
 
   set(key: Uint8Array, value: Uint8Array): void {
-    this.mutations.push({ type: "set", key, value });
-    this.#put(toKeyString(key), { kind: "value", key, value });
+    const name = toKeyString(key);
+    this.mutations.push({ type: "set", key, name, value });
+    this.#put(name, { kind: "value", key, value });
   }
 
   clear(key: Uint8Array): void {
-    this.mutations.push({ type: "clear", key });
-    this.#put(toKeyString(key), { kind: "value", key, value: undefined });
+    const name = toKeyString(key);
+    this.mutations.push({ type: "clear", key, name });
+    this.#put(name, { kind: "value", key, value: undefined });
   }
 
   clearRange(begin: Uint8Array, end: Uint8Array): void {
-    this.mutations.push({ type: "clearRange", begin, end });
     const range = { begin: toKeyString(begin), end: toKeyString(end) };
+    this.mutations.push({ type: "clearRange", begin, end, names: range });
     if (range.begin >= range.end) {
       return;
     }
@@ -58,12 +61,13 @@ export class WriteBuffer {
         this.#sortedKeys = undefined;
       }
     }
-    this.#cleared = coalesce([...this.#cleared, range]);
+    this.#clearedRanges.push(range);
+    this.#isCoalesced = false;
   }
 
   add(key: Uint8Array, delta: bigint): void {
-    this.mutations.push({ type: "add", key, delta });
     const name = toKeyString(key);
+    this.mutations.push({ type: "add", key, name, delta });
     const pending = this.#pending.get(name);
     if (pending?.kind === "unreadable") {
       return;
@@ -86,9 +90,10 @@ export class WriteBuffer {
   }
 
   setVersionstampedValue(key: Uint8Array, value: Uint8Array, offset: number): void {
-    this.mutations.push({ type: "stampValue", key, offset, value });
+    const name = toKeyString(key);
+    this.mutations.push({ type: "stampValue", key, name, offset, value });
     this.#hasStamps = true;
-    this.#put(toKeyString(key), { kind: "unreadable", key });
+    this.#put(name, { kind: "unreadable", key });
   }
 
   /** Whether the transaction wrote nothing that a read could see. */
@@ -188,6 +193,15 @@ export class WriteBuffer {
     this.#sortedKeys ??= [...this.#pending.keys()].sort();
     const sorted = this.#sortedKeys;
     return sorted.slice(lowerBound(sorted, range.begin), lowerBound(sorted, range.end));
+  }
+
+  /** Ranges cleared, sorted and disjoint. */
+  get #cleared(): readonly KeyStringRange[] {
+    if (!this.#isCoalesced) {
+      this.#clearedRanges = coalesce(this.#clearedRanges);
+      this.#isCoalesced = true;
+    }
+    return this.#clearedRanges;
   }
 
   #isCleared(key: KeyString): boolean {

@@ -63,4 +63,12 @@ describe("a byte buffer", () => {
       expect(toHex(buffer.take()), String(value)).to.equal(expected);
     }
   });
+
+  it("takes integers big-endian", () => {
+    const buffer = new ByteBuffer(1);
+    buffer.appendU16(0x0102);
+    buffer.appendU32(0xfffefdfc);
+    buffer.appendU32(0x7f);
+    expect(toHex(buffer.take())).to.equal("0102fffefdfc0000007f");
+  });
 });

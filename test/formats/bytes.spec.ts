@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import {
+  asciiBytes,
   compareBytes,
   concatBytes,
   equalBytes,
   fromHex,
   keyAfter,
+  newBytes,
   plainBytes,
   prefixEnd,
   prefixRange,
@@ -100,5 +102,23 @@ describe("bytes", () => {
   it("hold big-endian integers", () => {
     expect(toHex(u32be(0xfffefdfc))).to.equal("fffefdfc");
     expect(toHex(u64be(0xfffefdfcfbfaf9f8n))).to.equal("fffefdfcfbfaf9f8");
+  });
+
+  it("are new ones of zeros each time, however many share memory", () => {
+    holds(
+      fc.property(fc.array(fc.nat(3000), { maxLength: 40 }), (lengths) => {
+        const all = lengths.map((length) => newBytes(length));
+        all.forEach((bytes, index) => bytes.fill(index + 1));
+        all.forEach((bytes, index) => {
+          expect(bytes).to.have.lengthOf(lengths[index] ?? -1);
+          expect(bytes.every((byte) => byte === ((index + 1) & 0xff))).to.equal(true);
+        });
+        expect(newBytes(100).every((byte) => byte === 0)).to.equal(true);
+      }),
+    );
+  });
+
+  it("of a text are its characters'", () => {
+    expect(toHex(asciiBytes("az/09"))).to.equal(toHex(new TextEncoder().encode("az/09")));
   });
 });

@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import fc from "fast-check";
 import { open as openLmdb } from "lmdb";
 import { UnavailableError } from "../../src/errors.ts";
+import { ConflictWindow } from "../../src/store/conflict-window.ts";
+import { openLmdbStore } from "../../src/store/lmdb-store.ts";
 import { openStore, type OpenStoreOptions } from "../../src/store/open-store.ts";
 import type { Store, Transaction } from "../../src/store/store.ts";
 import { bytes, errorOf, kindOf, text } from "./contract/harness.ts";
@@ -30,6 +33,85 @@ describe("the embedded store", () => {
   afterEach(async () => {
     await Promise.all(stores.splice(0).map((store) => store.close()));
     await rm(directory, { recursive: true });
+  });
+
+  it("clears ranges by what is there at that moment, however many clears found nothing there before", async () => {
+    const names = ["a", "b", "c", "d", "e"];
+    const key = fc.constantFrom(...names);
+    const step = fc.oneof(
+      key.map((name) => ({ kind: "set" as const, name })),
+      key.map((name) => ({ kind: "clear" as const, name })),
+      fc.tuple(key, key).map(([begin, end]) => ({ kind: "range" as const, begin, end })),
+    );
+    const store = await open();
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        const model = new Set<string>();
+        await write(store, (tx) => {
+          tx.clearRange({ begin: bytes("a"), end: bytes("f") });
+          for (const next of steps) {
+            if (next.kind === "set") {
+              tx.set(bytes(next.name), bytes("1"));
+              model.add(next.name);
+            } else if (next.kind === "clear") {
+              tx.clear(bytes(next.name));
+              model.delete(next.name);
+            } else if (next.begin <= next.end) {
+              tx.clearRange({ begin: bytes(next.begin), end: bytes(next.end) });
+              names.filter((name) => name >= next.begin && name < next.end).forEach((name) => model.delete(name));
+            }
+          }
+        });
+        const found: string[] = [];
+        await store.transact(async (tx) => {
+          found.length = 0;
+          for await (const rows of tx.getRange({ begin: bytes("a"), end: bytes("f") })) {
+            found.push(...rows.map((row) => text(row.key) ?? ""));
+          }
+        });
+        expect(found).to.deep.equal([...model].sort());
+      }),
+    );
+  });
+
+  describe("opened anew with the commits it knew", () => {
+    const conflicting = async (window: ConflictWindow): Promise<unknown> => {
+      const openHere = (): Store => openLmdbStore(directory, { create: true, window });
+      const first = openHere();
+      for (let index = 0; index < 3; index += 1) {
+        await write(first, (tx) => {
+          tx.set(bytes("k"), bytes(String(index)));
+        });
+      }
+      await first.close();
+      const again = openHere();
+      stores.push(again);
+      let attempts = 0;
+      return again.transact(
+        async (tx) => {
+          attempts += 1;
+          await tx.get(bytes("k"));
+          if (attempts === 1) {
+            await write(again, (other) => {
+              other.set(bytes("k"), bytes("other"));
+            });
+          }
+          tx.set(bytes("l"), bytes("1"));
+          return attempts;
+        },
+        { maxAttempts: 5 },
+      );
+    };
+
+    it("still sees conflicts", async () => {
+      expect(await conflicting(new ConflictWindow())).to.equal(2);
+    });
+
+    it("takes a directory that was replaced, and has had fewer, for what it is", async () => {
+      const window = new ConflictWindow();
+      window.reset(1_000n);
+      expect(await conflicting(window)).to.equal(2);
+    });
   });
 
   describe("window", () => {

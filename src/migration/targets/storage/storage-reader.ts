@@ -13,13 +13,14 @@ import { logicalRange, piecesRange } from "./storage-rows.ts";
 
 /** Shards read ahead of their use. */
 const READ_AHEAD = 4;
+const NO_PAGES: ReadonlyMap<number, Uint8Array> = new Map();
 
 /** The pages of one shard as PIDX and SHARD name them: which txid holds which page, and the shard's own pages where one is missing. */
 interface ShardPlan {
   readonly firstPgno: number;
   readonly endPgno: number;
   readonly txidOf: ReadonlyMap<number, bigint>;
-  readonly shardPages: readonly LtxPage[];
+  readonly shardPages: ReadonlyMap<number, Uint8Array>;
 }
 
 /**
@@ -36,7 +37,12 @@ export async function* readStoragePages(
     for await (const plan of inOrder(planShards(rows, id, pageCount), READ_AHEAD)) {
       const pages: Uint8Array[] = [];
       for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
-        pages.push(await readPage(rows, id, pgno, plan, deltas));
+        const txid = plan.txidOf.get(pgno);
+        const page = txid === undefined ? plan.shardPages.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
+        if (page === undefined) {
+          throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
+        }
+        pages.push(page);
       }
       yield { firstPgno: plan.firstPgno, pages };
     }
@@ -48,26 +54,15 @@ export async function* readStoragePages(
   }
 }
 
-async function readPage(
+async function seek(
   rows: Rows,
   id: ActorId,
-  pgno: number,
-  plan: ShardPlan,
+  { pgno, txid }: { pgno: number; txid: bigint },
   deltas: Map<bigint, DeltaCursor>,
-): Promise<Uint8Array> {
-  const txid = plan.txidOf.get(pgno);
-  let page: Uint8Array | undefined;
-  if (txid === undefined) {
-    page = plan.shardPages.find((shardPage) => shardPage.pgno === pgno)?.page;
-  } else {
-    const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
-    deltas.set(txid, cursor);
-    page = await cursor.seek(pgno);
-  }
-  if (page === undefined) {
-    throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
-  }
-  return page;
+): Promise<Uint8Array | undefined> {
+  const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
+  deltas.set(txid, cursor);
+  return cursor.seek(pgno);
 }
 
 /** Walks PIDX beside the shards, and gives per shard the task that reads what of it PIDX does not cover. */
@@ -90,7 +85,7 @@ async function* planShards(
       firstPgno,
       endPgno,
       txidOf,
-      shardPages: covered ? [] : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
+      shardPages: covered ? NO_PAGES : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
     });
   }
 }
@@ -113,14 +108,15 @@ async function* readPidx(rows: Rows, id: ActorId): AsyncGenerator<{ pgno: number
   }
 }
 
-async function readShard(rows: Rows, id: ActorId, shard: number): Promise<LtxPage[]> {
+async function readShard(rows: Rows, id: ActorId, shard: number): Promise<ReadonlyMap<number, Uint8Array>> {
   const key = shardKey(id, shard);
   const [row, pieces] = await Promise.all([rows.get(physicalKey(V2_SUBSPACE, key)), collectValues(rows, key)]);
   if (row === undefined) {
-    return [];
+    return NO_PAGES;
   }
   const head = decodeSplitHead(row);
-  return decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces)).pages;
+  const { pages } = decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces));
+  return new Map(pages.map(({ pgno, page }) => [pgno, page]));
 }
 
 async function collectValues(rows: Rows, logicalKey: Uint8Array): Promise<Uint8Array[]> {
