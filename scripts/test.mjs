@@ -1,4 +1,17 @@
 import { ensureDependencies } from "./setup/dependencies.mjs";
 
+/* npm test: everything that has to hold. */
+
 ensureDependencies();
-await import("./setup/run-checks.mjs");
+const { BUILD, runSteps } = await import("./setup/run-steps.mjs");
+await runSteps({
+  checks: [
+    { name: "lint", command: ["eslint", "."] },
+    { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+    BUILD,
+    { name: "test types", command: ["tsc", "-p", "test"] },
+    { name: "layers", command: ["depcruise", "--output-type", "err", "src", "workers", "producers", "test"] },
+    { name: "unused", command: ["knip"] },
+  ],
+  tests: process.argv.slice(2),
+});

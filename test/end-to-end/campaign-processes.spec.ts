@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
-import { CampaignCluster, smallImages, writeSmallActors } from "../support/campaign-chaos.ts";
+import { CampaignCluster, madeImages, writeSmallActors } from "../support/campaign-chaos.ts";
 
 const DEADLINE_MS = 90_000;
 /** Six seconds of lease, a round, and what a busy machine adds. */
@@ -21,18 +21,18 @@ describe("feeders and workers of a campaign, as processes", function () {
   const open = async (name: string): Promise<number> => (await cluster.counts(name)).open.actors;
 
   it("a second feeder takes over within seconds when the first is killed, and at once when it stops", async () => {
-    await writeSmallActors(cluster.store, 30, smallImages());
+    await writeSmallActors(cluster.store, 30, madeImages());
     await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "10", "--start"]);
-    const first = cluster.run("feeder");
+    const first = await cluster.run("feeder");
     await first.said("feeder.leading");
-    const second = cluster.run("feeder");
+    const second = await cluster.run("feeder");
     await second.said("feeder.started");
     await cluster.until("the first feeds", async () => (await open("one")) === 10, DEADLINE_MS);
     await cluster.end(first, "SIGKILL");
     const killedAtMs = Date.now();
     await second.said("feeder.leading");
     expect(Date.now() - killedAtMs).to.be.below(TAKEOVER_MS);
-    const third = cluster.run("feeder");
+    const third = await cluster.run("feeder");
     await third.said("feeder.started");
     expect((await cluster.end(second, "SIGTERM")).status).to.equal(0);
     await third.said("feeder.leading");
@@ -41,12 +41,12 @@ describe("feeders and workers of a campaign, as processes", function () {
   });
 
   it("a worker hands jobs of a paused campaign back to it, and resume brings them again", async () => {
-    await writeSmallActors(cluster.store, 40, smallImages());
+    await writeSmallActors(cluster.store, 40, madeImages());
     await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "40", "--start"]);
-    cluster.run("feeder");
+    await cluster.run("feeder");
     await cluster.until("all are fed", async () => (await open("one")) === 40, DEADLINE_MS);
     await cluster.ferry(["campaign", "pause", "one"]);
-    cluster.run("worker");
+    await cluster.run("worker");
     await cluster.until("nothing is in flight", async () => (await open("one")) === 0, DEADLINE_MS);
     const { todo, done } = await cluster.counts("one");
     expect([todo.actors, done.migrated.actors]).to.deep.equal([40, 0]);
@@ -57,14 +57,14 @@ describe("feeders and workers of a campaign, as processes", function () {
   });
 
   it("a small campaign is through while a big one that began before is not", async () => {
-    const actors = await writeSmallActors(cluster.store, 400, smallImages());
+    const actors = await writeSmallActors(cluster.store, 400, madeImages());
     await cluster.ferry(["campaign", "create", "big", "--from", "-", "--start"], {
       input: actors
         .slice(10)
         .map(({ id }) => `${id}\n`)
         .join(""),
     });
-    cluster.run("feeder");
+    await cluster.run("feeder");
     await cluster.until("the big one is fed", async () => (await open("big")) === 390, DEADLINE_MS);
     await cluster.ferry(["campaign", "create", "small", "--from", "-", "--start"], {
       input: actors
@@ -73,7 +73,7 @@ describe("feeders and workers of a campaign, as processes", function () {
         .join(""),
     });
     await cluster.until("the small one is fed", async () => (await open("small")) === 10, DEADLINE_MS);
-    cluster.run("worker", "--concurrency", "2");
+    await cluster.run("worker", ["--concurrency", "2"]);
     await cluster.until("the small one is over", async () => (await cluster.finished("small")) === 10, DEADLINE_MS);
     expect(await cluster.finished("big")).to.be.below(200);
   });

@@ -50,7 +50,7 @@ async function runSeed(seed: number): Promise<string> {
 }
 
 describe("a v1 actor with damaged rows", () => {
-  const seeds = seedCount({ short: 600, long: 50_000 });
+  const seeds = seedCount({ short: 600, long: 20_000 });
 
   it(`is rejected for what is wrong, or its image is right (${seeds} seeds from ${SEED})`, async function () {
     this.timeout(LONG ? 3_600_000 : 120_000);

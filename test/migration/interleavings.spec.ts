@@ -142,7 +142,7 @@ async function runSeed(seed: number): Promise<string[]> {
 }
 
 describe("attempts, the actor's life and time in any order", () => {
-  const seeds = seedCount({ short: 100, long: 5_000 });
+  const seeds = seedCount({ short: 100, long: 3_000 });
 
   it(`end in exactly one right image (${seeds} seeds from ${SEED})`, async function () {
     this.timeout(LONG ? 3_600_000 : 120_000);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,15 +8,24 @@ import type { CampaignState } from "../../src/campaign/campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
+import { EXIT } from "../../src/cli/exit-status.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";
 import { loadRows } from "./reference-attempt.ts";
+import { SeededRandom } from "./reference-random.ts";
 import { TestRedis } from "./redis.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
 import { testActor, v1Rows, type TestActor } from "./v1-actors.ts";
 import { sqliteImage } from "./v1-actors-sqlite.ts";
 
-type Role = "worker" | "feeder";
+export type Role = "worker" | "feeder";
+
+/** A process and its way to Redis. */
+interface Member {
+  readonly role: Role;
+  readonly link: TcpProxy;
+}
 
 /** What a process was heard to say, over all the processes that had its place. */
 export interface Heard {
@@ -36,7 +45,7 @@ export class CampaignCluster {
   readonly heard: Heard = { events: new Map(), migrated: new Map() };
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #processes = new Map<FerryProcess, Role>();
+  readonly #processes = new Map<FerryProcess, Member>();
   readonly #killAtExit = (): void => {
     this.#processes.forEach((_, child) => {
       child.kill("SIGKILL");
@@ -45,7 +54,7 @@ export class CampaignCluster {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<CampaignCluster> {
     const folder = await mkdtemp(join(tmpdir(), "ferry-campaign-"));
-    const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
+    const redis = await TestRedis.start({ append: true, args: ["--maxmemory-policy", "noeviction"] });
     return new CampaignCluster(folder, redis, await openStore(`lmdb:${folder}`), env);
   }
 
@@ -72,15 +81,27 @@ export class CampaignCluster {
     return ended;
   }
 
-  /** Starts a worker or a feeder, as a process of its own. */
-  run(role: Role, ...args: readonly string[]): FerryProcess {
-    const child = new FerryProcess([role, ...args], { env: this.#env });
-    this.#processes.set(child, role);
+  /** Starts a worker or a feeder, as a process of its own, with a connection of its own to Redis. */
+  async run(role: Role, args: readonly string[] = [], limits: { maxFileBytes?: number } = {}): Promise<FerryProcess> {
+    const link = await TcpProxy.start(this.redis.port);
+    const env = { ...this.#env, FERRY_REDIS_URL: link.url };
+    const child = new FerryProcess([role, ...args], { env, ...limits });
+    this.#processes.set(child, { role, link });
     return child;
   }
 
   running(role: Role): FerryProcess[] {
-    return [...this.#processes].filter(([, itsRole]) => itsRole === role).map(([child]) => child);
+    return [...this.#processes].filter(([, member]) => member.role === role).map(([child]) => child);
+  }
+
+  /** A process's way to Redis, to be cut. */
+  linkOf(child: FerryProcess): TcpProxy {
+    return this.#processes.get(child)?.link ?? fail("the process has ended");
+  }
+
+  /** How large the store's file is now. */
+  async storeBytes(): Promise<number> {
+    return (await stat(join(this.#folder, "data.mdb"))).size;
   }
 
   /** The feeder that holds the lease, if one of ours does. */
@@ -91,11 +112,27 @@ export class CampaignCluster {
 
   /** Ends a process and keeps what it said. */
   async end(child: FerryProcess, signal: NodeJS.Signals): Promise<Ended> {
+    const link = this.linkOf(child);
     this.#processes.delete(child);
     child.kill(signal);
     const ended = await child.ended();
+    await link.stop();
     hear(this.heard, ended.stderr);
     return ended;
+  }
+
+  /** Starts anew what gave up because store or Redis did not serve it, as its supervisor would. @throws when one ended for another reason. */
+  async revive(): Promise<void> {
+    for (const [child, { role }] of [...this.#processes]) {
+      const { exitCode } = child.child;
+      if (exitCode !== null) {
+        const { stderr } = await this.end(child, "SIGKILL");
+        if (exitCode !== EXIT.unavailable) {
+          throw new Error(`a ${role} ended with ${exitCode}:\n${stderr}`);
+        }
+        await this.run(role);
+      }
+    }
   }
 
   async flushRedis(): Promise<void> {
@@ -130,7 +167,9 @@ export class CampaignCluster {
     const untilMs = Date.now() + deadlineMs;
     while (!(await isSo())) {
       if (Date.now() > untilMs) {
-        const said = [...this.#processes].map(([child, role]) => `${role}: ${child.stderr.slice(-1500)}`).join("\n");
+        const said = [...this.#processes]
+          .map(([child, { role }]) => `${role}: ${child.stderr.slice(-1500)}`)
+          .join("\n");
         throw new Error(`not within ${deadlineMs} ms: ${what}\n${said}`);
       }
       await sleep(50);
@@ -144,6 +183,10 @@ export class CampaignCluster {
     process.off("exit", this.#killAtExit);
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function fail(message: string): never {
+  throw new Error(message);
 }
 
 function hear({ events, migrated }: Heard, stderr: string): void {
@@ -164,11 +207,12 @@ function hear({ events, migrated }: Heard, stderr: string): void {
 
 const MARK = "every actor has other bytes here: ";
 
-/** Makes real SQLite files of two pages, each with its own content; SQLite itself made the first. */
-export function smallImages(): (n: number) => Uint8Array {
+/** Makes real SQLite files, each with its own content; SQLite itself made the first. Of two pages, or of so many bytes and some more. */
+export function madeImages(paddingBytes = 0): (n: number) => Uint8Array {
   const base = sqliteImage((database) => {
-    database.exec("CREATE TABLE actor (id INTEGER PRIMARY KEY, content TEXT);");
-    database.run("INSERT INTO actor (content) VALUES (?)", [MARK + "0".repeat(64)]);
+    database.exec("CREATE TABLE actor (id INTEGER PRIMARY KEY, content TEXT, padding BLOB);");
+    const padding = new SeededRandom(paddingBytes).bytes(paddingBytes);
+    database.run("INSERT INTO actor (content, padding) VALUES (?, ?)", [MARK + "0".repeat(64), padding]);
   });
   const at = Buffer.from(base).indexOf(MARK) + MARK.length;
   return (n) => {

@@ -23,7 +23,11 @@ export interface CommandOptions {
   readonly input?: string;
   readonly cwd?: string;
   readonly nodeArgs?: readonly string[];
+  /** No file grows beyond this, as on a disk without room; what a shell's `ulimit -f` can do, so that it needs no rights. */
+  readonly maxFileBytes?: number | undefined;
 }
+
+const ULIMIT_BLOCK_BYTES = 512;
 
 /** The `ferry` command as a process of its own. */
 export class FerryProcess {
@@ -33,7 +37,13 @@ export class FerryProcess {
   readonly #ended: Promise<Ended>;
 
   constructor(args: readonly string[], options: CommandOptions = {}) {
-    this.child = spawn(process.execPath, [...(options.nodeArgs ?? []), LAUNCHER, ...args], {
+    const { maxFileBytes } = options;
+    const limits =
+      maxFileBytes === undefined
+        ? []
+        : ["sh", "-c", `ulimit -f ${Math.floor(maxFileBytes / ULIMIT_BLOCK_BYTES)} && exec "$0" "$@"`];
+    const command = [...limits, process.execPath, ...(options.nodeArgs ?? []), LAUNCHER, ...args];
+    this.child = spawn(command[0] ?? "", command.slice(1), {
       env: { ...cleanEnvironment(), ...options.env },
       cwd: options.cwd,
       stdio: "pipe",

@@ -46,6 +46,11 @@ export class Rowset {
   }
 }
 
+/** DEPOT §1.2: what follows the 02 is no letter, which a tuple's string would begin with. */
+export function isDepotKey(key: Uint8Array): boolean {
+  return key[0] === 2 && [0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x73, 0x74].includes(key[1] ?? 0);
+}
+
 /** K1 of a namespace id of 19 bytes: the bucket branch, or undefined. */
 export function bucketBranchOf(rows: readonly Row[], namespaceId: Uint8Array): Buffer | undefined {
   const all = new Rowset(rows);

@@ -36,12 +36,17 @@ export function forEachGround(declare: (prepare: Prepare) => void): void {
 
     declare(async (rows) => {
       store ??= await makeStore();
-      await store.transact(async (tx) => {
-        tx.clearRange({ begin: new Uint8Array(), end: Uint8Array.of(0xff) });
-        await Promise.resolve();
-      });
+      await clearStore(store);
       await loadRows(store, rows);
       return store;
     });
+  });
+}
+
+/** Removes every row. */
+export async function clearStore(store: Store): Promise<void> {
+  await store.transact(async (tx) => {
+    tx.clearRange({ begin: new Uint8Array(), end: Uint8Array.of(0xff) });
+    await Promise.resolve();
   });
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdtemp, rm } from "node:fs/promises";
+import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -67,14 +67,30 @@ export class TestRedis {
   }
 
   /** Ends the server and keeps its folder. */
-  async interrupt(): Promise<void> {
+  async interrupt(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
     if (child?.exitCode === null) {
       const ended = once(child, "exit");
-      child.kill("SIGTERM");
+      child.kill(signal);
       await ended;
     }
+  }
+
+  /** Kills the server and removes what it had saved: `resume` starts one that knows nothing. */
+  async lose(): Promise<void> {
+    await this.interrupt("SIGKILL");
+    await rm(this.#folder, { recursive: true });
+    await mkdir(this.#folder);
+  }
+
+  /** Lets the server stand still, as a host does that swaps: connections stay, and nothing answers. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
   }
 
   /** Ends the server and removes what it left. */

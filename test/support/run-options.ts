@@ -4,6 +4,7 @@
  *   FERRY_TEST_LONG=1     the long form: more seeds, more sizes, every engine; `npm run test:faults` sets it
  *   FERRY_TEST_SEED=n     the first seed, instead of a random one
  *   FERRY_TEST_SEEDS=n    how many seeds, instead of what the form of the run asks for
+ *   FERRY_TEST_SECONDS=n  how long the suite of processes goes on, about
  */
 
 function numberOf(name: string): number | undefined {
@@ -21,6 +22,11 @@ export const SEED = numberOf("FERRY_TEST_SEED") ?? Math.floor(Math.random() * 2 
 /** How many seeds a suite takes in each form. */
 export function seedCount(forms: { readonly short: number; readonly long: number }): number {
   return numberOf("FERRY_TEST_SEEDS") ?? (LONG ? forms.long : forms.short);
+}
+
+/** How long a suite goes on in each form. */
+export function runSeconds(forms: { readonly short: number; readonly long: number }): number {
+  return numberOf("FERRY_TEST_SECONDS") ?? (LONG ? forms.long : forms.short);
 }
 
 /** Runs seed after seed; what fails says which one it was and how to run it alone. */

@@ -71,11 +71,11 @@ async function migrate(
 ): Promise<JobResult> {
   const { store, metrics } = options;
   const log = jobLog(options, request, job);
-  const startedAt = new Date().toISOString();
+  const written = new Set<string>();
   const meter = new AttemptMeter(metrics);
   const context: Omit<MigrationContext, "target"> = {
     store,
-    ledger: ledgerOf(request),
+    ledger: remembering(ledgerOf(request), written),
     now: Date.now,
     randomBytes,
     checkIntegrity: (image, mode, signal) => options.integrity.check(image, mode, signal),
@@ -107,9 +107,10 @@ async function migrate(
     log.debug("attempt.failed", "The attempt ended in an error", { phase, durationMs, error });
     throw error;
   }
-  // What Ferry had migrated before keeps its outcome in the ledger; this attempt only found that.
-  const outcome: Outcome =
-    recorded.finishedAt < startedAt ? { ...recorded, state: "skipped", reason: "already_migrated" } : recorded;
+  // What Ferry had migrated before, or another worker meanwhile, keeps its outcome in the ledger; this attempt only found that.
+  const outcome: Outcome = written.has(recorded.finishedAt)
+    ? recorded
+    : { ...recorded, state: "skipped", reason: "already_migrated" };
   logOutcome(log, outcome, meter.ended(outcome));
   options.onOutcome(outcome);
   if (outcome.state !== "deferred" || request.campaign !== undefined) {
@@ -117,6 +118,19 @@ async function migrate(
     return { kind: "done" };
   }
   return { kind: "defer", delayMs: deferDelayMs(outcome.attempts) };
+}
+
+/** A ledger that notes when the outcomes finished that one attempt wrote, those of commits that were not to be included. */
+function remembering(records: OutcomeLedger, written: Set<string>): OutcomeLedger {
+  return {
+    read: (tx, id) => records.read(tx, id),
+    write: (tx, outcome, previous) => {
+      if (outcome !== previous) {
+        written.add(outcome.finishedAt);
+      }
+      records.write(tx, outcome, previous);
+    },
+  };
 }
 
 async function recordFailure(

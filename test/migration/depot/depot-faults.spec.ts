@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { attempt, type World } from "../../support/depot-attempt.ts";
-import { branchesWithRows, bucketBranchOf, pointerOf, readEngineImage } from "../../support/depot-reference.ts";
+import { branchesWithRows, bucketBranchOf, isDepotKey, pointerOf, readEngineImage } from "../../support/depot-reference.ts";
 import {
   bucketRows,
   BUCKET_BRANCH,
@@ -125,11 +125,6 @@ async function assertNothingElse({ store, actor, before }: Scene): Promise<void>
   const undo = bytesOf(2, "ferry", 0, 2, "depot_image", 0, 2, actor.id, 0);
   const rows = (await dumpRows(store)).filter(({ key }) => !isDepotKey(key) && !startsWith(key, undo));
   expect(withoutLedger(rows)).to.deep.equal(before);
-}
-
-/** DEPOT §1.2: what follows the 02 is no letter, which a tuple's string would begin with. */
-function isDepotKey(key: Uint8Array): boolean {
-  return key[0] === 2 && [0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x73, 0x74].includes(key[1] ?? 0);
 }
 
 async function scene(store: Store): Promise<Scene> {

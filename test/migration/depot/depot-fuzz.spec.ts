@@ -70,7 +70,7 @@ async function runSeed(seed: number): Promise<string> {
 }
 
 describe("a v1 actor with damaged rows, on its way to Depot", () => {
-  const seeds = seedCount({ short: 400, long: 30_000 });
+  const seeds = seedCount({ short: 400, long: 10_000 });
 
   before(async () => {
     const store = new MemoryStore();

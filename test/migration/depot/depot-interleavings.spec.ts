@@ -176,7 +176,7 @@ async function runSeed(seed: number): Promise<string[]> {
 }
 
 describe("attempts on Depot, the actor's life, the engine and time in any order", () => {
-  const seeds = seedCount({ short: 60, long: 3_000 });
+  const seeds = seedCount({ short: 40, long: 1_000 });
 
   before(async () => {
     bases.push(...(await Promise.all(SIZES.map(prepareBase))));
@@ -190,7 +190,7 @@ describe("attempts on Depot, the actor's life, the engine and time in any order"
         seen.add(ending);
       });
     });
-    if (seeds < 60) {
+    if (seeds < 40) {
       return;
     }
     for (const ending of ["migrated", "deferred actor_awake", "deferred migration_in_progress"]) {

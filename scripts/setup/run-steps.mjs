@@ -6,29 +6,15 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureRedis } from "./redis.mjs";
 
-/*
- * npm test: everything that has to hold, each step with its time. The checks run two at a time, each with its output in one piece; the
- * tests last and alone, as some of them measure. Every step runs, whatever came before it. The last line has the test runner's own counts.
- */
-
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bin = join(root, "node_modules", ".bin");
 const scratch = mkdtempSync(join(tmpdir(), "ferry-test-"));
 const countsFile = join(scratch, "counts");
 const reporter = join(root, "scripts", "setup", "counting-reporter.mjs");
 
-const CHECKS = [
-  { name: "lint", command: ["eslint", "."] },
-  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
-  // The build checks the sources' types; the command-line tests run what it makes.
-  { name: "types", command: ["tsc", "-p", "tsconfig.build.json"] },
-  { name: "test types", command: ["tsc", "-p", "test"] },
-  { name: "layers", command: ["depcruise", "--output-type", "err", "src", "workers", "producers", "test"] },
-  { name: "unused", command: ["knip"] },
-];
-const TESTS = { name: "tests", command: ["mocha", "--reporter", reporter, ...process.argv.slice(2)] };
+/** What the build of the sources makes is what the command-line tests run. */
+export const BUILD = { name: "types", command: ["tsc", "-p", "tsconfig.build.json"] };
 
-ensureRedis();
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`, FERRY_TEST_COUNTS: countsFile };
 const groups = new Set();
 let interrupted = false;
@@ -40,25 +26,34 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 process.on("exit", () => endGroups("SIGKILL"));
 
-const waiting = [...CHECKS];
-const results = [];
-await Promise.all(
-  [1, 2].map(async () => {
-    for (let check = waiting.shift(); check !== undefined && !interrupted; check = waiting.shift()) {
-      results.push(await run(check, "pipe"));
-    }
-  }),
-);
-if (!interrupted) {
-  results.push(await run(TESTS, "inherit"));
+/**
+ * Runs checks, two at a time and each with its output in one piece, and then the tests alone, as some of them measure. Every step runs,
+ * whatever came before it. Says how each ended and how long it took; the last line has the test runner's own counts.
+ * @param tests arguments of mocha.
+ */
+export async function runSteps({ checks, tests, environment = {} }) {
+  ensureRedis();
+  Object.assign(env, environment);
+  const waiting = [...checks];
+  const results = [];
+  await Promise.all(
+    [1, 2].map(async () => {
+      for (let check = waiting.shift(); check !== undefined && !interrupted; check = waiting.shift()) {
+        results.push(await run(check, "pipe"));
+      }
+    }),
+  );
+  if (!interrupted) {
+    results.push(await run({ name: "tests", command: ["mocha", "--reporter", reporter, ...tests] }, "inherit"));
+  }
+  say("");
+  for (const { name, status, seconds } of results) {
+    say(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1)} s`);
+  }
+  say(readCounts());
+  rmSync(scratch, { recursive: true, force: true });
+  process.exitCode = interrupted ? 130 : results.every(({ status }) => status === 0) ? 0 : 1;
 }
-say("");
-for (const { name, status, seconds } of results) {
-  say(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1)} s`);
-}
-say(readCounts());
-rmSync(scratch, { recursive: true, force: true });
-process.exitCode = interrupted ? 130 : results.every(({ status }) => status === 0) ? 0 : 1;
 
 /** Runs a step in a process group of its own, of which nothing is left afterwards; piped output is shown when it ends. */
 async function run({ name, command: [program, ...args] }, output) {

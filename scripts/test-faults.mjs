@@ -1,0 +1,11 @@
+import { ensureDependencies } from "./setup/dependencies.mjs";
+
+/* npm run test:faults: the long form of the suites in which things go wrong. docs/faults.md says what they are and how to run a part. */
+
+ensureDependencies();
+const { BUILD, runSteps } = await import("./setup/run-steps.mjs");
+await runSteps({
+  checks: [BUILD],
+  tests: ["--config", ".mocharc.faults.json", ...process.argv.slice(2)],
+  environment: { FERRY_TEST_LONG: "1" },
+});

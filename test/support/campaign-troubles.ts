@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CampaignCluster, Role } from "./campaign-chaos.ts";
+import type { FerryProcess } from "./cli.ts";
+import type { SeededRandom } from "./reference-random.ts";
+
+/*
+ * What befalls a campaign's processes. A trouble that lasts is over when its promise resolves; others may come meanwhile.
+ */
+
+/** Longer than the locks and leases of these campaigns, with the time that their loss takes to be noticed. */
+const LASTS_MS = 3_000;
+const DEADLINE_MS = 60_000;
+
+export const TROUBLES = {
+  "kill worker": async (cluster, random) => replace(cluster, "worker", await atWork(cluster, "worker", random)),
+  "kill feeder": async (cluster, random) =>
+    replace(cluster, "feeder", (await cluster.leader()) ?? random.pick(cluster.running("feeder"))),
+  "end worker": async (cluster, random) => {
+    const worker = await atWork(cluster, "worker", random);
+    await cluster.run("worker");
+    const { status, stderr } = await cluster.end(worker, "SIGTERM");
+    if (status !== 0) {
+      throw new Error(`a worker that was told to stop ended with ${String(status)}:\n${stderr}`);
+    }
+  },
+  "stop worker for a while": async (cluster, random) => standStill(await atWork(cluster, "worker", random)),
+  "stop feeder for a while": async (cluster, random) => standStill(await atWork(cluster, "feeder", random)),
+  "cut a worker off in silence": async (cluster, random) => {
+    const link = cluster.linkOf(await atWork(cluster, "worker", random));
+    link.cut("silent");
+    await sleep(LASTS_MS);
+    link.mend();
+  },
+  "break a worker's connections": async (cluster, random) => {
+    const link = cluster.linkOf(await atWork(cluster, "worker", random));
+    link.cut("refused");
+    await sleep(LASTS_MS);
+    link.mend();
+  },
+  "stop redis for a while": async ({ redis }) => {
+    redis.freeze();
+    await sleep(LASTS_MS);
+    redis.thaw();
+  },
+  "kill redis": async ({ redis }) => {
+    await redis.interrupt("SIGKILL");
+    await redis.resume();
+  },
+  "kill redis for a while": async ({ redis }) => {
+    await redis.interrupt("SIGKILL");
+    await sleep(LASTS_MS);
+    await redis.resume();
+  },
+  "restart redis": async ({ redis }) => {
+    await redis.interrupt();
+    await redis.resume();
+  },
+  "kill redis and lose its data": async ({ redis }) => {
+    await redis.lose();
+    await redis.resume();
+  },
+  "flush redis": async (cluster) => cluster.flushRedis(),
+  "fill the store's disk": fillDisk,
+} satisfies Record<string, (cluster: CampaignCluster, random: SeededRandom) => Promise<void>>;
+
+export type Trouble = keyof typeof TROUBLES;
+
+/** Every round has every trouble once or as often as it is listed, in some order, spread over nine tenths of a campaign's actors. */
+export function scheduleTroubles<T>(
+  troubles: readonly T[],
+  campaign: { readonly actors: number; readonly rounds: number },
+  random: SeededRandom,
+): { trouble: T; at: number }[] {
+  const all = Array.from({ length: campaign.rounds }, () => shuffle(troubles, random)).flat();
+  const step = (campaign.actors * 0.9) / all.length;
+  return all.map((trouble, index) => ({ trouble, at: Math.floor(step * index) + random.below(Math.ceil(step)) }));
+}
+
+/** A process that is at work: killing one that is still starting troubles nobody. */
+async function atWork(cluster: CampaignCluster, role: Role, random: SeededRandom): Promise<FerryProcess> {
+  for (;;) {
+    const child = random.pick(cluster.running(role));
+    try {
+      await child.said(`${role}.started`);
+      if (cluster.running(role).includes(child)) {
+        return child;
+      }
+    } catch (error) {
+      if (child.child.exitCode === null && child.child.signalCode === null) {
+        throw error;
+      }
+      await cluster.revive();
+    }
+  }
+}
+
+async function replace(cluster: CampaignCluster, role: Role, child: FerryProcess): Promise<void> {
+  await cluster.end(child, "SIGKILL");
+  await cluster.run(role);
+}
+
+async function standStill(child: FerryProcess): Promise<void> {
+  child.kill("SIGSTOP");
+  await sleep(LASTS_MS);
+  child.kill("SIGCONT");
+}
+
+/** All workers and feeders are on a disk that is as large as the store is now, until one of them has noticed it and a while longer. */
+async function fillDisk(cluster: CampaignCluster): Promise<void> {
+  const replaceAll = async (limits: { maxFileBytes?: number }): Promise<void> => {
+    for (const role of ["worker", "feeder"] as const) {
+      for (const child of cluster.running(role)) {
+        await cluster.end(child, "SIGTERM");
+        await cluster.run(role, [], limits);
+      }
+    }
+  };
+  await replaceAll({ maxFileBytes: await cluster.storeBytes() });
+  const limited = [...cluster.running("worker"), ...cluster.running("feeder")];
+  // A write that fits in part comes back as an I/O error.
+  const noticed = (): Promise<boolean> =>
+    Promise.resolve(limited.some(({ stderr }) => /store_disk_full|Input\/output error/.test(stderr)));
+  await cluster.until("somebody notices that the disk is full", noticed, DEADLINE_MS);
+  await sleep(LASTS_MS);
+  await replaceAll({});
+}
+
+function shuffle<T>(items: readonly T[], random: SeededRandom): T[] {
+  const left = [...items];
+  return items.map(() => left.splice(random.below(left.length), 1)).flat();
+}
