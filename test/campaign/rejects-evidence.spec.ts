@@ -5,6 +5,7 @@ import { EvidenceReader, type EvidenceSummary } from "../../src/campaign/evidenc
 import { describeBundle } from "../../src/cli/inspect/bundle-inspection.ts";
 import { FormatError } from "../../src/formats/format-error.ts";
 import { encodeJournalHeader } from "../../src/formats/journal.ts";
+import { bucketRows, BUCKET_BRANCH, NAMESPACE_ID, POOL_ROW, sleepingActor } from "../support/depot-world.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock } from "../support/reference-attempt.ts";
 import { brokenActors, bytesOf, fileRows, PAGE, syntheticImage, TAG, testActor, v1Rows } from "../support/v1-actors.ts";
@@ -71,6 +72,14 @@ describe("evidence bundles of rejected actors", () => {
     expect(tail.files["main"]?.["start"]).to.equal(Buffer.from(image.subarray(0, 100)).toString("hex"));
     expect(tail.files["journal"]).to.deep.include({ header: { ...header, validSizes: true } });
     expect(tail.writers).to.deep.equal({ "2.1.0": rows.length / 2 });
+  });
+
+  it("have what Depot holds where Depot is in use, and no word of it elsewhere", async () => {
+    expect(parse(await collect()).head).to.not.have.property("depot");
+    store.load([...sleepingActor(actor), POOL_ROW, ...bucketRows(BUCKET_BRANCH)]);
+    const lines = await collect();
+    expect(parse(lines).head).to.have.nested.include({ "depot.namespace": NAMESPACE_ID, "depot.bucket": "live" });
+    expect(describeBundle(read(lines))).to.match(/^depot bucket +live$/m);
   });
 
   it("have the SHA-256 of every page and no page's content, unless that is asked for", async () => {

@@ -28,6 +28,15 @@ describe("choosing the target", () => {
     expect(await chooseTarget(storage, "auto")).to.equal("storage");
   });
 
+  it("is storage where nobody asked for anything, but not in a cluster that holds Depot", async () => {
+    const store = new MemoryStore();
+    store.load([STORAGE_ROW, FERRY_ROW]);
+    expect(await chooseTarget(store, undefined)).to.equal("storage");
+    store.load(bucketRows(BUCKET_BRANCH));
+    const error = await chooseTarget(store, undefined).catch((caught: unknown) => caught);
+    expect(error).to.be.instanceOf(UsageError);
+  });
+
   it("refuses to guess when there are both or neither, and says what to write", async () => {
     for (const rows of [[FERRY_ROW], [...bucketRows(BUCKET_BRANCH), STORAGE_ROW]]) {
       const store = new MemoryStore();
