@@ -10,17 +10,23 @@ import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
 
+/** How long it is believed that a cluster does not hold Depot: a lookup for every small actor would be one transaction in two. */
+const UNSAID_MS = 10_000;
+
 /** The forms of v2 that a process writes or reads: a job's or a campaign's own, else the configured one. */
 export class Targets {
   readonly #config: Config;
   readonly #store: Store;
+  readonly #now: () => number;
   #configured: Promise<TargetName> | undefined;
+  #configuredAtMs = 0;
 
-  /** @throws UsageError for a namespace that is none: now, and not with the first job. */
-  constructor(config: Config, store: Store) {
+  /** @param now milliseconds since the epoch. @throws UsageError for a namespace that is none: now, and not with the first job. */
+  constructor(config: Config, store: Store, now: () => number = Date.now) {
     namespaceOf(config);
     this.#config = config;
     this.#store = store;
+    this.#now = now;
   }
 
   /** The target that options name; without a name the configured one. @throws UsageError where it cannot be told. */
@@ -31,13 +37,23 @@ export class Targets {
     return name === "storage" ? storageTarget : makeDepotTarget(depotOptions(config));
   }
 
-  /** What the configuration comes to, looked up in the cluster once. @throws UsageError where that cannot be told. */
+  /**
+   * What the configuration comes to, looked up in the cluster once; where it says nothing, every few seconds, as Depot may come to be
+   * used meanwhile. @throws UsageError where it cannot be told.
+   */
   async configured(): Promise<TargetName> {
     const { given, target } = this.#config;
-    this.#configured ??= chooseTarget(this.#store, given.has("target") ? target : undefined).catch((error: unknown) => {
+    const said = given.has("target") ? target : undefined;
+    if (said === undefined && this.#now() >= this.#configuredAtMs + UNSAID_MS) {
       this.#configured = undefined;
-      throw error;
-    });
+    }
+    if (this.#configured === undefined) {
+      this.#configuredAtMs = this.#now();
+      this.#configured = chooseTarget(this.#store, said).catch((error: unknown) => {
+        this.#configured = undefined;
+        throw error;
+      });
+    }
     return this.#configured;
   }
 }
