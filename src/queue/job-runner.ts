@@ -6,7 +6,7 @@ import { JobAbortedError } from "./job-aborted-error.ts";
 import type { LockKeeper } from "./lock-keeper.ts";
 import { parseRequest, type MigrationRequest } from "./migration-request.ts";
 import { DEFERRED_MARK, PUT_OFF_REASON_FIELD, type QueueScripts } from "./queue-scripts.ts";
-import { isFinalError, retryDelayMs, type RetryPolicy } from "./retry-policy.ts";
+import { isFinalError, isStoreTrouble, retryDelayMs, storeDelayMs, type RetryPolicy } from "./retry-policy.ts";
 import type { HandBackReason, WorkerEvent } from "./worker-events.ts";
 
 /** How a job ended that did not throw: for good, or to come back after `delayMs` without spending an attempt. */
@@ -191,6 +191,9 @@ export class JobRunner {
     }
     const { attempt } = run.facts;
     const { retry } = this.#options;
+    if (isStoreTrouble(error)) {
+      return this.#waitForStore(run, error);
+    }
     if (isFinalError(error) || attempt >= retry.attempts) {
       return this.#exhaust(run, error);
     }
@@ -198,6 +201,16 @@ export class JobRunner {
     const durationMs = elapsedMs(run);
     await this.#putOff(run, { delayMs, spendsAttempt: true, mark: errorCode(error) });
     this.#options.emit({ type: "job_retrying", ...run.facts, durationMs, delayMs, error });
+    throw new DelayedError();
+  }
+
+  /** Spends no attempt, so that neither load nor an outage ever fails an actor, however long it lasts. */
+  async #waitForStore(run: Run, error: unknown): Promise<never> {
+    const starts = run.job.attemptsStarted - run.job.attemptsMade;
+    const delayMs = storeDelayMs(this.#options.retry, Math.max(1, starts));
+    const durationMs = elapsedMs(run);
+    await this.#putOff(run, { delayMs, spendsAttempt: false, mark: errorCode(error) });
+    this.#options.emit({ type: "job_waits_for_store", ...run.facts, durationMs, delayMs, error });
     throw new DelayedError();
   }
 

@@ -19,6 +19,13 @@ export type WorkerEvent =
       readonly delayMs: number;
       readonly error: unknown;
     } & JobFacts)
+  /** The store was the trouble: the job comes back and has spent no attempt. */
+  | ({
+      readonly type: "job_waits_for_store";
+      readonly durationMs: number;
+      readonly delayMs: number;
+      readonly error: unknown;
+    } & JobFacts)
   /** No attempt is left, or the error is final; `onExhausted` has run. */
   | ({ readonly type: "job_exhausted"; readonly durationMs: number; readonly error: unknown } & JobFacts)
   /** Given back without spending an attempt. */

@@ -5,6 +5,7 @@ import type { Metrics } from "./metrics.ts";
 export function countWorkerEvent(metrics: Metrics, event: WorkerEvent): void {
   switch (event.type) {
     case "job_retrying":
+    case "job_waits_for_store":
       metrics.retries.inc();
       break;
     case "lock_lost":

@@ -1,10 +1,11 @@
-import { WaitingError, type Job } from "bullmq";
+import { DelayedError, WaitingError, type Job } from "bullmq";
 import { expect } from "chai";
 
 import { JobRunner, type JobRunnerOptions } from "../../src/queue/job-runner.ts";
 import { LockKeeper } from "../../src/queue/lock-keeper.ts";
 import type { QueueScripts } from "../../src/queue/queue-scripts.ts";
 import type { WorkerEvent } from "../../src/queue/worker-events.ts";
+import { StoreError } from "../../src/store/errors.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 const LOCK_MS = 60_000;
@@ -70,6 +71,25 @@ describe("queue/job runner", () => {
       expect(events[0]).to.include({ type: "job_handed_back", reason: why });
     });
   }
+
+  it("spends no attempt when the store is away or busy, and never gives an actor up for it", async () => {
+    const moves: unknown[] = [];
+    const waiting = runner({
+      process: () => Promise.reject(new StoreError("throttled", "busy")),
+      onExhausted: () => Promise.reject(new Error("gave the actor up")),
+      backend: {
+        moveToDelayed: (_id, _now, _delay, _token, options) => {
+          moves.push(options?.skipAttempt);
+          return Promise.resolve() as never;
+        },
+        moveJobFromActiveToWait: () => Promise.resolve(0),
+      },
+    });
+    const lastAttempt = job({ attemptsMade: 2, attemptsStarted: 500 });
+    expect(await thrown(waiting.run(lastAttempt, "t"))).to.be.instanceOf(DelayedError);
+    expect(moves).to.deep.equal([true]);
+    expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_waits_for_store"]);
+  });
 
   it("never lets BullMQ count a failed move as a failed attempt", async () => {
     const deferring = runner({ movesFail: true, process: () => Promise.resolve({ kind: "defer", delayMs: 1 }) });

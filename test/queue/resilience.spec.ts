@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import type { FerryError } from "../../src/errors.ts";
+import { StoreError } from "../../src/store/errors.ts";
 import { eventually, gate } from "./eventually.ts";
 import { eventsOf, QueueFixture } from "./queue-fixture.ts";
 import { newActor, newRequest } from "./requests.ts";
@@ -113,6 +114,19 @@ describe("queue/resilience", () => {
     await eventually("the job is done", () => eventsOf(worker, "job_done").length === 1, 15_000);
     expect(reasons).to.deep.equal(["lock_lost"]);
     expect(eventsOf(worker, "job_started").map(({ attempt }) => attempt)).to.deep.equal([1, 1]);
+  });
+
+  it("migrates an actor after a store outage that was longer than all its attempts", async () => {
+    let starts = 0;
+    const worker = await fixture.work(() => {
+      starts += 1;
+      return starts <= 12 ? Promise.reject(new StoreError("unavailable", "away")) : Promise.resolve({ kind: "done" });
+    });
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    await eventually("it is done", () => eventsOf(worker, "job_done").length === 1);
+    expect(eventsOf(worker, "job_waits_for_store")).to.have.length(12);
+    expect(eventsOf(worker, "job_done").map(({ attempt }) => attempt)).to.deep.equal([1]);
+    expect(worker.exhausted).to.deep.equal([]);
   });
 
   it("stops although Redis is away", async () => {

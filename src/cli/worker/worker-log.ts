@@ -13,6 +13,9 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
     case "job_retrying":
       log.warn("queue.job_retrying", "The attempt failed and will be made again", fields);
       break;
+    case "job_waits_for_store":
+      log.warn("queue.job_waits_for_store", "The store cannot serve the attempt now; it will be made again", fields);
+      break;
     case "job_exhausted":
       log.error("queue.job_exhausted", "The job has used up its attempts", fields);
       break;
