@@ -5,6 +5,7 @@ import { SETTINGS, type SettingName } from "../../src/config/settings.ts";
 import type { Setting } from "../../src/config/setting.ts";
 import { UsageError } from "../../src/errors.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
+import { MAX_PAGES, PROTOCOL_SETTLE_MS } from "../../src/migration/targets/depot/depot-options.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 describe("the configuration", () => {
@@ -32,6 +33,14 @@ describe("the configuration", () => {
       maxImageBytes: DEFAULT_MIGRATION_OPTIONS.maxImageBytes,
       leaseMs: DEFAULT_MIGRATION_OPTIONS.leaseMs,
       verify: DEFAULT_MIGRATION_OPTIONS.verify,
+    });
+  });
+
+  it("has Depot's own limits", () => {
+    const { maxPages, protocolSettleMs } = loadConfig({});
+    expect({ maxPages, protocolSettleMs }).to.deep.equal({
+      maxPages: MAX_PAGES,
+      protocolSettleMs: PROTOCOL_SETTLE_MS,
     });
   });
 
