@@ -29,7 +29,7 @@ export class Bench {
 
   /** Rounds that count, and those before them that do not. */
   get rounds(): { rounds: number; warmups: number } {
-    return this.full ? { rounds: 7, warmups: 2 } : { rounds: 3, warmups: 1 };
+    return this.full ? { rounds: 7, warmups: 2 } : { rounds: 3, warmups: 2 };
   }
 
   /** The place of a new, empty store. */

@@ -4,12 +4,12 @@ import type { Store, Transaction, TransactOptions } from "./store.ts";
 export interface RemappingOptions {
   /** Bytes of mapped files that are resident in this process now; undefined where the system does not say. */
   readonly residentBytes: () => number | undefined;
-  /** Beyond what is resident at the opening. Default 32 MiB. */
+  /** Beyond what is resident at the opening. Default 16 MiB. */
   readonly limitBytes?: number;
   readonly nowMs?: () => number;
 }
 
-const DEFAULT_LIMIT_BYTES = 32 * 1024 * 1024;
+const DEFAULT_LIMIT_BYTES = 16 * 1024 * 1024;
 /** How often to look; at a gigabyte a second twenty megabytes come in between. */
 const LOOK_EVERY_MS = 20;
 /** How long new transactions wait for those under way. A body that itself waits for another transaction would wait for ever. */
