@@ -98,6 +98,11 @@ describe("the target of jobs and campaigns", function () {
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
     expect(await pointers()).to.equal(2);
 
+    expect((await ferry(["v2", "export", FIRST ?? "", folder.in("out")])).status).to.equal(0);
+    expect(sha256(await readFile(folder.in("out")))).to.equal(sha256(IMAGE));
+    expect((await ferry(["verify", FIRST ?? ""])).status).to.equal(0);
+    expect((await ferry(["inspect", FIRST ?? ""])).stdout).to.match(/^v2 bucket +live$/m);
+    expect((await ferry(["rollback", FIRST ?? "", "--dry-run"])).status).to.equal(0);
     const verified = await ferry(["verify", "--campaign", "spring"]);
     expect([verified.status, verified.stderr]).to.deep.equal([0, "2 good, 0 bad.\n"]);
     const cleanup = await ferry(["cleanup", "--campaign", "spring", "--hold", "0s"]);
@@ -198,9 +203,11 @@ describe("the target of jobs and campaigns", function () {
     await ferry(["enqueue", "--scan", "--target", "depot"]);
     await work();
     const again = ["requeue", "--reason", "namespace_unknown", "--namespace", NAMESPACE_ID];
-    const refused = await ferry(again);
-    expect(refused.status).to.equal(2);
-    expect(refused.stderr).to.match(/different targets: say --target/);
+    for (const args of [again, ["verify", ...ACTORS.map(({ id }) => id)]]) {
+      const refused = await ferry(args);
+      expect(refused.status).to.equal(2);
+      expect(refused.stderr).to.match(/different targets: say --target/);
+    }
     await ferry([...again, "--target", "depot"]);
     await work();
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);

@@ -9,7 +9,8 @@ import type { IntegrityChecker } from "../../migration/integrity/integrity-check
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run } from "../run.ts";
-import { targetOfCampaign, Targets } from "../targets.ts";
+import { targetOfCampaign } from "../targets.ts";
+import { targetOfActors } from "../targets-of-actors.ts";
 
 /** Which actors a command is about: given ones, or those that a campaign migrated. */
 export interface Selection {
@@ -25,20 +26,18 @@ export function selectActors(store: Store, { ids, campaign }: Selection): AsyncI
   return campaign === undefined ? ids.map(parseIdArgument) : migratedActors(store, campaign);
 }
 
-/**
- * What work on migrated actors needs, outside of a queue.
- * @param campaign whose actors they are: its target is theirs. @throws UsageError
- */
+/** What work on migrated actors needs, outside of a queue; of the actors' own target. @throws UsageError */
 export async function commandContext(
   run: Run,
   store: Store,
-  { campaign, checker }: { campaign?: string | undefined; checker?: IntegrityChecker } = {},
+  { ids, campaign }: Selection,
+  checker?: IntegrityChecker,
 ): Promise<MigrationContext> {
   return {
     store,
     target:
       campaign === undefined
-        ? await new Targets(run.config, store).of()
+        ? await targetOfActors(run.config, store, ids.map(parseIdArgument))
         : await targetOfCampaign(run.config, store, campaign),
     ledger,
     now: Date.now,

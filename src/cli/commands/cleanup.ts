@@ -46,7 +46,8 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
   const perSecond = readRate(flags.rate);
   const deletes = flags.delete === true;
   const store = await run.openStore({ readOnly: !deletes });
-  const actors = selectActors(store, { ids: [], campaign: flags.campaign });
+  const selection = { ids: [], campaign: flags.campaign };
+  const actors = selectActors(store, selection);
   if (deletes) {
     const question = `This removes v1 data for good; actors of campaign "${flags.campaign}" can not go back to v1 then.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
@@ -55,7 +56,7 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
   const bucket = new TokenBucket();
   const counts = new Map<string, number>();
   try {
-    const context = await commandContext(run, store, { campaign: flags.campaign, checker });
+    const context = await commandContext(run, store, selection, checker);
     const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
     for await (const id of actors) {
       while (bucket.available(perSecond, Date.now()) < 1) {

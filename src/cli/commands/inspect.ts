@@ -6,7 +6,7 @@ import { describeInspection } from "../inspect/describe-inspection.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { depotOptions } from "../targets.ts";
+import { depotOptionsOfActor } from "../targets-of-actors.ts";
 
 interface InspectFlags {
   readonly bundle?: string;
@@ -34,7 +34,7 @@ export function registerInspect(program: Command, runner: Runner): void {
 async function inspect(run: Run, idText: string): Promise<void> {
   const id = parseIdArgument(idText);
   const store = await run.openStore({ readOnly: true });
-  const found = await inspectActor(store, id, depotOptions(run.config), run.signal);
+  const found = await inspectActor(store, id, await depotOptionsOfActor(run.config, store, id), run.signal);
   await run.output.line(run.json ? JSON.stringify(found, bigintAsText) : describeInspection(found));
 }
 

@@ -9,9 +9,11 @@ import { parseIdArgument } from "../ids.ts";
 import { JOB_SETTINGS } from "../migration-options.ts";
 import { addFilters, readFilter, type FilterFlags } from "../rejected/filter-options.ts";
 import { confirmMany } from "../requeue/confirm-many.ts";
-import { notingCampaigns, requeueOptions } from "../requeue/requeue-options.ts";
+import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
+import { jobOptions } from "../targets.ts";
+import { withTargetOf } from "../targets-of-actors.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;
@@ -58,7 +60,8 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   }
   const campaigns = new Set<string | undefined>();
   const counts = await countRequeue(notingCampaigns(selectRequeue(store, selection), campaigns));
-  const options = await requeueOptions(run.config, store, campaigns);
+  // Workers that serve a campaign need not be configured for its target, and must not write another for the actors it left.
+  const options = await withTargetOf(store, campaigns, await jobOptions(run.config, store));
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),

@@ -34,14 +34,15 @@ export function registerRollback(program: Command, runner: Runner): void {
 async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags): Promise<ExitStatus> {
   const dryRun = flags.dryRun === true;
   const store = await run.openStore({ readOnly: dryRun });
-  const actors = selectActors(store, { ids, campaign: flags.campaign });
+  const selection = { ids, campaign: flags.campaign };
+  const actors = selectActors(store, selection);
   if (flags.campaign !== undefined && !dryRun) {
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   } else if (flags.confirm !== undefined) {
     throw new UsageError("--confirm goes with --campaign.");
   }
-  const context = await commandContext(run, store, { campaign: flags.campaign });
+  const context = await commandContext(run, store, selection);
   const counts = new Map<string, number>();
   for await (const id of actors) {
     run.signal.throwIfAborted();

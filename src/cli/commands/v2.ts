@@ -11,7 +11,7 @@ import { fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { Targets } from "../targets.ts";
+import { targetOfActors } from "../targets-of-actors.ts";
 
 /** `ferry v2 …`. */
 export function registerV2(program: Command, runner: Runner): void {
@@ -29,7 +29,7 @@ export function registerV2(program: Command, runner: Runner): void {
 
 async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {
   const store = await run.openStore({ readOnly: true });
-  const target = await new Targets(run.config, store).of();
+  const target = await targetOfActors(run.config, store, [id]);
   const rows = storeRows(store, run.signal);
   const head = await readHead(store, target, id);
   const pageCount = await target.readPageCount(rows, id);

@@ -27,11 +27,12 @@ export function registerVerify(program: Command, runner: Runner): void {
 
 async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Promise<ExitStatus> {
   const store = await run.openStore({ readOnly: true });
-  const actors = selectActors(store, { ids, campaign: flags.campaign });
+  const selection = { ids, campaign: flags.campaign };
+  const actors = selectActors(store, selection);
   const checker = new IntegrityChecker();
   const counts = { good: 0, bad: 0 };
   try {
-    const context = await commandContext(run, store, { campaign: flags.campaign, checker });
+    const context = await commandContext(run, store, selection, checker);
     for await (const id of actors) {
       run.signal.throwIfAborted();
       const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);

@@ -1,0 +1,63 @@
+import { findCampaign } from "../campaign/campaign-store.ts";
+import { readOutcomes } from "../campaign/ledger.ts";
+import type { Config } from "../config/config.ts";
+import { UsageError } from "../errors.ts";
+import type { ActorId } from "../formats/actor-id.ts";
+import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
+import type { Target } from "../migration/targets/target.ts";
+import type { RequestOptions } from "../queue/migration-request.ts";
+import type { Store } from "../store/store.ts";
+import { effectiveConfig, requestOptions } from "./migration-options.ts";
+import { depotOptions, Targets } from "./targets.ts";
+
+/**
+ * The target of actors that a command names: what its flags say, else that of the campaign in which they were last asked for, else the
+ * configured one. @throws UsageError for actors of different targets.
+ */
+export async function targetOfActors(config: Config, store: Store, ids: readonly ActorId[]): Promise<Target> {
+  return new Targets(config, store).of(await optionsOf(config, store, ids));
+}
+
+/** How Depot is looked into for an actor: with the namespace of the flags, else of its campaign, else of the configuration. */
+export async function depotOptionsOfActor(config: Config, store: Store, id: ActorId): Promise<DepotOptions> {
+  return depotOptions(effectiveConfig(config, await optionsOf(config, store, [id])));
+}
+
+async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]): Promise<RequestOptions> {
+  const asked = requestOptions(config);
+  const outcomes = await readOutcomes(store, ids);
+  return withTargetOf(store, new Set(ids.map((id) => outcomes.get(id)?.campaign)), asked);
+}
+
+/**
+ * Adds to what was asked for the target and namespace of the actors' campaigns, undefined for none, where it does not say them.
+ * @throws UsageError for different targets, unless one was asked for.
+ */
+export async function withTargetOf(
+  store: Store,
+  campaigns: ReadonlySet<string | undefined>,
+  asked: RequestOptions,
+): Promise<RequestOptions> {
+  const before = new Map<string, RequestOptions>();
+  for (const name of campaigns) {
+    const options = await targetOptionsOf(store, name);
+    before.set(JSON.stringify(options), options);
+  }
+  const [only = {}, ...others] = before.values();
+  if (others.length === 0) {
+    return { ...only, ...asked };
+  }
+  if (asked["target"] === undefined) {
+    throw new UsageError(
+      "These actors were asked for with different targets: say --target, or take one campaign at a time with --campaign.",
+    );
+  }
+  return asked;
+}
+
+async function targetOptionsOf(store: Store, name: string | undefined): Promise<RequestOptions> {
+  const campaign =
+    name === undefined ? undefined : await store.transact(async (tx) => findCampaign(tx, name), { label: "campaign" });
+  const { target, namespace } = campaign?.spec.options ?? {};
+  return { ...(target === undefined ? {} : { target }), ...(namespace === undefined ? {} : { namespace }) };
+}
