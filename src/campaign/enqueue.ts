@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 import { readOutcomes } from "./ledger.ts";
 
 /** Ids per round trip to the ledger and to the queue. */
-const BATCH = 200;
+const BATCH = 500;
 
 /** What became of the requests; nothing is left out. */
 export interface EnqueueCounts {
@@ -45,17 +45,51 @@ export async function enqueueActors(
   options: EnqueueOptions,
 ): Promise<EnqueueCounts> {
   let counts: EnqueueCounts = { enqueued: 0, alreadyQueued: 0, queuedAfterActive: 0, alreadyDone: 0 };
-  for await (const ids of source) {
-    for (let start = 0; start < ids.length; start += BATCH) {
-      counts = addCounts(counts, await enqueueBatch(ids.slice(start, start + BATCH), options));
-      options.onProgress?.(counts);
+  const add = async (ids: readonly ActorId[], previous: ReadonlyMap<ActorId, Outcome>): Promise<void> => {
+    counts = addCounts(counts, await enqueueBatch(ids, previous, options));
+    options.onProgress?.(counts);
+  };
+  // One batch goes on the queue while the next is found and looked up in the ledger.
+  let adding: Promise<void> = Promise.resolve();
+  try {
+    for await (const ids of inBatches(source)) {
+      const previous = await readOutcomes(options.store, ids);
+      await adding;
+      adding = add(ids, previous);
+      // Awaited above or below; until then a failure must not count as one nobody looks at.
+      adding.catch(() => undefined);
     }
+    await adding;
+  } finally {
+    await Promise.allSettled([adding]);
   }
   return counts;
 }
 
-async function enqueueBatch(ids: readonly ActorId[], options: EnqueueOptions): Promise<EnqueueCounts> {
-  const previous = await readOutcomes(options.store, ids);
+/** Batches of one size: a scan finds a few here and a few there, and each batch is a transaction and some round trips. */
+async function* inBatches(
+  source: AsyncIterable<readonly ActorId[]> | Iterable<readonly ActorId[]>,
+): AsyncGenerator<ActorId[], void, undefined> {
+  let batch: ActorId[] = [];
+  for await (const ids of source) {
+    for (const id of ids) {
+      batch.push(id);
+      if (batch.length === BATCH) {
+        yield batch;
+        batch = [];
+      }
+    }
+  }
+  if (batch.length > 0) {
+    yield batch;
+  }
+}
+
+async function enqueueBatch(
+  ids: readonly ActorId[],
+  previous: ReadonlyMap<ActorId, Outcome>,
+  options: EnqueueOptions,
+): Promise<EnqueueCounts> {
   const open = options.force ? ids : ids.filter((id) => !isDone(previous.get(id)));
   let counts: EnqueueCounts = {
     enqueued: 0,
