@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const bin = join(root, "node_modules", ".bin");
 const scratch = mkdtempSync(join(tmpdir(), "ferry-test-"));
 const countsFile = join(scratch, "counts");
-const reporter = join(root, "scripts", "setup", "counting-reporter.mjs");
+const REPORTER = `--reporter=${join(root, "scripts", "setup", "counting-reporter.mjs")}`;
 
 /** What the build of the sources makes is what the command-line tests run. */
 export const BUILD = { name: "types", command: ["tsc", "-p", "tsconfig.build.json"] };
@@ -44,7 +44,7 @@ export async function runSteps({ checks, tests, environment = {} }) {
     }),
   );
   if (!interrupted) {
-    results.push(await run({ name: "tests", command: ["mocha", "--reporter", reporter, ...tests] }, "inherit"));
+    results.push(await run({ name: "tests", command: ["mocha", REPORTER, ...tests] }, "inherit"));
   }
   say("");
   for (const { name, status, seconds } of results) {
@@ -57,7 +57,7 @@ export async function runSteps({ checks, tests, environment = {} }) {
 
 /** Runs a step in a process group of its own, of which nothing is left afterwards; piped output is shown when it ends. */
 async function run({ name, command: [program, ...args] }, output) {
-  const title = `\n== ${name}: ${program} ${args.filter((arg) => arg !== reporter).join(" ")}`;
+  const title = `\n== ${name}: ${program} ${args.filter((arg) => arg !== REPORTER).join(" ")}`;
   if (output === "inherit") {
     say(title);
   }

@@ -7,6 +7,7 @@ import { forEachGround } from "../support/grounds.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { describeEnding, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
 import { firstDifference, readMigrated } from "../support/reference.ts";
+import { LONG } from "../support/run-options.ts";
 import {
   commitsOf,
   expectLedger,
@@ -30,12 +31,10 @@ const OTHER_ENDS: readonly (readonly [string, Row[]])[] = [
 
 for (const layout of LAYOUTS) {
   for (const [way, options] of WAYS) {
-    describe(`an attempt that comes to another end (${layout}, ${way})`, () => {
-      forEachGround((prepare) => {
-        beforeEach(function () {
-          this.timeout(600_000);
-        });
+    describe(`an attempt that comes to another end (${layout}, ${way})`, function () {
+      this.timeout(LONG ? 600_000 : 60_000);
 
+      forEachGround((prepare) => {
         for (const [expected, rows] of OTHER_ENDS) {
           it(`is recorded as ${expected} once, whichever commit is unknown, and leaves nothing`, async () => {
             const before = [...SLEEPING, ...rows];

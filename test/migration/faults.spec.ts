@@ -49,7 +49,9 @@ const STORIES = [
 
 for (const layout of LAYOUTS) {
   for (const [way, options] of WAYS) {
-    describe(`an attempt (${layout}, ${way})`, () => {
+    describe(`an attempt (${layout}, ${way})`, function () {
+      this.timeout(LONG ? 600_000 : 60_000);
+
       forEachGround((prepare) => {
         let commits: string[] = [];
 
@@ -70,10 +72,6 @@ for (const layout of LAYOUTS) {
             }
           }
         };
-
-        beforeEach(function () {
-          this.timeout(600_000);
-        });
 
         for (const cut of CUTS) {
           it(`is made good by the next one when it is ${cut.replace("_", " ")} any commit`, async () => {

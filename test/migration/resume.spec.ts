@@ -12,10 +12,11 @@ import {
   withoutLedger,
 } from "../support/reference-attempt.ts";
 import { firstDifference, leaseRows, readV2, v2RowsOf } from "../support/reference.ts";
-import { lifeRow, syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
+import { bytesOf, lifeRow, startsWith, syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
 
 const actor = testActor(31);
 const PAGES = 2500;
+const PROGRESS = bytesOf(2, "ferry", 0, 2, "stage", 0);
 const stages = (store: FaultyStore): number => store.commits.filter((label) => label === "stage").length;
 
 describe("an attempt that follows a crashed one", () => {
@@ -51,6 +52,26 @@ describe("an attempt that follows a crashed one", () => {
       const outcome = await attempt(store, actor, clock, { layout: "shards", ...STAGED });
       expect(outcome.state).to.equal("migrated");
       expect(firstDifference(readV2(actor, await dumpRows(store)).image, after)).to.equal(undefined);
+    });
+
+    it("stages those pages again of which it cannot read that they are staged", async () => {
+      const store = await makeStore();
+      const image = syntheticImage(PAGES, "random");
+      await loadRows(store, v1Rows(actor, image));
+      const clock = new TestClock();
+      await endingOf(attempt(new FaultyStore(store, 4, "cut_after"), actor, clock, { layout: "shards", ...STAGED }));
+      const progress = (await dumpRows(store)).filter(({ key }) => startsWith(key, PROGRESS));
+      expect(progress.length).to.be.above(1);
+      await loadRows(
+        store,
+        progress.slice(1).map(({ key, value }) => ({ key, value: value.slice(0, 3) })),
+      );
+      clock.advance(61_000);
+      const outcome = await attempt(store, actor, clock, { layout: "shards", ...STAGED });
+      expect(outcome.state).to.equal("migrated");
+      const rows = await dumpRows(store);
+      expect(firstDifference(readV2(actor, rows).image, image)).to.equal(undefined);
+      expect(rows.filter(({ key }) => startsWith(key, PROGRESS))).to.deep.equal([]);
     });
 
     it("starts again for the other layout", async () => {

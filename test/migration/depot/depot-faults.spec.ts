@@ -28,7 +28,9 @@ import { freshWorld } from "./prepared.ts";
 const NO_ROWS: readonly Row[] = [];
 
 for (const [way, migration] of WAYS) {
-  describe(`an attempt to migrate to Depot, ${way}`, () => {
+  describe(`an attempt to migrate to Depot, ${way}`, function () {
+    this.timeout(LONG ? 600_000 : 60_000);
+
     let commits: readonly string[];
 
     before(async () => {
@@ -47,10 +49,6 @@ for (const [way, migration] of WAYS) {
     });
 
     forEachGround((prepare) => {
-      beforeEach(function () {
-        this.timeout(600_000);
-      });
-
       /** One run per commit; what failed says at which. */
       const atEachCommit = async (run: (at: number, found: Scene) => Promise<void>): Promise<void> => {
         for (let at = 1; at <= commits.length; at += 1) {
