@@ -74,5 +74,10 @@ async function closeDirectory(directory: OpenDirectory): Promise<void> {
       openDirectories.delete(name);
     }
   }
-  await directory.environment.root.close();
+  const { root } = directory.environment;
+  // The binding resolves a commit while its write thread has still to finish, and closes the environment under it: with other processes
+  // writing, rows were lost within minutes. A write transaction begins only when that thread has let go.
+  await root.flushed;
+  root.transactionSync(() => undefined);
+  await root.close();
 }
