@@ -117,20 +117,25 @@ for (const { target, expectImages, troubles } of TARGETS) {
 
     async function makeTroubles(random: SeededRandom): Promise<void> {
       const lasting: Promise<void>[] = [];
-      for (const { trouble, at } of scheduleTroubles(troubles, { actors: ACTORS, rounds: ROUNDS }, random)) {
-        const isTime = async (): Promise<boolean> => {
-          await cluster.revive();
-          return (await cluster.finished(NAME)) >= at;
-        };
-        await cluster.until(`${at} actors are done, for "${trouble}"`, isTime, DEADLINE_MS);
-        const making = TROUBLES[trouble](cluster, random);
-        if (trouble.includes("worker")) {
-          // The others go on, and more comes over them meanwhile.
-          lasting.push(making);
-          making.catch(() => undefined);
-        } else {
-          await making;
+      try {
+        for (const { trouble, at } of scheduleTroubles(troubles, { actors: ACTORS, rounds: ROUNDS }, random)) {
+          const isTime = async (): Promise<boolean> => {
+            await cluster.revive();
+            return (await cluster.finished(NAME)) >= at;
+          };
+          await cluster.until(`${at} actors are done, for "${trouble}"`, isTime, DEADLINE_MS);
+          const making = TROUBLES[trouble](cluster, random);
+          if (trouble.includes("worker")) {
+            // The others go on, and more comes over them meanwhile.
+            lasting.push(making);
+            making.catch(() => undefined);
+          } else {
+            await making;
+          }
         }
+      } finally {
+        // What still lasts would start processes that nobody ends.
+        await Promise.allSettled(lasting);
       }
       await Promise.all(lasting);
     }

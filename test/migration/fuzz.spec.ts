@@ -4,7 +4,7 @@ import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, STAGED, TestClock, withoutLedger } from "../support/reference-attempt.ts";
 import { SeededRandom } from "../support/reference-random.ts";
 import { expectedOfV1, firstDifference, leaseRows, readMigrated } from "../support/reference.ts";
-import { forEachSeed, LONG, SEED, seedCount, Tally } from "../support/run-options.ts";
+import { forEachSeed, SEED, seedCount, Tally } from "../support/run-options.ts";
 import { testActor } from "../support/v1-actors.ts";
 import { damagedActor } from "../support/v1-damage.ts";
 
@@ -53,7 +53,7 @@ describe("a v1 actor with damaged rows", () => {
   const seeds = seedCount({ short: 600, long: 20_000 });
 
   it(`is rejected for what is wrong, or its image is right (${seeds} seeds from ${SEED})`, async function () {
-    this.timeout(LONG ? 3_600_000 : 120_000);
+    this.timeout(60_000 + seeds * 2_000);
     const seen = new Tally();
     await forEachSeed("test/migration/fuzz.spec.ts", seeds, async (seed) => {
       seen.add(await runSeed(seed));

@@ -15,7 +15,7 @@ import { ReferenceEngine } from "../support/reference-engine.ts";
 import { SeededRandom } from "../support/reference-random.ts";
 import { Scheduler } from "../support/reference-scheduler.ts";
 import { firstDifference, leaseRows, readV2, v2RowsOf } from "../support/reference.ts";
-import { forEachSeed, LONG, SEED, seedCount, Tally } from "../support/run-options.ts";
+import { forEachSeed, SEED, seedCount, Tally } from "../support/run-options.ts";
 import { lifeRow, PAGE, syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
 
 /*
@@ -145,7 +145,7 @@ describe("attempts, the actor's life and time in any order", () => {
   const seeds = seedCount({ short: 100, long: 3_000 });
 
   it(`end in exactly one right image (${seeds} seeds from ${SEED})`, async function () {
-    this.timeout(LONG ? 3_600_000 : 120_000);
+    this.timeout(60_000 + seeds * 2_000);
     const seen = new Tally();
     await forEachSeed("test/migration/interleavings.spec.ts", seeds, async (seed) => {
       (await runSeed(seed)).forEach((ending) => {

@@ -6,7 +6,7 @@ import { MemoryStore } from "../../support/memory-store.ts";
 import { withoutLedger } from "../../support/reference-attempt.ts";
 import { SeededRandom } from "../../support/reference-random.ts";
 import { expectedOfV1, firstDifference, leaseRows, type Expectation } from "../../support/reference.ts";
-import { forEachSeed, LONG, SEED, seedCount, Tally } from "../../support/run-options.ts";
+import { forEachSeed, SEED, seedCount, Tally } from "../../support/run-options.ts";
 import { kvSubspace, PAGE, startsWith, type Row } from "../../support/v1-actors.ts";
 import { damagedActor } from "../../support/v1-damage.ts";
 import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
@@ -80,7 +80,7 @@ describe("a v1 actor with damaged rows, on its way to Depot", () => {
   });
 
   it(`is rejected for what is wrong, or its database is right (${seeds} seeds from ${SEED})`, async function () {
-    this.timeout(LONG ? 3_600_000 : 120_000);
+    this.timeout(60_000 + seeds * 2_000);
     const seen = new Tally();
     await forEachSeed("test/migration/depot/depot-fuzz.spec.ts", seeds, async (seed) => {
       seen.add(await runSeed(seed));
