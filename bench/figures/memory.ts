@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
@@ -17,9 +17,13 @@ const LAUNCHER = fileURLToPath(new URL("../../bin/ferry.mjs", import.meta.url));
 const MIB = 1024 * 1024;
 /** Long enough for a worker's heartbeats and its first garbage collections. */
 const IDLE_MS = 3_000;
+const SAMPLE_MS = 20;
 const DEADLINE_MS = 1_800_000;
 
-/** Peak resident memory of a worker process, as Linux counts it, with the store's mapped pages; reset once the worker has started. */
+/**
+ * Peak anonymous memory of a worker process, sampled while it is idle and while it works. Pages of the embedded store's mapped file are
+ * not in it: they are the system's cache, and stay resident for as long as nobody needs the room.
+ */
 export const memory: Figure = {
   name: "memory",
   async run(bench) {
@@ -108,10 +112,10 @@ async function peakOf(
       worker,
       () => said,
     );
-    const pid = worker.pid ?? 0;
-    await resetPeak(pid);
+    const idle = samplePeak(worker.pid ?? 0);
     await sleep(IDLE_MS);
-    const idleMib = await readPeakMib(pid);
+    const idleMib = idle();
+    const busy = samplePeak(worker.pid ?? 0);
     await queue.enqueue(ids.map((actorId) => ({ actorId, requestedAt: new Date().toISOString() })));
     await until(
       async () => {
@@ -121,7 +125,7 @@ async function peakOf(
       worker,
       () => said,
     );
-    const peakMib = await readPeakMib(pid);
+    const peakMib = busy();
     worker.kill("SIGTERM");
     await once(worker, "exit");
     await assertMigrated(url, ids);
@@ -170,12 +174,17 @@ async function until(
   }
 }
 
-/** What starting up took is not what work takes: loading and compiling the sources needs more than either. */
-async function resetPeak(pid: number): Promise<void> {
-  await writeFile(`/proc/${pid}/clear_refs`, "5");
-}
-
-async function readPeakMib(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+/** Begins to look; what it gives ends that, and tells the most seen, in MiB. */
+function samplePeak(pid: number): () => number {
+  let peakMib = 0;
+  const look = (): void => {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    peakMib = Math.max(peakMib, Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
+  };
+  const sampling = setInterval(look, SAMPLE_MS);
+  return () => {
+    clearInterval(sampling);
+    look();
+    return peakMib;
+  };
 }

@@ -1,6 +1,5 @@
 import { ABORT } from "lmdb";
 import type { Clock } from "./clock.ts";
-import type { ConflictWindow } from "./conflict-window.ts";
 import type { LmdbEnvironment } from "./lmdb-environment.ts";
 import { toLmdbStoreError } from "./lmdb-errors.ts";
 import { type CommitRequest, LmdbResolver, type Resolution } from "./lmdb-resolver.ts";
@@ -28,9 +27,9 @@ export class LmdbCommitter {
   #isRunning = false;
   #lastReaderCheckMs: number;
 
-  constructor(environment: LmdbEnvironment, clock: Clock, window: ConflictWindow) {
+  constructor(environment: LmdbEnvironment, clock: Clock) {
     this.#environment = environment;
-    this.#resolver = new LmdbResolver(environment, clock, window);
+    this.#resolver = new LmdbResolver(environment, clock);
     this.#clock = clock;
     this.#lastReaderCheckMs = clock.nowMs();
   }

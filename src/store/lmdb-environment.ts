@@ -34,7 +34,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
   let root: RootDatabase<Buffer, Uint8Array> | undefined;
   try {
-    root = open<Buffer, Uint8Array>({
+    const options: RootDatabaseOptions & { path: string; maxFreeSpaceToRetain: number } = {
       ...binary,
       path,
       noSubdir: false,
@@ -45,7 +45,10 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
       // With batching by turns the binding leaves a promise of its own unhandled when a commit fails, which ends the process.
       eventTurnBatching: false,
       noMemInit: true,
-    });
+      // The binding would keep the list of free pages from one write transaction to the next, where other processes write in between.
+      maxFreeSpaceToRetain: 0,
+    };
+    root = open<Buffer, Uint8Array>(options);
     assertFormat(root, path);
     const rowOptions: RootDatabaseOptions & { name: string } = {
       encoding: "binary",

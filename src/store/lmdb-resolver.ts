@@ -1,7 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { decodeCommitRecord, decodeVersion, encodeCommitRecord, encodeVersion } from "./commit-log.ts";
-import type { ConflictWindow } from "./conflict-window.ts";
-import { type CommitRecord, commitRecord, intersects } from "./conflict-window.ts";
+import { type CommitRecord, commitRecord, ConflictWindow, intersects } from "./conflict-window.ts";
 import { addToCounter } from "./counter.ts";
 import { StoreError } from "./errors.ts";
 import { VERSIONSTAMP_BYTES } from "./limits.ts";
@@ -43,12 +42,11 @@ const REMEMBERED_MS = 2 * LIMITS.transactionMs;
 export class LmdbResolver {
   readonly #environment: LmdbEnvironment;
   readonly #clock: Clock;
-  readonly #window: ConflictWindow;
+  readonly #window = new ConflictWindow();
 
-  constructor(environment: LmdbEnvironment, clock: Clock, window: ConflictWindow) {
+  constructor(environment: LmdbEnvironment, clock: Clock) {
     this.#environment = environment;
     this.#clock = clock;
-    this.#window = window;
   }
 
   /** Within a write transaction, which has to be undone when there is no record or this throws. */
@@ -104,10 +102,6 @@ export class LmdbResolver {
     const { root, log } = this.#environment;
     const stored = root.get(VERSION_KEY);
     const version = stored === undefined ? 0n : decodeVersion(stored);
-    if (version < this.#window.version) {
-      // Not what this process last saw: the directory was replaced.
-      this.#window.reset(0n);
-    }
     if (version !== this.#window.version) {
       for (const row of log.getRange({ start: encodeVersion(this.#window.version + 1n) })) {
         const record = decodeCommitRecord(decodeVersion(row.key), row.value);

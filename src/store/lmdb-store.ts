@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "./clock.ts";
-import { ConflictWindow } from "./conflict-window.ts";
 import { EngineStore } from "./engine-store.ts";
 import { LmdbCommitter } from "./lmdb-committer.ts";
 import type { EnvironmentOptions } from "./lmdb-directory.ts";
@@ -12,11 +12,10 @@ import { Transactor, type TransactorOptions } from "./retry.ts";
 import type { Store } from "./store.ts";
 
 /** How to open an embedded store. */
-export type LmdbStoreOptions = TransactorOptions &
-  EnvironmentOptions & {
-    /** The last commits as an earlier opening of the directory in this process left them; saves reading them from the log. */
-    readonly window?: ConflictWindow;
-  };
+export type LmdbStoreOptions = TransactorOptions & EnvironmentOptions;
+
+/** Many times what the binding's write thread needs to end. */
+const CLOSE_DELAY_MS = 25;
 
 interface OpenDirectory {
   readonly environment: LmdbEnvironment;
@@ -48,7 +47,7 @@ export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
   return new EngineStore({ url: `lmdb:${path}`, engine: "lmdb", transactor, release: () => closeDirectory(directory) });
 }
 
-function openDirectory(path: string, clock: Clock, options: LmdbStoreOptions): OpenDirectory {
+function openDirectory(path: string, clock: Clock, options: EnvironmentOptions): OpenDirectory {
   const known = existsSync(path) ? openDirectories.get(realpathSync(path)) : undefined;
   if (known !== undefined) {
     known.users += 1;
@@ -57,7 +56,7 @@ function openDirectory(path: string, clock: Clock, options: LmdbStoreOptions): O
   const environment = openEnvironment(path, options);
   const directory = {
     environment,
-    committer: new LmdbCommitter(environment, clock, options.window ?? new ConflictWindow()),
+    committer: new LmdbCommitter(environment, clock),
     users: 1,
   };
   openDirectories.set(realpathSync(path), directory);
@@ -75,9 +74,9 @@ async function closeDirectory(directory: OpenDirectory): Promise<void> {
     }
   }
   const { root } = directory.environment;
-  // The binding resolves a commit while its write thread has still to finish, and closes the environment under it: with other processes
-  // writing, rows were lost within minutes. A write transaction begins only when that thread has let go.
   await root.flushed;
-  root.transactionSync(() => undefined);
+  // The binding resolves a commit while its write thread has still to let go of the environment, and would close it under that: with
+  // other processes writing, rows were lost. There is nothing else to wait for.
+  await sleep(CLOSE_DELAY_MS);
   await root.close();
 }

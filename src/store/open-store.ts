@@ -1,11 +1,8 @@
 import { UsageError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
-import { ConflictWindow } from "./conflict-window.ts";
 import { openFdbStore } from "./fdb-store.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 import { ReadOnlyStore } from "./read-only-store.ts";
-import { RemappingStore } from "./remapping-store.ts";
-import { residentFileBytes } from "./resident-file-bytes.ts";
 import type { Priority, Store, TransactionObserver } from "./store.ts";
 
 /** How to open a store. */
@@ -40,12 +37,8 @@ async function openWritable(url: string, options: OpenStoreOptions): Promise<Sto
     });
   }
   switch (kind) {
-    case "lmdb": {
-      const window = new ConflictWindow();
-      return new RemappingStore(() => openLmdbStore(place, { ...options, create: options.readOnly !== true, window }), {
-        residentBytes: residentFileBytes,
-      });
-    }
+    case "lmdb":
+      return openLmdbStore(place, { ...options, create: options.readOnly !== true });
     case "fdb":
       return openFdbStore(place, options);
   }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { Fleet } from "../support/fleet.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -21,9 +21,13 @@ describe("the memory of a worker at concurrency 1", function () {
       await fleet.write(v1Rows(actor, syntheticImage((128 * MIB) / 4096, "random", 3)));
       await fleet.ferry(["enqueue", actor.id]);
       const worker = fleet.worker("--concurrency", "1");
-      await worker.said('"event":"actor.');
-      const status = await readFile(`/proc/${worker.pid}/status`, "utf8");
-      const peakMib = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+      let peakMib = 0;
+      const sampling = setInterval(() => {
+        peakMib = Math.max(peakMib, anonymousMib(worker.pid));
+      }, 20);
+      await worker.said('"event":"actor.').finally(() => {
+        clearInterval(sampling);
+      });
       worker.kill("SIGTERM");
       await worker.ended();
       expect((await fleet.outcomes()).get(actor.id)).to.include({ state: "migrated", bytes: 128 * MIB });
@@ -33,3 +37,9 @@ describe("the memory of a worker at concurrency 1", function () {
     }
   });
 });
+
+/** The process's own memory; pages of the embedded store's mapped file are the system's, which takes them back when it needs room. */
+function anonymousMib(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid ?? 0}/status`, "utf8");
+  return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}

@@ -13,6 +13,7 @@ const NODE = [process.execPath, "--import", "tsx"] as const;
 const NAMESPACE = ["unshare", "-rm", "sh", "-c"] as const;
 const INCREMENT = new URL("./processes/increment.ts", import.meta.url);
 const WRITE_PAIRS = new URL("./processes/write-pairs.ts", import.meta.url);
+const WRITE_AND_LOOK = new URL("./processes/write-and-look.ts", import.meta.url);
 const FILL = new URL("./processes/fill.ts", import.meta.url);
 const everything = { begin: new Uint8Array(), end: Uint8Array.of(0xff) };
 
@@ -66,6 +67,19 @@ describe("an embedded store and several processes", function () {
       attempts.reduce((sum, each) => sum + each, 0),
       "they never met",
     ).to.be.greaterThan(400);
+  });
+
+  it("lose no row of those that stay open while others open the store, write, and close it", async () => {
+    const lasting = ["a", "b"].map((name) => outputOf(start(NODE, WRITE_AND_LOOK, name, "1600")));
+    const writers = { areWriting: true };
+    const ended = Promise.all(lasting).finally(() => {
+      writers.areWriting = false;
+    });
+    const passing: string[] = [];
+    for (let round = 0; writers.areWriting || round < 5; round += 1) {
+      passing.push(await outputOf(start(NODE, WRITE_AND_LOOK, `passing${round}`, "40")));
+    }
+    expect(new Set([...(await ended), ...passing])).to.deep.equal(new Set(["0 wrong"]));
   });
 
   it("go on when one is killed in the middle of writing, and see all or nothing of what it wrote", async () => {

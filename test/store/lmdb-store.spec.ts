@@ -5,8 +5,6 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { open as openLmdb } from "lmdb";
 import { UnavailableError } from "../../src/errors.ts";
-import { ConflictWindow } from "../../src/store/conflict-window.ts";
-import { openLmdbStore } from "../../src/store/lmdb-store.ts";
 import { openStore, type OpenStoreOptions } from "../../src/store/open-store.ts";
 import type { Store, Transaction } from "../../src/store/store.ts";
 import { bytes, errorOf, kindOf, text } from "./contract/harness.ts";
@@ -72,46 +70,6 @@ describe("the embedded store", () => {
         expect(found).to.deep.equal([...model].sort());
       }),
     );
-  });
-
-  describe("opened anew with the commits it knew", () => {
-    const conflicting = async (window: ConflictWindow): Promise<unknown> => {
-      const openHere = (): Store => openLmdbStore(directory, { create: true, window });
-      const first = openHere();
-      for (let index = 0; index < 3; index += 1) {
-        await write(first, (tx) => {
-          tx.set(bytes("k"), bytes(String(index)));
-        });
-      }
-      await first.close();
-      const again = openHere();
-      stores.push(again);
-      let attempts = 0;
-      return again.transact(
-        async (tx) => {
-          attempts += 1;
-          await tx.get(bytes("k"));
-          if (attempts === 1) {
-            await write(again, (other) => {
-              other.set(bytes("k"), bytes("other"));
-            });
-          }
-          tx.set(bytes("l"), bytes("1"));
-          return attempts;
-        },
-        { maxAttempts: 5 },
-      );
-    };
-
-    it("still sees conflicts", async () => {
-      expect(await conflicting(new ConflictWindow())).to.equal(2);
-    });
-
-    it("takes a directory that was replaced, and has had fewer, for what it is", async () => {
-      const window = new ConflictWindow();
-      window.reset(1_000n);
-      expect(await conflicting(window)).to.equal(2);
-    });
   });
 
   describe("window", () => {
