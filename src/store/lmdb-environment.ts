@@ -34,7 +34,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
   let root: RootDatabase<Buffer, Uint8Array> | undefined;
   try {
-    const options: RootDatabaseOptions & { path: string; maxFreeSpaceToRetain: number } = {
+    const settings: RootDatabaseOptions & { path: string; maxFreeSpaceToRetain: number } = {
       ...binary,
       path,
       noSubdir: false,
@@ -48,7 +48,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
       // The binding would keep the list of free pages from one write transaction to the next, where other processes write in between.
       maxFreeSpaceToRetain: 0,
     };
-    root = open<Buffer, Uint8Array>(options);
+    root = open<Buffer, Uint8Array>(settings);
     assertFormat(root, path);
     const rowOptions: RootDatabaseOptions & { name: string } = {
       encoding: "binary",

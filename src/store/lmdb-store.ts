@@ -54,11 +54,7 @@ function openDirectory(path: string, clock: Clock, options: EnvironmentOptions):
     return known;
   }
   const environment = openEnvironment(path, options);
-  const directory = {
-    environment,
-    committer: new LmdbCommitter(environment, clock),
-    users: 1,
-  };
+  const directory = { environment, committer: new LmdbCommitter(environment, clock), users: 1 };
   openDirectories.set(realpathSync(path), directory);
   return directory;
 }
