@@ -49,14 +49,26 @@ const SHORT: readonly Trouble[] = [
 const SHORT_DEPOT: readonly Trouble[] = ["kill worker", "stop worker for a while", "kill redis and lose its data"];
 const EVERY = Object.keys(TROUBLES) as Trouble[];
 
+/** What somebody says of troubles: without it they prove nothing. */
 const NOTICED = ["queue.redis_lost", "queue.lock_lost", "queue.job_stalled", "queue.job_retrying"];
 
 const TARGETS = [
-  { target: "storage", expectImages: expectStorageImages, troubles: LONG ? EVERY : SHORT },
-  { target: "depot", expectImages: expectDepotImages, troubles: LONG ? EVERY : SHORT_DEPOT },
+  {
+    target: "storage",
+    expectImages: expectStorageImages,
+    troubles: LONG ? EVERY : SHORT,
+    noticed: LONG ? NOTICED : NOTICED.slice(0, 1),
+  },
+  // Its few troubles come once each, and may find nobody at work.
+  {
+    target: "depot",
+    expectImages: expectDepotImages,
+    troubles: LONG ? EVERY : SHORT_DEPOT,
+    noticed: LONG ? NOTICED : [],
+  },
 ] as const;
 
-for (const { target, expectImages, troubles } of TARGETS) {
+for (const { target, expectImages, troubles, noticed } of TARGETS) {
   describe(`processes at work on ${ACTORS} actors, target ${target}, while everything fails (seed ${SEED})`, function () {
     this.timeout(DEADLINE_MS + 60_000);
     let cluster: CampaignCluster;
@@ -109,8 +121,7 @@ for (const { target, expectImages, troubles } of TARGETS) {
       await cluster.ferry(["verify", "--campaign", NAME, "--check", "quick"]);
       await expectImages(cluster.store, actors, imageOf);
       await expectMigratedOnce(cluster, NAME, actors);
-      // Troubles that nobody noticed prove nothing; in the short form each comes once, and may find nobody at work.
-      for (const event of LONG ? NOTICED : []) {
+      for (const event of noticed) {
         expect(cluster.heard.events.get(event) ?? 0, event).to.be.above(0);
       }
     });
