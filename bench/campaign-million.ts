@@ -9,9 +9,6 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import { campaignLedger } from "../src/campaign/campaign-ledger.ts";
 import { finishedAndBad } from "../src/campaign/campaign-counts.ts";
-import { createCampaign } from "../src/campaign/campaign-store.ts";
-import { applyVerb } from "../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../src/campaign/campaign.ts";
 import { auditCampaign } from "../src/campaign/audit.ts";
 import { readView } from "../src/campaign/view.ts";
 import { watchLines } from "../src/cli/campaign/watch-lines.ts";
@@ -22,6 +19,7 @@ import { outcomeOf } from "../src/migration/verdict.ts";
 import { WorkerHost } from "../src/queue/worker-host.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/store.ts";
+import { startCampaign } from "./fixtures.ts";
 import { ferryHere } from "../test/support/cli.ts";
 import { TestRedis } from "../test/support/redis.ts";
 
@@ -118,16 +116,7 @@ async function measure(): Promise<void> {
     const startedAtMs = performance.now();
     await writeActors(store, actors);
     say(`${actors} actors written in ${Math.round((performance.now() - startedAtMs) / 1000)} s`);
-    const spec = {
-      source: { kind: "scan" },
-      filters: {},
-      order: "small-first",
-      options: {},
-      deferLimit: 3,
-      breaker: DEFAULT_BREAKER,
-    } as const;
-    await createCampaign(store, { name: NAME, spec, settings: { window } }, { who: "bench" }, Date.now());
-    await applyVerb(store, NAME, "start", { who: "bench" }, Date.now());
+    await startCampaign(store, NAME, window);
     const env = { FERRY_STORE: `lmdb:${folder}`, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
     const feeder = run(["--import", "tsx", FEEDER], env);
     const here = ["--import", "tsx", HERE, "worker", "--store", `lmdb:${folder}`, "--redis", redis.url];

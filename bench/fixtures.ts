@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { DEFAULT_BREAKER, type CampaignSpec } from "../src/campaign/campaign.ts";
+import { createCampaign } from "../src/campaign/campaign-store.ts";
+import { applyVerb } from "../src/campaign/campaign-verbs.ts";
 import { ledger, outcomeKey } from "../src/campaign/ledger.ts";
 import { makeActorId, type ActorId } from "../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../src/formats/actor-kv.ts";
@@ -115,6 +118,20 @@ export async function migrateOrThrow(
   if (outcome.state !== "migrated") {
     throw new Error(`an actor of the benchmark was not migrated: ${outcome.state} ${outcome.reason ?? ""}`);
   }
+}
+
+/** A running campaign of all actors of a store. */
+export async function startCampaign(store: Store, name: string, window: number): Promise<void> {
+  const spec: CampaignSpec = {
+    source: { kind: "scan" },
+    filters: {},
+    order: "small-first",
+    options: {},
+    deferLimit: 3,
+    breaker: DEFAULT_BREAKER,
+  };
+  await createCampaign(store, { name, spec, settings: { window } }, { who: "bench" }, Date.now());
+  await applyVerb(store, name, "start", { who: "bench" }, Date.now());
 }
 
 /** Makes an actor one that was never migrated. */

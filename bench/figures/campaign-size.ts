@@ -1,14 +1,11 @@
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
-import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import { Feeder, type FeederObserver } from "../../src/campaign/feeder.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Bench } from "../bench.ts";
 import type { Figure } from "../figure.ts";
-import { benchContext, benchIds, migrateOrThrow, mixedImage, writeActors } from "../fixtures.ts";
+import { benchContext, benchIds, migrateOrThrow, mixedImage, startCampaign, writeActors } from "../fixtures.ts";
 import { alternate, secondsOf } from "../measure.ts";
 
 const CAMPAIGN = "bench";
@@ -43,16 +40,7 @@ export const campaignSize: Figure = {
 async function campaignRate(bench: Bench, count: number): Promise<number> {
   return bench.withStore(async (store) => {
     await writeActors(store, benchIds(count), mixedImage(1));
-    const spec = {
-      source: { kind: "scan" },
-      filters: {},
-      order: "small-first",
-      options: {},
-      deferLimit: 3,
-      breaker: DEFAULT_BREAKER,
-    } as const;
-    await createCampaign(store, { name: CAMPAIGN, spec, settings: { window: WINDOW } }, { who: "bench" }, Date.now());
-    await applyVerb(store, CAMPAIGN, "start", { who: "bench" }, Date.now());
+    await startCampaign(store, CAMPAIGN, WINDOW);
     return count / (await secondsOf(() => runCampaign(store, count)));
   });
 }

@@ -11,7 +11,7 @@ import type { Bench } from "../bench.ts";
 import type { Figure, Result } from "../figure.ts";
 import { benchContext, benchIds, migrateOrThrow, mixedImage, unmigrate, writeActors } from "../fixtures.ts";
 import { alternate, secondsOf } from "../measure.ts";
-import { BENCH_TARGETS, prepareTarget } from "../targets.ts";
+import { type BenchTarget, onEachTarget, prepareTarget } from "../targets.ts";
 
 const MIB = 1024 * 1024;
 /** As the reader and the staged migration have it. */
@@ -28,16 +28,10 @@ type Shape = readonly { readonly keyBytes: number; readonly valueBytes: number }
 /** One large actor, as by default: with its digests, its codecs and the reading back; against the bytes alone. */
 export const largeCopy: Figure = {
   name: "large",
-  async run(bench) {
-    const results: Result[] = [];
-    for (const target of BENCH_TARGETS) {
-      results.push(await measure(bench, target));
-    }
-    return results;
-  },
+  run: (bench) => onEachTarget(bench, measure),
 };
 
-function measure(bench: Bench, { target, suffix }: (typeof BENCH_TARGETS)[number]): Promise<Result> {
+function measure(bench: Bench, { target, suffix }: BenchTarget): Promise<Result> {
   return bench.withStore(async (store) => {
     const mebibytes = bench.full ? 128 : 32;
     const image = mixedImage((mebibytes * MIB) / PAGE_BYTES);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
@@ -177,11 +177,13 @@ async function until(
 /** Begins to look; what it gives ends that, and tells the most seen, in MiB. */
 function samplePeak(pid: number): () => number {
   let peakMib = 0;
+  const file = `/proc/${pid}/status`;
   const look = (): void => {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    // A process that has ended is reported by whoever waits for its work.
+    const status = existsSync(file) ? readFileSync(file, "utf8") : "RssAnon: 0 kB";
     peakMib = Math.max(peakMib, Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
   };
-  const sampling = setInterval(look, SAMPLE_MS);
+  const sampling = setInterval(look, SAMPLE_MS).unref();
   return () => {
     clearInterval(sampling);
     look();

@@ -6,7 +6,7 @@ import type { Figure, Result } from "../figure.ts";
 import { benchContext, benchIds, migrateOrThrow, mixedImage, writeActors } from "../fixtures.ts";
 import { alternate, eachOf, secondsOf } from "../measure.ts";
 import { recordedSets } from "../recorded-writes.ts";
-import { BENCH_TARGETS, prepareTarget } from "../targets.ts";
+import { type BenchTarget, onEachTarget, prepareTarget } from "../targets.ts";
 
 const CONCURRENCY = 8;
 const PAGES = 3;
@@ -14,16 +14,10 @@ const PAGES = 3;
 /** Small actors in this process, against a transaction each that reads the same range and sets the same bytes. */
 export const smallDirect: Figure = {
   name: "small-direct",
-  async run(bench) {
-    const results: Result[] = [];
-    for (const target of BENCH_TARGETS) {
-      results.push(await measure(bench, target));
-    }
-    return results;
-  },
+  run: (bench) => onEachTarget(bench, measure),
 };
 
-function measure(bench: Bench, { target, suffix }: (typeof BENCH_TARGETS)[number]): Promise<Result> {
+function measure(bench: Bench, { target, suffix }: BenchTarget): Promise<Result> {
   return bench.withStore(async (store) => {
     const perRound = bench.full ? 3_000 : 1_000;
     const groups = Array.from({ length: bench.rounds.rounds + bench.rounds.warmups }, (_, round) =>
