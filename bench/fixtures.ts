@@ -8,6 +8,7 @@ import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } fro
 import { concatBytes, u32be } from "../src/formats/bytes.ts";
 import { PAGE_BYTES } from "../src/formats/sqlite-header.ts";
 import { encodeFileMetadata, FILE_TAG, fileChunkPrefix, fileMetadataKey } from "../src/formats/v1-file.ts";
+import { ThreadCodec } from "../src/migration/codec/thread-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext, type MigrationOptions } from "../src/migration/context.ts";
 import { migrateActor } from "../src/migration/migrate-actor.ts";
 import { storageTarget } from "../src/migration/targets/storage/storage-target.ts";
@@ -95,6 +96,9 @@ export async function writeActors(store: Store, ids: readonly ActorId[], image: 
   );
 }
 
+/** As a worker's: its thread starts with the first large image, and keeps no process alive. */
+const codec = new ThreadCodec();
+
 /** A context as a worker has it, without a worker's metrics. */
 export function benchContext(store: Store, parts: Partial<MigrationContext> = {}): MigrationContext {
   return {
@@ -103,6 +107,7 @@ export function benchContext(store: Store, parts: Partial<MigrationContext> = {}
     ledger,
     now: Date.now,
     randomBytes,
+    codec,
     observer: { enter: () => undefined },
     ...parts,
   };

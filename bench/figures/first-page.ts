@@ -1,5 +1,6 @@
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { decodeLtx } from "../../src/formats/ltx.ts";
+import { decompressPage } from "../../src/formats/page-codec.ts";
 import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { decodeSplitHead, joinPieces, physicalKey } from "../../src/formats/split-value.ts";
 import { deltaTxidPrefix, metaKey, pidxPrefix, shardKey, V2_SUBSPACE } from "../../src/formats/v2-keys.ts";
@@ -58,11 +59,11 @@ async function readFirstPageAsTheEngine(rows: Rows, id: ActorId): Promise<Uint8A
             (await collect(rows, logicalRange(deltaTxidPrefix(id, 1n)))).map((row) => readValue(rows, row)),
           ),
         );
-  const page = decodeLtx(blob).pages.find(({ pgno }) => pgno === 1)?.page;
-  if (page === undefined) {
+  const block = decodeLtx(blob).blocks.find(({ pgno }) => pgno === 1)?.block;
+  if (block === undefined) {
     throw new Error("page 1 is not where v2 says it is");
   }
-  return page;
+  return decompressPage(block);
 }
 
 async function readValue(rows: Rows, row: { key: Uint8Array; value?: Uint8Array }): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { concatBytes, u32be } from "../../src/formats/bytes.ts";
+import { compressPage } from "../../src/formats/page-codec.ts";
 import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { FILE_TAG } from "../../src/formats/v1-file.ts";
 import { inOrder } from "../../src/migration/in-order.ts";
@@ -75,7 +76,7 @@ function shapesOf(target: Target, id: ActorId, image: Uint8Array): Shape[] {
     shapes.push(staged.rows.map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));
   };
   for (let pgno = 1; pgno <= pageCount; pgno += 1) {
-    stager.add(pgno, image.subarray((pgno - 1) * PAGE_BYTES, pgno * PAGE_BYTES));
+    stager.add(pgno, compressPage(image.subarray((pgno - 1) * PAGE_BYTES, pgno * PAGE_BYTES)));
     if (stager.ready) {
       note(stager.take());
     }

@@ -4,6 +4,7 @@ import { CampaignGate } from "../../src/campaign/campaign-gate.ts";
 import { FleetMember } from "../../src/cli/worker/fleet-member.ts";
 import { makeJobHandlers } from "../../src/cli/worker/job-handlers.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
+import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
@@ -128,6 +129,7 @@ async function ferryWorker(store: Store, url: string, count: number): Promise<nu
     log,
     member,
     integrity,
+    codec: inlineCodec,
     gate: new CampaignGate(store, Date.now),
     onOutcome: (outcome) => {
       migrated += outcome.state === "migrated" ? 1 : 0;

@@ -1,7 +1,6 @@
 import { ASCII, equalBytes, startsWith, viewOf } from "./bytes.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { FormatError } from "./format-error.ts";
-import { compressPage, decompressPage } from "./page-codec.ts";
 import { PAGE_BYTES } from "./sqlite-header.ts";
 
 /*
@@ -31,9 +30,10 @@ export interface LtxHeader {
   readonly timestampMs: bigint;
 }
 
-export interface LtxPage {
+/** A page as a blob holds it: its LZ4 block (page-codec.ts), which nobody has looked into. */
+export interface LtxBlock {
   readonly pgno: number;
-  readonly page: Uint8Array;
+  readonly block: Uint8Array;
 }
 
 export function encodeLtxHeader(header: LtxHeader): Uint8Array {
@@ -70,7 +70,7 @@ export function decodeLtxHeader(bytes: Uint8Array): LtxHeader {
 }
 
 /**
- * Writes one blob piece by piece: `add` pages in order, `finish`, and `take` the bytes so far at any time,
+ * Writes one blob piece by piece: `add` blocks in page order, `finish`, and `take` the bytes so far at any time,
  * so that a blob of any size needs the memory of one piece and of its page index (about 10 bytes a page).
  */
 export class LtxEncoder {
@@ -79,9 +79,9 @@ export class LtxEncoder {
   #offset = LTX_HEADER_BYTES;
   #lastPgno = 0;
 
-  /** `expectedBytes`: of the blob, or of what is pending at once; it grows where there are more. */
-  constructor(header: LtxHeader, expectedBytes?: number) {
-    this.#out = new ByteBuffer(expectedBytes);
+  /** `out`: what the blob is put together in; an empty one can be handed on from blob to blob. */
+  constructor(header: LtxHeader, out = new ByteBuffer()) {
+    this.#out = out;
     this.#out.append(encodeLtxHeader(header));
   }
 
@@ -90,12 +90,11 @@ export class LtxEncoder {
     return this.#out.length;
   }
 
-  /** @throws FormatError `ltx_invalid` when pages do not rise. */
-  add(pgno: number, page: Uint8Array): void {
+  /** Copies the block. @throws FormatError `ltx_invalid` when pages do not rise. */
+  add(pgno: number, block: Uint8Array): void {
     if (pgno <= this.#lastPgno) {
       throw invalid("Pages go into an LTX blob in rising order from 1.", { pgno, last: this.#lastPgno });
     }
-    const block = compressPage(page);
     this.#out.appendU32(pgno);
     this.#out.appendU16(FRAME_FLAG);
     this.#out.appendU32(block.length);
@@ -123,18 +122,18 @@ export class LtxEncoder {
 }
 
 /** A whole blob at once. */
-export function encodeLtx(header: LtxHeader, pages: readonly LtxPage[]): Uint8Array {
-  // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
-  const encoder = new LtxEncoder(header, LTX_HEADER_BYTES + pages.length * (PAGE_BYTES / 2));
-  for (const { pgno, page } of pages) {
-    encoder.add(pgno, page);
+export function encodeLtx(header: LtxHeader, blocks: readonly LtxBlock[]): Uint8Array {
+  const expectedBytes = blocks.reduce((sum, { block }) => sum + block.length + FRAME_HEADER_BYTES, LTX_HEADER_BYTES);
+  const encoder = new LtxEncoder(header, new ByteBuffer(expectedBytes));
+  for (const { pgno, block } of blocks) {
+    encoder.add(pgno, block);
   }
   encoder.finish();
   return encoder.take();
 }
 
 /**
- * Reads one blob piece by piece: `push` bytes and get the pages they complete, then `end`, which refuses a blob that is cut,
+ * Reads one blob piece by piece: `push` bytes and get the blocks they complete, then `end`, which refuses a blob that is cut,
  * goes on, or whose page index is not the one its frames give.
  * @throws FormatError `ltx_invalid` from every method; `ltx_truncated` from `end` where the blob just stops.
  */
@@ -152,14 +151,14 @@ export class LtxDecoder {
     return this.#header;
   }
 
-  push(bytes: Uint8Array): LtxPage[] {
+  push(bytes: Uint8Array): LtxBlock[] {
     this.#pending.append(bytes);
-    const pages: LtxPage[] = [];
+    const blocks: LtxBlock[] = [];
     let used = 0;
     const available = this.#pending.peek();
     if (this.#header === undefined) {
       if (available.length < LTX_HEADER_BYTES) {
-        return pages;
+        return blocks;
       }
       this.#header = decodeLtxHeader(available);
       used = LTX_HEADER_BYTES;
@@ -171,13 +170,13 @@ export class LtxDecoder {
         break;
       }
       used += frame.bytes;
-      if (frame.page !== undefined) {
-        pages.push(frame.page);
+      if (frame.block !== undefined) {
+        blocks.push(frame.block);
       }
     }
     this.#pending.drop(used);
     this.#offset += used;
-    return pages;
+    return blocks;
   }
 
   end(): void {
@@ -200,7 +199,7 @@ export class LtxDecoder {
   }
 
   /** The frame at `at` of the bytes that wait, or undefined while it is not all there. */
-  #readFrame(bytes: Uint8Array, view: DataView, at: number): { bytes: number; page?: LtxPage } | undefined {
+  #readFrame(bytes: Uint8Array, view: DataView, at: number): { bytes: number; block?: LtxBlock } | undefined {
     if (bytes.length - at < FRAMES_END_BYTES) {
       return undefined;
     }
@@ -224,22 +223,23 @@ export class LtxDecoder {
     if (bytes.length - at < frameBytes) {
       return undefined;
     }
-    const page = decompressPage(bytes.subarray(at + FRAME_HEADER_BYTES, at + frameBytes));
+    // A copy: what waits here moves with the next push.
+    const block = bytes.slice(at + FRAME_HEADER_BYTES, at + frameBytes);
     appendIndexEntry(this.#index, pgno, this.#offset + at, frameBytes);
     this.#lastPgno = pgno;
-    return { bytes: frameBytes, page: { pgno, page } };
+    return { bytes: frameBytes, block: { pgno, block } };
   }
 }
 
 /** A whole blob at once. @throws FormatError `ltx_invalid`, `ltx_truncated` */
-export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; pages: LtxPage[] } {
+export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; blocks: LtxBlock[] } {
   const decoder = new LtxDecoder();
-  const pages = decoder.push(bytes);
+  const blocks = decoder.push(bytes);
   decoder.end();
   if (decoder.header === undefined) {
     throw truncated("An LTX blob is shorter than its header.");
   }
-  return { header: decoder.header, pages };
+  return { header: decoder.header, blocks };
 }
 
 function appendIndexEntry(index: ByteBuffer, pgno: number, offset: number, frameBytes: number): void {

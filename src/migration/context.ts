@@ -3,6 +3,7 @@ import type { Store, Transaction } from "../store/store.ts";
 import type { IntegrityMode, IntegrityResult } from "./integrity/integrity.ts";
 import type { Layout, Outcome } from "./outcome.ts";
 import type { ByteSource } from "./recovery/byte-source.ts";
+import type { Codec } from "./codec/codec.ts";
 import type { Target } from "./targets/target.ts";
 
 /** What an attempt is doing, one thing at a time; also the `phase` of a failure. */
@@ -68,6 +69,8 @@ export const DEFAULT_MIGRATION_OPTIONS: MigrationOptions = {
 export interface MigrationContext {
   readonly store: Store;
   readonly target: Target;
+  /** Does the work on bytes of large images. */
+  readonly codec: Codec;
   readonly ledger: OutcomeLedger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -1,5 +1,20 @@
+import { decompressPage } from "../formats/page-codec.ts";
+
 /** Consecutive pages of an image: the page number of the first, one-based as in SQLite, and the pages, 4,096 bytes each. */
 export interface PageBatch {
   readonly firstPgno: number;
   readonly pages: readonly Uint8Array[];
+}
+
+/** The same with the pages' LZ4 blocks. */
+export interface BlockBatch {
+  readonly firstPgno: number;
+  readonly blocks: readonly Uint8Array[];
+}
+
+/** The pages of blocks. @throws FormatError `ltx_invalid` */
+export async function* inflated(batches: AsyncIterable<BlockBatch>): AsyncGenerator<PageBatch, void, undefined> {
+  for await (const { firstPgno, blocks } of batches) {
+    yield { firstPgno, pages: blocks.map(decompressPage) };
+  }
 }

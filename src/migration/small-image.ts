@@ -2,11 +2,15 @@ import { createHash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorKvSubspace } from "../formats/actor-kv.ts";
 import { FormatError } from "../formats/format-error.ts";
+import { compressPage } from "../formats/page-codec.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
+import type { Codec } from "./codec/codec.ts";
+import { inlineCodec } from "./codec/inline-codec.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
+import { inOrder } from "./in-order.ts";
 import type { ImageFacts } from "./outcome.ts";
-import type { PageBatch } from "./pages.ts";
+import type { BlockBatch } from "./pages.ts";
 import { memoryRows } from "./rows.ts";
 import type { ImageSpec } from "./targets/target.ts";
 import { EntryReader } from "./v1/entry-reader.ts";
@@ -64,7 +68,7 @@ export async function encodeSmallImage(
     storageBytes += staged.storageBytes;
   };
   for (const [index, page] of image.pages.entries()) {
-    stager.add(index + 1, page);
+    stager.add(index + 1, compressPage(page));
     if (stager.ready) {
       drain(stager.take());
     }
@@ -75,22 +79,35 @@ export async function encodeSmallImage(
   }
   if (verify) {
     context.observer.enter("verify");
-    await assertSameImage(context.target.readPages(memoryRows(rows), id, spec.pageCount, spec.stage), image.facts);
+    const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, spec.stage);
+    await assertSameImage(inlineCodec, blocks, image.facts);
   }
   return { rows, storageBytes };
 }
 
+/** Blocks on their way through the codec at once. */
+const INFLATES_IN_FLIGHT = 2;
+
 /** Reads an image back and compares its digest. @throws FormatError `verify_mismatch` */
-export async function assertSameImage(batches: AsyncIterable<PageBatch>, expected: ImageFacts): Promise<void> {
-  const hash = createHash("sha256");
+export async function assertSameImage(
+  codec: Codec,
+  batches: AsyncIterable<BlockBatch>,
+  expected: ImageFacts,
+): Promise<void> {
+  const pass = codec.begin();
   let pages = 0;
-  try {
-    for await (const batch of batches) {
-      for (const page of batch.pages) {
-        hash.update(page);
-      }
-      pages += batch.pages.length;
+  const inflates = async function* (): AsyncGenerator<() => Promise<void>, void, undefined> {
+    for await (const { blocks } of batches) {
+      pages += blocks.length;
+      yield () => pass.inflate(blocks);
     }
+  };
+  let sha256;
+  try {
+    for await (const _ of inOrder(inflates(), INFLATES_IN_FLIGHT)) {
+      // Only the digest of all matters.
+    }
+    sha256 = await pass.digest();
   } catch (error) {
     if (!(error instanceof FormatError)) {
       throw error;
@@ -99,8 +116,9 @@ export async function assertSameImage(batches: AsyncIterable<PageBatch>, expecte
       cause: error.message,
       code: error.code,
     });
+  } finally {
+    pass.end();
   }
-  const sha256 = hash.digest("hex");
   if (sha256 !== expected.sha256 || pages !== expected.pages) {
     throw new FormatError("verify_mismatch", "The image read back from v2 is not the image read from v1.", {
       expected: expected.sha256,

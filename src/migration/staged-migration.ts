@@ -1,14 +1,16 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
+import { InvariantError } from "../errors.ts";
 import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
+import type { BorrowedBlocks, ImagePass } from "./codec/codec.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
 import { openImage, type ImageSource } from "./image-source.ts";
 import { inOrder } from "./in-order.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
-import type { PageBatch } from "./pages.ts";
+import type { BlockBatch, PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
@@ -26,6 +28,8 @@ import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
+/** Megabytes of pages with the codec at once: one in work and one that waits for it. */
+const ENCODES_IN_FLIGHT = 2;
 const STAGE_RANDOM_BYTES = 16;
 
 /** Codes with which a target's reader says that rows are not there, as opposed to wrong. */
@@ -50,6 +54,12 @@ export async function migrateStaged(
 interface StagedFacts {
   readonly facts: ImageFacts;
   readonly storageBytes: number;
+}
+
+/** Pages in order, as far as they are `toWrite` with their blocks. */
+interface EncodedBatch extends BorrowedBlocks {
+  readonly firstPgno: number;
+  readonly toWrite: readonly boolean[];
 }
 
 class StagedAttempt {
@@ -159,14 +169,19 @@ class StagedAttempt {
     const { spec } = begun;
     // Rows of no page, as an empty image may have, are written and counted anew.
     const committed = begun.committed.filter((range) => range.endPgno > range.firstPgno);
-    const hash = createHash("sha256");
+    const pass = this.#context.codec.begin();
     let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
-    for await (const staged of inOrder(this.#stage(begun, { batches, hash }), WRITES_IN_FLIGHT)) {
-      storageBytes += staged;
-      this.#context.observer.enter("read");
+    try {
+      const encoded = inOrder(this.#encode(pass, batches, committed), ENCODES_IN_FLIGHT);
+      for await (const staged of inOrder(this.#stage(begun, encoded), WRITES_IN_FLIGHT)) {
+        storageBytes += staged;
+        this.#context.observer.enter("read");
+      }
+      const sha256 = await pass.digest();
+      return { facts: { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256 }, storageBytes };
+    } finally {
+      pass.end();
     }
-    const facts = { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256: hash.digest("hex") };
-    return { facts, storageBytes };
   }
 
   async #verifyAndSwitch(
@@ -207,7 +222,7 @@ class StagedAttempt {
    */
   async #verify({ fence, spec, committed }: BegunStage, facts: ImageFacts): Promise<void> {
     try {
-      await assertSameImage(this.#readBack(fence, spec), facts);
+      await assertSameImage(this.#context.codec, this.#readBack(fence, spec), facts);
     } catch (error) {
       const isVoid = error instanceof FormatError && (committed.length > 0 || ROWS_GONE.has(error.details["code"]));
       if (!isVoid) {
@@ -220,14 +235,35 @@ class StagedAttempt {
     }
   }
 
+  /** Gives the encoding of pages as tasks, in order: all pages are hashed, those of rows that are committed are not compressed. */
+  async *#encode(
+    pass: ImagePass,
+    batches: AsyncIterable<PageBatch>,
+    committed: readonly StagedRange[],
+  ): AsyncGenerator<() => Promise<EncodedBatch>, void, undefined> {
+    const { observer } = this.#context;
+    const isCommitted = inRanges(committed);
+    for await (const { firstPgno, pages } of batches) {
+      const toWrite = pages.map((_, index) => !isCommitted(firstPgno + index));
+      yield async () => {
+        observer.enter("encode");
+        if (toWrite.includes(true)) {
+          return { firstPgno, toWrite, ...(await pass.compress(pages)) };
+        }
+        await pass.hash(pages);
+        return { firstPgno, toWrite, blocks: [], release: () => undefined };
+      };
+      observer.enter("read");
+    }
+  }
+
   /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
   async *#stage(
-    { fence, spec, committed }: BegunStage,
-    image: { batches: AsyncIterable<PageBatch>; hash: Hash },
+    { fence, spec }: BegunStage,
+    batches: AsyncIterable<EncodedBatch>,
   ): AsyncGenerator<() => Promise<number>, void, undefined> {
     const { observer, target } = this.#context;
     const stager = target.makeStager(this.#id, spec);
-    const isCommitted = inRanges(committed);
     const commit = (staged: StagedRows) => async (): Promise<number> => {
       if (staged.rows.length > 0) {
         await fence.write(staged, this.#signal);
@@ -235,24 +271,20 @@ class StagedAttempt {
       return staged.storageBytes;
     };
     let skipping = false;
-    for await (const { firstPgno, pages } of image.batches) {
-      observer.enter("encode");
-      for (const [index, page] of pages.entries()) {
-        image.hash.update(page);
-        const wasSkipping = skipping;
-        skipping = isCommitted(firstPgno + index);
-        if (!skipping) {
-          stager.add(firstPgno + index, page);
+    for await (const { firstPgno, toWrite, blocks, release } of batches) {
+      for (const [index, isToWrite] of toWrite.entries()) {
+        if (isToWrite) {
+          stager.add(firstPgno + index, blockAt(blocks, index));
         }
         // What is held before committed pages is of a range of its own.
-        if (stager.ready || (skipping && !wasSkipping)) {
+        if (stager.ready || (!isToWrite && !skipping)) {
           observer.enter("write");
           yield commit(stager.take());
-          observer.enter("encode");
         }
+        skipping = !isToWrite;
       }
+      release();
       await fence.renewWhenDue(this.#signal);
-      observer.enter("read");
     }
     observer.enter("write");
     yield commit(stager.finish());
@@ -261,9 +293,9 @@ class StagedAttempt {
     }
   }
 
-  async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<PageBatch, void, undefined> {
+  async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<BlockBatch, void, undefined> {
     const rows = storeRows(this.#context.store, this.#signal);
-    for await (const batch of this.#context.target.readPages(rows, this.#id, spec.pageCount, spec.stage)) {
+    for await (const batch of this.#context.target.readBlocks(rows, this.#id, spec.pageCount, spec.stage)) {
       assertNotAborted(this.#signal);
       await fence.renewWhenDue(this.#signal);
       yield batch;
@@ -315,6 +347,14 @@ function stageIdentity(
   }
   const image = [context.target.name, spec.layout, spec.pageCount, metadata.digest("hex")].join("/");
   return { image, resumable: plan.sidecars === undefined && context.target.isResumable(spec.layout) };
+}
+
+function blockAt(blocks: readonly Uint8Array[], index: number): Uint8Array {
+  const block = blocks[index];
+  if (block === undefined) {
+    throw new InvariantError("the codec gave fewer blocks than pages", { details: { index, blocks: blocks.length } });
+  }
+  return block;
 }
 
 /** Tells of page numbers that rise from call to call whether they lie in one of the ranges, which are in order. */

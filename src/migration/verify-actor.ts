@@ -6,7 +6,7 @@ import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { openImage } from "./image-source.ts";
 import type { IntegrityMode } from "./integrity/integrity.ts";
 import type { Outcome } from "./outcome.ts";
-import type { PageBatch } from "./pages.ts";
+import { inflated, type PageBatch } from "./pages.ts";
 import type { ByteSource } from "./recovery/byte-source.ts";
 import { storeRows } from "./rows.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
@@ -42,7 +42,7 @@ export async function verifyActor(
   if (pages === undefined) {
     return undefined;
   }
-  const read = (): AsyncGenerator<PageBatch, void, undefined> => context.target.readPages(rows, id, pages);
+  const read = (): AsyncGenerator<PageBatch, void, undefined> => inflated(context.target.readBlocks(rows, id, pages));
   try {
     const comparison = await compare(context, id, options, read, signal);
     const { ok, lines } = await checkV2(context, { read, pages, mode }, signal);
@@ -68,7 +68,7 @@ export async function opensClean(
     return false;
   }
   try {
-    const read = (): AsyncGenerator<PageBatch, void, undefined> => context.target.readPages(rows, id, pages);
+    const read = (): AsyncGenerator<PageBatch, void, undefined> => inflated(context.target.readBlocks(rows, id, pages));
     return (await checkV2(context, { read, pages, mode }, signal)).ok;
   } catch (error) {
     if (error instanceof FormatError) {

@@ -9,6 +9,7 @@ import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../src/campaign
 import { Estimator } from "../../src/campaign/plan-estimate.ts";
 import { readPlan, savePlan } from "../../src/campaign/plan-row.ts";
 import { durationAt, planCampaign, type Plan } from "../../src/campaign/plan.ts";
+import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "../../src/migration/context.ts";
 import { examineActor } from "../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
@@ -36,6 +37,7 @@ describe("a plan", () => {
       ledger,
       now: Date.now,
       randomBytes: (count) => randomBytes(count),
+      codec: inlineCodec,
       observer: { enter: () => undefined },
     });
     const write = async (...rows: readonly Row[]): Promise<void> => {

@@ -21,7 +21,7 @@ import {
   encodeSuperJournalTrailer,
   JOURNAL_HEADER_BYTES,
 } from "../../src/formats/journal.ts";
-import { decodeLtx, encodeLtx } from "../../src/formats/ltx.ts";
+import { encodeLtx } from "../../src/formats/ltx.ts";
 import { decodeNamespaceId, encodeNamespaceId } from "../../src/formats/namespace-id.ts";
 import { compressPage, decompressPage } from "../../src/formats/page-codec.ts";
 import { decodeSplitHead, encodeSplitValue } from "../../src/formats/split-value.ts";
@@ -41,6 +41,7 @@ import {
   WAL_HEADER_BYTES,
 } from "../../src/formats/wal.ts";
 import { itReadsNothingWrong, type Decoder } from "../support/decoder-fuzz.ts";
+import { ltxPages } from "../support/ltx-pages.ts";
 import { inflateBlock, referenceLtx } from "../support/reference.ts";
 import { PAGE, sqliteHeader, startsWith, syntheticImage, testActor } from "../support/v1-actors.ts";
 
@@ -50,6 +51,7 @@ const { id, idBytes } = testActor(3);
 const SUBSPACE = actorKvSubspace(id);
 const IMAGE = syntheticImage(3, "text");
 const PAGES = [1, 2, 3].map((pgno) => ({ pgno, page: IMAGE.slice((pgno - 1) * PAGE, pgno * PAGE) }));
+const BLOCKS = PAGES.map(({ pgno, page }) => ({ pgno, block: compressPage(page) }));
 const WAL_FACTS = { bigEndianChecksums: false, version: 3_007_000, pageSize: 512, checkpointSequence: 1 };
 const WAL = encodeWalHeader({ ...WAL_FACTS, salt: [7, 9] });
 const WAL_FRAME = { pageNumber: 2, commitPages: 2, page: new Uint8Array(512).fill(7) };
@@ -63,8 +65,8 @@ describe("what is damaged", () => {
   };
 
   it("an LTX blob", {
-    samples: [encodeLtx({ commitPages: 3, txid: 1n, timestampMs: 5n }, PAGES)],
-    decode: decodeLtx,
+    samples: [encodeLtx({ commitPages: 3, txid: 1n, timestampMs: 5n }, BLOCKS)],
+    decode: ltxPages,
     check: ({ header, pages }, bytes) => {
       const { commit, txid, timestampMs, pages: expected } = referenceLtx(bytes);
       expect(header).to.deep.equal({ commitPages: commit, txid, timestampMs });
@@ -75,7 +77,7 @@ describe("what is damaged", () => {
     },
   });
   it("a page's block", {
-    samples: PAGES.map(({ page }) => compressPage(page)),
+    samples: BLOCKS.map(({ block }) => block),
     decode: decompressPage,
     check: (page, bytes) => {
       expect(Buffer.compare(page, inflateBlock(bytes))).to.equal(0);

@@ -2,12 +2,12 @@ import { expect } from "chai";
 import { parseActorId } from "../../src/formats/actor-id.ts";
 import { concatBytes, startsWith, toHex, u64be, viewOf } from "../../src/formats/bytes.ts";
 import { decodeDbHead, encodeDbHead } from "../../src/formats/db-head.ts";
-import { decodeLtx } from "../../src/formats/ltx.ts";
 import { decodeSplitHead, encodeSplitValue, joinPieces, physicalKey, pieceKey } from "../../src/formats/split-value.ts";
 import { deltaKey, metaKey, pidxKey, shardKey, V2_SUBSPACE } from "../../src/formats/v2-keys.ts";
 import { expectedOfV1, firstDifference, readV2 } from "../support/reference.ts";
 import { v1Rows, type Row, type TestActor } from "../support/v1-actors.ts";
 import { encodeActorId } from "../../src/formats/actor-id.ts";
+import { ltxPages } from "../support/ltx-pages.ts";
 import { vectorBytes, vectorJson, vectorRows } from "./vectors.ts";
 
 const { actorId, pages: PAGES } = vectorJson("v1-actor.json") as { actorId: string; pages: number };
@@ -59,7 +59,7 @@ describe("the golden actor", () => {
     expect(head).to.include({ headTxid: 1n, nextTxid: 2n, materializedTxid: 0n, dbSizePages: PAGES });
     expect(head.origin).to.equal("migrated_from_v1");
     const chunks = [0, 1, 2].map((chunk) => logicalValue(physical, deltaKey(id, 1n, chunk)));
-    const { header, pages } = decodeLtx(concatBytes(...chunks));
+    const { header, pages } = ltxPages(concatBytes(...chunks));
     expect(header).to.deep.equal({ commitPages: PAGES, txid: 1n, timestampMs: head.creationTsMs });
     expect(firstDifference(concatBytes(...pages.map(({ page }) => page)), IMAGE)).to.equal(undefined);
     for (let pgno = 1; pgno <= PAGES; pgno += 1) {
@@ -81,7 +81,7 @@ describe("the golden actor", () => {
     expect(head).to.include({ headTxid: 1n, nextTxid: 2n, materializedTxid: 1n, dbSizePages: PAGES });
     const blobs = [0, 1].map((shard) => logicalValue(physical, shardKey(id, shard)));
     const pages = blobs.flatMap((blob) => {
-      const { header, pages } = decodeLtx(blob);
+      const { header, pages } = ltxPages(blob);
       expect(header).to.deep.equal({ commitPages: PAGES, txid: 1n, timestampMs: head.creationTsMs });
       return pages;
     });

@@ -4,6 +4,8 @@ import { storeRows } from "../../src/migration/rows.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { encodeActorId, parseActorId } from "../../src/formats/actor-id.ts";
+import { ThreadCodec } from "../../src/migration/codec/thread-codec.ts";
+import { inflated } from "../../src/migration/pages.ts";
 import { vectorBytes, vectorJson, vectorRows } from "../formats/vectors.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, dumpRows, forEachStore, loadRows, STAGED, TestClock } from "../support/reference-attempt.ts";
@@ -23,7 +25,8 @@ async function readByFerry(store: Store, actor: TestActor): Promise<Uint8Array> 
   const rows = storeRows(store, new AbortController().signal);
   const pageCount = await storageTarget.readPageCount(rows, actor.id);
   const pages: Uint8Array[] = [];
-  for await (const batch of storageTarget.readPages(rows, actor.id, pageCount ?? expect.fail("no image"))) {
+  const blocks = storageTarget.readBlocks(rows, actor.id, pageCount ?? expect.fail("no image"));
+  for await (const batch of inflated(blocks)) {
     expect(batch.firstPgno).to.equal(pages.length + 1);
     pages.push(...batch.pages);
   }
@@ -95,6 +98,22 @@ describe("a synthetic image", () => {
         }
       });
     }
+
+    it(`comes out byte for byte when another thread compresses it and reads it back (${layout})`, async () => {
+      const codec = new ThreadCodec();
+      try {
+        for (const pages of [1, 255, 256, 257, 700]) {
+          const store = new MemoryStore();
+          const image = syntheticImage(pages, "random", pages);
+          store.load(v1Rows(ACTOR, image));
+          const outcome = await attempt(store, ACTOR, new TestClock(), { layout, ...STAGED, context: { codec } });
+          expect(outcome).to.include({ state: "migrated", sha256: sha256(image) });
+          await expectMigrated(store, ACTOR, image, layout);
+        }
+      } finally {
+        await codec.close();
+      }
+    });
 
     it(`whose last chunks are short has zeros there (${layout})`, async () => {
       const image = syntheticImage(70, "text");

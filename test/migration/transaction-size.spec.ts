@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { compressPage } from "../../src/formats/page-codec.ts";
 import { LAYOUTS, type Outcome } from "../../src/migration/outcome.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import { LIMITS, type Store, type TransactionReport } from "../../src/store/store.ts";
@@ -102,7 +103,7 @@ describe("no transaction writes more than 2,000,000 bytes", function () {
   it("at a page index of 2.3 MB, which comes all at the end (delta)", function () {
     this.timeout(120_000);
     const pageCount = 260_000;
-    const page = new Uint8Array(PAGE);
+    const block = compressPage(new Uint8Array(PAGE));
     const stager = storageTarget.makeStager(ACTOR.id, { layout: "delta", pageCount, creationTsMs: 1 });
     const blob: Uint8Array[] = [];
     let largestBytes = 0;
@@ -121,7 +122,7 @@ describe("no transaction writes more than 2,000,000 bytes", function () {
       );
     };
     for (let pgno = 1; pgno <= pageCount; pgno += 1) {
-      stager.add(pgno, page);
+      stager.add(pgno, block);
       if (stager.ready) {
         taken(stager.take());
       }

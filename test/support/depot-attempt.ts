@@ -1,4 +1,5 @@
 import { ledger } from "../../src/campaign/ledger.ts";
+import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import {
   DEFAULT_MIGRATION_OPTIONS,
   type MigrationContext,
@@ -34,6 +35,7 @@ export function depotContext(store: Store, world: World, options: AttemptOptions
     ledger,
     now: world.now,
     randomBytes: world.randomBytes,
+    codec: inlineCodec,
     observer: { enter: () => undefined },
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ledger } from "../../src/campaign/ledger.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
+import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
@@ -18,6 +19,7 @@ export async function migrateHere(storeUrl: string, id: ActorId): Promise<Outcom
         ledger,
         now: Date.now,
         randomBytes,
+        codec: inlineCodec,
         observer: { enter: () => undefined },
       },
       id,

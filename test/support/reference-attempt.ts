@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ledger } from "../../src/campaign/ledger.ts";
+import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import {
   DEFAULT_MIGRATION_OPTIONS,
   type MigrationContext,
@@ -47,6 +48,7 @@ export function contextOn(store: Store, clock: TestClock, extra: Partial<Migrati
       const digest = createHash("sha256").update(String(tokens)).digest();
       return Uint8Array.from(digest.subarray(0, count));
     },
+    codec: inlineCodec,
     observer: { enter: () => undefined },
     ...extra,
   };
@@ -64,8 +66,8 @@ export function steppedTarget(pagesPerTransaction: number): Target {
       let pages = 0;
       let finished = false;
       return {
-        add(pgno, page) {
-          stager.add(pgno, page);
+        add(pgno, block) {
+          stager.add(pgno, block);
           pages += 1;
         },
         get ready() {

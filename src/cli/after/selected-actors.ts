@@ -4,6 +4,7 @@ import { migratedActors } from "../../campaign/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
+import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
@@ -39,6 +40,7 @@ export async function commandContext(
       campaign === undefined
         ? await targetOfActors(run.config, store, ids.map(parseIdArgument))
         : await targetOfCampaign(run.config, store, campaign),
+    codec: inlineCodec,
     ledger,
     now: Date.now,
     randomBytes,

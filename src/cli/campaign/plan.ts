@@ -9,6 +9,7 @@ import { durationAt, planCampaign } from "../../campaign/plan.ts";
 import type { V1Actor } from "../../campaign/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
+import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Target } from "../../migration/targets/target.ts";
@@ -43,6 +44,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
   const context: Omit<MigrationContext, "observer"> = {
     store,
     target: subject.target,
+    codec: inlineCodec,
     ledger,
     now: Date.now,
     randomBytes,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";
-import type { PageBatch } from "../../migration/pages.ts";
+import { inflated, type PageBatch } from "../../migration/pages.ts";
 import { storeRows } from "../../migration/rows.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import type { Store } from "../../store/store.ts";
@@ -36,7 +36,7 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
   if (head === undefined || pageCount === undefined) {
     throw new UsageError(`Actor ${id} has no complete v2 image: ferry inspect ${id} says what there is.`);
   }
-  const bytes = await writePages(file, target.readPages(rows, id, pageCount), async () => {
+  const bytes = await writePages(file, inflated(target.readBlocks(rows, id, pageCount)), async () => {
     if (!equalBytes(head, await readHead(store, target, id))) {
       throw new UsageError(`Actor ${id} was written to during the export: try again while it sleeps.`);
     }

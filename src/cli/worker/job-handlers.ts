@@ -4,6 +4,7 @@ import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts"
 import { returnActor } from "../../campaign/feed.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { FerryError } from "../../errors.ts";
+import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
 import { migrateActor } from "../../migration/migrate-actor.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
@@ -32,6 +33,7 @@ export interface JobHandlerOptions {
   readonly gate: CampaignGate;
   readonly member: FleetMember;
   readonly integrity: IntegrityChecker;
+  readonly codec: Codec;
   /** Told of every outcome that was recorded. */
   readonly onOutcome: (outcome: Outcome) => void;
 }
@@ -75,6 +77,7 @@ async function migrate(
   const meter = new AttemptMeter(metrics);
   const context: Omit<MigrationContext, "target"> = {
     store,
+    codec: options.codec,
     ledger: remembering(ledgerOf(request), written),
     now: Date.now,
     randomBytes,

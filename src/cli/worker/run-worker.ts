@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { availableParallelism, hostname } from "node:os";
 import { CampaignGate } from "../../campaign/campaign-gate.ts";
 import type { Config } from "../../config/config.ts";
+import { ThreadCodec } from "../../migration/codec/thread-codec.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { LoadGovernor } from "../../queue/load-governor.ts";
@@ -59,6 +60,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     const tally: Tally = { migrated: 0, skipped: 0, rejected: 0, deferred: 0, failed: 0 };
     // A thread for each slot is as many as can be busy; they start with the first checks that are asked for.
     const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
+    const codec = new ThreadCodec();
     const targets = new Targets(config, store);
     if (config.target === "auto") {
       // A worker that cannot tell would give up on every actor whose job names no target: better that it does not start.
@@ -72,6 +74,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       log,
       member,
       integrity,
+      codec,
       gate: new CampaignGate(store, Date.now),
       onOutcome: (outcome) => {
         tally[outcome.state] += 1;
@@ -107,6 +110,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       clearInterval(timer);
       await member.stop();
       await integrity.close();
+      await codec.close();
       await endpoint?.close();
     }
     log.info("worker.stopped", "The worker has stopped", tally);

@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "../start-thread.ts";
 import { IntegrityCheckError } from "./errors.ts";
 import type { IntegrityResult } from "./integrity.ts";
 import type { CheckRequest, CheckResponse } from "./worker-protocol.ts";
@@ -15,7 +14,7 @@ export class CheckWorker {
   #onAnswer: (response: CheckResponse) => void = () => undefined;
   #onEnd: (error: IntegrityCheckError) => void = () => undefined;
 
-  constructor(start: () => Worker = startThread) {
+  constructor(start: () => Worker = () => startThread(new URL("./integrity-worker.js", import.meta.url))) {
     this.#worker = start();
     this.#worker.unref();
     this.#worker.on("message", (response: CheckResponse) => {
@@ -65,24 +64,6 @@ export class CheckWorker {
     this.#usable = false;
     this.#onEnd(new IntegrityCheckError("integrity_worker_failed", "The worker of an integrity check died.", options));
   }
-}
-
-/**
- * Built, the thread's file lies next to this one. Run from source it is TypeScript, which a thread cannot load by itself: on Node 20
- * threads do not inherit the process's loader, whatever their `execArgv` (nodejs/node#47747), so it is set up inside.
- */
-function startThread(): Worker {
-  if (!import.meta.url.endsWith(".ts")) {
-    return new Worker(new URL("./integrity-worker.js", import.meta.url));
-  }
-  // Not import.meta.resolve: where mocha loads this through require, there is none.
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx/package.json"));
-  const loader = JSON.stringify(new URL("dist/esm/api/index.mjs", tsx).href);
-  const entry = JSON.stringify(new URL("./integrity-worker.ts", import.meta.url).href);
-  return new Worker(`import(${loader}).then(({ register }) => { register(); return import(${entry}); })`, {
-    eval: true,
-    execArgv: [],
-  });
 }
 
 function resultOf(response: CheckResponse): IntegrityResult {

@@ -3,7 +3,7 @@ import type { FormatError } from "../../formats/format-error.ts";
 import type { PhysicalRow } from "../../formats/split-value.ts";
 import type { KeyValue, Transaction } from "../../store/store.ts";
 import type { Layout, Verdict } from "../outcome.ts";
-import type { PageBatch } from "../pages.ts";
+import type { BlockBatch } from "../pages.ts";
 import type { Rows } from "../rows.ts";
 
 /** What v2 holds of an actor, as far as the decision to migrate it depends on it. */
@@ -66,10 +66,10 @@ export interface StagedRows {
   readonly endPgno: number;
 }
 
-/** Turns pages, in order, into rows of transaction size; holds at most one transaction's worth. */
+/** Turns the LZ4 blocks of pages, in order, into rows of transaction size; holds at most one transaction's worth. */
 export interface Stager {
-  /** Adds one page. When `ready` afterwards, call `take`. */
-  add(pgno: number, page: Uint8Array): void;
+  /** Adds one page's block, which is copied. When `ready` afterwards, call `take`. */
+  add(pgno: number, block: Uint8Array): void;
   readonly ready: boolean;
   take(): StagedRows;
   /** Rows of what is left, when every page was added. While `ready` afterwards, there is more to `take`. */
@@ -80,7 +80,7 @@ export interface Stager {
  * A form of v2: everything that knows its keys. Nothing outside `targets/` assumes META, DELTA, PIDX or SHARD.
  *
  * An image comes in by one of two ways: whole, in one transaction (`writeImage`), or staged: `beginStage` under a lease that holds
- * the stage's name, the stager's rows in any order, `sealStage`, `readPages` to verify, and `switchTo`. Nothing of a stage is
+ * the stage's name, the stager's rows in any order, `sealStage`, `readBlocks` to verify, and `switchTo`. Nothing of a stage is
  * visible to v2's readers before the switch. The name is opaque to the outside: compared whole, never looked into.
  */
 export interface Target {
@@ -103,11 +103,16 @@ export interface Target {
   /** Whether rows of a layout can be written in parts by several attempts: pages of whole parts, in any order. */
   isResumable(layout: Layout): boolean;
   /**
-   * Reads pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
+   * Reads the blocks of pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
    * @param stage reads what is staged under this name, instead of the image that v2's readers see.
    * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
-  readPages(rows: Rows, id: ActorId, pageCount: number, stage?: Uint8Array): AsyncGenerator<PageBatch, void, undefined>;
+  readBlocks(
+    rows: Rows,
+    id: ActorId,
+    pageCount: number,
+    stage?: Uint8Array,
+  ): AsyncGenerator<BlockBatch, void, undefined>;
   /**
    * Whether the actor's v2 image is still the one that a migration of Ferry's wrote, of so many pages, with no write since; serializable.
    * What compaction does to its rows does not count.

@@ -4,6 +4,7 @@ import { CampaignGate } from "../../../src/campaign/campaign-gate.ts";
 import { ledger } from "../../../src/campaign/ledger.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { makeJobHandlers } from "../../../src/cli/worker/job-handlers.ts";
+import { inlineCodec } from "../../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { IntegrityChecker } from "../../../src/migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../../src/migration/outcome.ts";
@@ -35,6 +36,7 @@ function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[] } 
     log,
     gate: new CampaignGate(store, Date.now),
     member: new FleetMember({ store, metrics, log, governor: new LoadGovernor(1), concurrency: 1, identity }),
+    codec: inlineCodec,
     integrity: new IntegrityChecker({ workers: 1 }),
     onOutcome: (outcome) => outcomes.push(outcome),
   });

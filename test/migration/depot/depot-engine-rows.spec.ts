@@ -20,6 +20,7 @@ import {
   encodeDepotHead,
 } from "../../../src/formats/depot-head.ts";
 import { parseNamespaceId } from "../../../src/formats/namespace-id.ts";
+import { inflated } from "../../../src/migration/pages.ts";
 import { memoryRows } from "../../../src/migration/rows.ts";
 import { makeDepotTarget } from "../../../src/migration/targets/depot/depot-target.ts";
 import type { Target } from "../../../src/migration/targets/target.ts";
@@ -91,7 +92,7 @@ describe("rows that the engine wrote", () => {
       const id = parseActorId(actor);
       expect(await target(namespace).readPageCount(rows, id)).to.equal(pages);
       const hash = createHash("sha256");
-      for await (const batch of target(namespace).readPages(rows, id, pages)) {
+      for await (const batch of inflated(target(namespace).readBlocks(rows, id, pages))) {
         batch.pages.forEach((page) => hash.update(page));
       }
       expect(hash.digest("hex")).to.equal(sha256);

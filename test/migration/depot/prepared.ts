@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { inflated } from "../../../src/migration/pages.ts";
 import { storeRows } from "../../../src/migration/rows.ts";
 import { makeDepotTarget } from "../../../src/migration/targets/depot/depot-target.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -34,7 +35,7 @@ export async function freshWorld(store: Store, rows: readonly Row[] = []): Promi
       const from = storeRows(store, new AbortController().signal);
       expect(await target.readPageCount(from, actor.id)).to.equal(image.length / 4096);
       const pages: Uint8Array[] = [];
-      for await (const batch of target.readPages(from, actor.id, image.length / 4096)) {
+      for await (const batch of inflated(target.readBlocks(from, actor.id, image.length / 4096))) {
         pages.push(...batch.pages);
       }
       expect(sha256(Buffer.concat(pages))).to.equal(sha256(image));

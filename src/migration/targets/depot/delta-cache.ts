@@ -7,13 +7,13 @@ import type { Rows } from "../../rows.ts";
 /** Blobs kept at once. A blob of Ferry's has 64 pages and is used up by one shard; one of the engine's has at most 320. */
 const MAX_BLOBS = 8;
 
-type Pages = ReadonlyMap<number, Uint8Array>;
+type Blocks = ReadonlyMap<number, Uint8Array>;
 
-/** The pages of DELTA blobs by txid, the least recently used let go. */
+/** The pages' blocks of DELTA blobs by txid, the least recently used let go. */
 export class DeltaCache {
   readonly #rows: Rows;
   readonly #branch: Uint8Array;
-  readonly #blobs = new Map<bigint, Promise<Pages | undefined>>();
+  readonly #blobs = new Map<bigint, Promise<Blocks | undefined>>();
 
   constructor(rows: Rows, branch: Uint8Array) {
     this.#rows = rows;
@@ -21,19 +21,19 @@ export class DeltaCache {
   }
 
   /** Undefined when the txid has no DELTA. @throws FormatError `delta_invalid`, `ltx_invalid` */
-  async pages(txid: bigint): Promise<Pages | undefined> {
+  async blocks(txid: bigint): Promise<Blocks | undefined> {
     const known = this.#blobs.get(txid);
-    const pages = known ?? this.#read(txid);
+    const blocks = known ?? this.#read(txid);
     this.#blobs.delete(txid);
-    this.#blobs.set(txid, pages);
+    this.#blobs.set(txid, blocks);
     const [oldest] = this.#blobs.keys();
     if (this.#blobs.size > MAX_BLOBS && oldest !== undefined) {
       this.#blobs.delete(oldest);
     }
-    return pages;
+    return blocks;
   }
 
-  async #read(txid: bigint): Promise<Pages | undefined> {
+  async #read(txid: bigint): Promise<Blocks | undefined> {
     const prefix = deltaPrefix(this.#branch, txid);
     const chunks: Uint8Array[] = [];
     for await (const batch of this.#rows.getRange(prefixRange(prefix))) {
@@ -47,10 +47,10 @@ export class DeltaCache {
     if (chunks.length === 0) {
       return undefined;
     }
-    const { header, pages } = decodeLtx(concatBytes(...chunks));
+    const { header, blocks } = decodeLtx(concatBytes(...chunks));
     if (header.txid !== txid) {
       throw new FormatError("delta_invalid", "A DELTA's blob is of another txid.", { txid: txid.toString() });
     }
-    return new Map(pages.map(({ pgno, page }) => [pgno, page] as const));
+    return new Map(blocks.map(({ pgno, block }) => [pgno, block] as const));
   }
 }

@@ -5,7 +5,7 @@ import { pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depo
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx } from "../../../formats/ltx.ts";
 import { inOrder } from "../../in-order.ts";
-import type { PageBatch } from "../../pages.ts";
+import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { DeltaCache } from "./delta-cache.ts";
 
@@ -27,32 +27,32 @@ interface ShardPlan {
 }
 
 /**
- * Reads a branch's pages as the engine's reader does (DEPOT §5.1): a page from the DELTA that PIDX names, else from the newest SHARD
+ * Reads the blocks of a branch's pages as the engine's reader does (DEPOT §5.1): a page from the DELTA that PIDX names, else from the newest SHARD
  * up to the head. Where the engine would give a page of zeros in silence, because a page is in neither, this throws.
  * @throws FormatError `page_missing`, `pidx_invalid`, `delta_invalid`, `ltx_invalid`
  */
-export async function* readBranchPages(rows: Rows, view: BranchView): AsyncGenerator<PageBatch, void, undefined> {
+export async function* readBranchBlocks(rows: Rows, view: BranchView): AsyncGenerator<BlockBatch, void, undefined> {
   const deltas = new DeltaCache(rows, view.branch);
-  const tasks = mapped(planShards(rows, view), (plan) => async () => readShardPages(rows, view, plan, deltas));
+  const tasks = mapped(planShards(rows, view), (plan) => async () => readShardBlocks(rows, view, plan, deltas));
   yield* inOrder(tasks, READ_AHEAD);
 }
 
-async function readShardPages(rows: Rows, view: BranchView, plan: ShardPlan, deltas: DeltaCache): Promise<PageBatch> {
+async function readShardBlocks(rows: Rows, view: BranchView, plan: ShardPlan, deltas: DeltaCache): Promise<BlockBatch> {
   const covered = plan.txidOf.size === plan.endPgno - plan.firstPgno;
   const shard = covered ? undefined : await readShard(rows, view, Math.floor(plan.firstPgno / SHARD_PAGES));
-  const pages: Uint8Array[] = [];
+  const blocks: Uint8Array[] = [];
   for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
     const txid = plan.txidOf.get(pgno);
-    const page = txid === undefined ? shard?.get(pgno) : (await deltas.pages(txid))?.get(pgno);
-    if (page === undefined) {
+    const block = txid === undefined ? shard?.get(pgno) : (await deltas.blocks(txid))?.get(pgno);
+    if (block === undefined) {
       throw new FormatError("page_missing", "A page of the Depot image is in no DELTA and no SHARD.", {
         pgno,
         txid: txid?.toString(),
       });
     }
-    pages.push(page);
+    blocks.push(block);
   }
-  return { firstPgno: plan.firstPgno, pages };
+  return { firstPgno: plan.firstPgno, blocks };
 }
 
 /** Walks PIDX beside the shards: which txid holds which page. */
@@ -113,7 +113,7 @@ async function readShard(
   }
   return newest === undefined
     ? undefined
-    : new Map(decodeLtx(newest).pages.map(({ pgno, page }) => [pgno, page] as const));
+    : new Map(decodeLtx(newest).blocks.map(({ pgno, block }) => [pgno, block] as const));
 }
 
 async function* mapped<T, U>(source: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U, void, undefined> {

@@ -1,7 +1,9 @@
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
+import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { u64be } from "../../../formats/bytes.ts";
 import { deltaChunkKey, pageKey } from "../../../formats/depot-keys.ts";
-import { encodeLtx, type LtxPage } from "../../../formats/ltx.ts";
+import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
+import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { PAGE_ROW_BYTES, pagesAfter, txidOfPage } from "./depot-layout.ts";
@@ -14,6 +16,14 @@ const TRANSACTION_BYTES = 1_000_000;
 /** A PIDX row as FoundationDB counts it: the key three times and the value. */
 const COUNTED_PAGE_ROW_BYTES = 96;
 
+/** The DELTA that is being put together: pages `firstPgno` to `endPgno`, excluded. */
+interface OpenDelta {
+  readonly txid: number;
+  readonly encoder: LtxEncoder;
+  readonly firstPgno: number;
+  endPgno: number;
+}
+
 /**
  * The rows that can be written in any order, DELTA and PIDX: a txid per shard, closed when its last page is there. PIDX rows
  * beyond what META/head says are ignored by readers, and no reader comes here before the switch anyway.
@@ -21,7 +31,8 @@ const COUNTED_PAGE_ROW_BYTES = 96;
 export class DepotStager implements Stager {
   readonly #stage: DepotStage;
   readonly #spec: ImageSpec;
-  #pages: LtxPage[] = [];
+  readonly #blob: ByteBuffer;
+  #delta: OpenDelta | undefined;
   #rows: KeyValue[] = [];
   #countedBytes = 0;
   #storageBytes = 0;
@@ -31,17 +42,21 @@ export class DepotStager implements Stager {
   constructor(stage: DepotStage, spec: ImageSpec) {
     this.#stage = stage;
     this.#spec = spec;
+    // As in layout `shards`: in the size of a small actor's blob, grown where more is needed.
+    this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
 
-  add(pgno: number, page: Uint8Array): void {
-    if (this.#rows.length === 0 && this.#pages.length === 0) {
+  add(pgno: number, block: Uint8Array): void {
+    if (this.#rows.length === 0 && this.#delta === undefined) {
       // Nothing is held, so pages before this one, if any, were skipped.
       this.#firstPgno = pgno;
       this.#nextPgno = pgno;
     }
-    this.#pages.push({ pgno, page });
+    const delta = this.#delta ?? this.#openDelta(txidOfPage(pgno), pgno);
+    delta.encoder.add(pgno, block);
+    delta.endPgno = pgno + 1;
     if (pgno % SHARD_PAGES === SHARD_PAGES - 1) {
-      this.#closeTxid(txidOfPage(pgno));
+      this.#closeDelta(delta);
     }
   }
 
@@ -65,18 +80,25 @@ export class DepotStager implements Stager {
 
   finish(): StagedRows {
     // An empty image has a txid too, with an empty DELTA, as the engine's own migration writes it.
-    if (this.#pages.length > 0 || this.#spec.pageCount === 0) {
-      this.#closeTxid(txidOfPage(this.#spec.pageCount));
+    const delta = this.#spec.pageCount === 0 ? this.#openDelta(txidOfPage(0), 1) : this.#delta;
+    if (delta !== undefined) {
+      this.#closeDelta(delta);
     }
     return this.take();
   }
 
-  #closeTxid(txid: number): void {
-    const { branch, wallClockMs } = this.#stage;
-    const blob = encodeLtx(
-      { commitPages: pagesAfter(txid, this.#spec.pageCount), txid: BigInt(txid), timestampMs: wallClockMs },
-      this.#pages,
-    );
+  #openDelta(txid: number, firstPgno: number): OpenDelta {
+    const commitPages = pagesAfter(txid, this.#spec.pageCount);
+    const header = { commitPages, txid: BigInt(txid), timestampMs: this.#stage.wallClockMs };
+    this.#delta = { txid, encoder: new LtxEncoder(header, this.#blob), firstPgno, endPgno: firstPgno };
+    return this.#delta;
+  }
+
+  #closeDelta({ txid, encoder, firstPgno, endPgno }: OpenDelta): void {
+    const { branch } = this.#stage;
+    this.#delta = undefined;
+    encoder.finish();
+    const blob = encoder.take();
     for (let offset = 0; offset < blob.length; offset += CHUNK_BYTES) {
       const row = {
         key: deltaChunkKey(branch, BigInt(txid), offset / CHUNK_BYTES),
@@ -87,12 +109,11 @@ export class DepotStager implements Stager {
       this.#countedBytes += 3 * row.key.length + row.value.length;
     }
     const value = u64be(BigInt(txid));
-    for (const { pgno } of this.#pages) {
+    for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
       this.#rows.push({ key: pageKey(branch, pgno), value });
-      this.#nextPgno = pgno + 1;
     }
-    this.#storageBytes += this.#pages.length * PAGE_ROW_BYTES;
-    this.#countedBytes += this.#pages.length * COUNTED_PAGE_ROW_BYTES;
-    this.#pages = [];
+    this.#nextPgno = endPgno;
+    this.#storageBytes += (endPgno - firstPgno) * PAGE_ROW_BYTES;
+    this.#countedBytes += (endPgno - firstPgno) * COUNTED_PAGE_ROW_BYTES;
   }
 }

@@ -5,7 +5,7 @@ import { branchRowsPrefix, headKey } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import type { KeyValue, Transaction } from "../../../store/store.ts";
 import type { Verdict } from "../../outcome.ts";
-import type { PageBatch } from "../../pages.ts";
+import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
 import { v1Range } from "../../v1/v1-keys.ts";
@@ -16,7 +16,7 @@ import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
 import { txidsOf } from "./depot-layout.ts";
 import { MAX_PAGES, type DepotOptions } from "./depot-options.ts";
-import { readBranchPages } from "./depot-reader.ts";
+import { readBranchBlocks } from "./depot-reader.ts";
 import { sealStage } from "./depot-seal.ts";
 import { decodeDepotStage, encodeDepotStage, newDepotStage, type DepotStage } from "./depot-stage.ts";
 import { DepotStager } from "./depot-stager.ts";
@@ -93,12 +93,12 @@ class DepotTarget implements Target {
     return new DepotStager(stage, spec);
   }
 
-  async *readPages(
+  async *readBlocks(
     rows: Rows,
     id: ActorId,
     pageCount: number,
     stage?: Uint8Array,
-  ): AsyncGenerator<PageBatch, void, undefined> {
+  ): AsyncGenerator<BlockBatch, void, undefined> {
     if (stage !== undefined) {
       const { branch } = stageOf(stage);
       const view = { branch, pageCount, headTxid: BigInt(txidsOf(pageCount)) };
@@ -106,12 +106,12 @@ class DepotTarget implements Target {
       if ((await rows.get(headKey(branch))) !== undefined) {
         await assertHistory(rows, view);
       }
-      yield* readBranchPages(rows, view);
+      yield* readBranchBlocks(rows, view);
       return;
     }
     const found = await findBranch(rows, id, this.#options);
     if (found !== undefined) {
-      yield* readBranchPages(rows, { ...found, pageCount });
+      yield* readBranchBlocks(rows, { ...found, pageCount });
     }
   }
 

@@ -33,8 +33,8 @@ export class DeltaStager implements Stager {
     });
   }
 
-  add(pgno: number, page: Uint8Array): void {
-    this.#encoder.add(pgno, page);
+  add(pgno: number, block: Uint8Array): void {
+    this.#encoder.add(pgno, block);
     this.#nextPgno = pgno + 1;
   }
 

@@ -1,7 +1,9 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
+import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
-import { encodeLtx, type LtxPage } from "../../../formats/ltx.ts";
+import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
 import type { PhysicalRow } from "../../../formats/split-value.ts";
+import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import { shardKey } from "../../../formats/v2-keys.ts";
 import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { MIGRATION_TXID } from "./storage-head.ts";
@@ -15,7 +17,9 @@ export class ShardStager implements Stager {
   readonly #id: ActorId;
   readonly #spec: ImageSpec;
   readonly #rows: PhysicalRow[] = [];
-  #pages: LtxPage[] = [];
+  readonly #blob: ByteBuffer;
+  /** The shard that is open, if any, and its first page. */
+  #shard: { readonly encoder: LtxEncoder; readonly firstPgno: number } | undefined;
   #rowBytes = 0;
   #storageBytes = 0;
   #firstPgno = 1;
@@ -24,14 +28,17 @@ export class ShardStager implements Stager {
   constructor(id: ActorId, spec: ImageSpec) {
     this.#id = id;
     this.#spec = spec;
+    // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
+    this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
 
-  add(pgno: number, page: Uint8Array): void {
-    if (this.#rows.length === 0 && this.#pages.length === 0) {
+  add(pgno: number, block: Uint8Array): void {
+    if (this.#rows.length === 0 && this.#shard === undefined) {
       // Nothing is held, so pages before this one, if any, were skipped.
       this.#firstPgno = pgno;
     }
-    this.#pages.push({ pgno, page });
+    this.#shard ??= { encoder: new LtxEncoder(this.#header, this.#blob), firstPgno: pgno };
+    this.#shard.encoder.add(pgno, block);
     this.#nextPgno = pgno + 1;
     if (this.#nextPgno % SHARD_PAGES === 0) {
       this.#closeShard();
@@ -43,7 +50,7 @@ export class ShardStager implements Stager {
   }
 
   take(): StagedRows {
-    const firstOpen = this.#pages[0]?.pgno ?? this.#nextPgno;
+    const firstOpen = this.#shard?.firstPgno ?? this.#nextPgno;
     const staged = {
       rows: this.#rows.splice(0),
       storageBytes: this.#storageBytes,
@@ -61,21 +68,20 @@ export class ShardStager implements Stager {
     return this.take();
   }
 
+  get #header(): { commitPages: number; txid: bigint; timestampMs: bigint } {
+    const { pageCount, creationTsMs } = this.#spec;
+    return { commitPages: pageCount, txid: MIGRATION_TXID, timestampMs: BigInt(creationTsMs) };
+  }
+
   #closeShard(): void {
-    const [first] = this.#pages;
-    if (first === undefined) {
+    if (this.#shard === undefined) {
       return;
     }
-    const key = shardKey(this.#id, Math.floor(first.pgno / SHARD_PAGES));
-    const value = encodeLtx(
-      {
-        commitPages: this.#spec.pageCount,
-        txid: MIGRATION_TXID,
-        timestampMs: BigInt(this.#spec.creationTsMs),
-      },
-      this.#pages,
-    );
-    this.#pages = [];
+    const { encoder, firstPgno } = this.#shard;
+    this.#shard = undefined;
+    const key = shardKey(this.#id, Math.floor(firstPgno / SHARD_PAGES));
+    encoder.finish();
+    const value = encoder.take();
     this.#rows.push(...logicalRows(key, value));
     this.#storageBytes += storageBytesOf(key, value);
     this.#rowBytes += value.length;

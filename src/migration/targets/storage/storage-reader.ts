@@ -2,49 +2,49 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
-import { decodeLtx, LtxDecoder, type LtxPage } from "../../../formats/ltx.ts";
+import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
 import { decodeSplitHead, joinPieces, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
-import type { PageBatch } from "../../pages.ts";
+import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
 /** Shards read ahead of their use. */
 const READ_AHEAD = 4;
-const NO_PAGES: ReadonlyMap<number, Uint8Array> = new Map();
+const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
-/** The pages of one shard as PIDX and SHARD name them: which txid holds which page, and the shard's own pages where one is missing. */
+/** The pages of one shard as PIDX and SHARD name them: which txid holds which page, and the shard's own blocks where one is missing. */
 interface ShardPlan {
   readonly firstPgno: number;
   readonly endPgno: number;
   readonly txidOf: ReadonlyMap<number, bigint>;
-  readonly shardPages: ReadonlyMap<number, Uint8Array>;
+  readonly shardBlocks: ReadonlyMap<number, Uint8Array>;
 }
 
 /**
  * Reads an image as v2's reader does: page p from the DELTA that PIDX names, else from SHARD p/64. In page order, so that a DELTA
  * blob of any size is passed through once, with the memory of one of its pieces.
  */
-export async function* readStoragePages(
+export async function* readStorageBlocks(
   rows: Rows,
   id: ActorId,
   pageCount: number,
-): AsyncGenerator<PageBatch, void, undefined> {
+): AsyncGenerator<BlockBatch, void, undefined> {
   const deltas = new Map<bigint, DeltaCursor>();
   try {
     for await (const plan of inOrder(planShards(rows, id, pageCount), READ_AHEAD)) {
-      const pages: Uint8Array[] = [];
+      const blocks: Uint8Array[] = [];
       for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
         const txid = plan.txidOf.get(pgno);
-        const page = txid === undefined ? plan.shardPages.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
-        if (page === undefined) {
+        const block = txid === undefined ? plan.shardBlocks.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
+        if (block === undefined) {
           throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
         }
-        pages.push(page);
+        blocks.push(block);
       }
-      yield { firstPgno: plan.firstPgno, pages };
+      yield { firstPgno: plan.firstPgno, blocks };
     }
     for (const cursor of deltas.values()) {
       await cursor.drain();
@@ -85,7 +85,7 @@ async function* planShards(
       firstPgno,
       endPgno,
       txidOf,
-      shardPages: covered ? NO_PAGES : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
+      shardBlocks: covered ? NO_BLOCKS : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
     });
   }
 }
@@ -112,11 +112,11 @@ async function readShard(rows: Rows, id: ActorId, shard: number): Promise<Readon
   const key = shardKey(id, shard);
   const [row, pieces] = await Promise.all([rows.get(physicalKey(V2_SUBSPACE, key)), collectValues(rows, key)]);
   if (row === undefined) {
-    return NO_PAGES;
+    return NO_BLOCKS;
   }
   const head = decodeSplitHead(row);
-  const { pages } = decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces));
-  return new Map(pages.map(({ pgno, page }) => [pgno, page]));
+  const { blocks } = decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces));
+  return new Map(blocks.map(({ pgno, block }) => [pgno, block]));
 }
 
 async function collectValues(rows: Rows, logicalKey: Uint8Array): Promise<Uint8Array[]> {
@@ -127,41 +127,41 @@ async function collectValues(rows: Rows, logicalKey: Uint8Array): Promise<Uint8A
   return values;
 }
 
-/** Goes through one DELTA's pages in order. */
+/** Goes through one DELTA's blocks in order. */
 class DeltaCursor {
-  readonly #pages: AsyncGenerator<LtxPage, void, undefined>;
-  #current: LtxPage | undefined;
+  readonly #blocks: AsyncGenerator<LtxBlock, void, undefined>;
+  #current: LtxBlock | undefined;
 
   constructor(rows: Rows, id: ActorId, txid: bigint) {
-    this.#pages = readDelta(rows, id, txid);
+    this.#blocks = readDelta(rows, id, txid);
   }
 
-  /** The page with this number, or undefined when the blob has none; numbers must rise from call to call. */
+  /** The block of the page with this number, or undefined when the blob has none; numbers must rise from call to call. */
   async seek(pgno: number): Promise<Uint8Array | undefined> {
     while (this.#current === undefined || this.#current.pgno < pgno) {
-      const next = await this.#pages.next();
+      const next = await this.#blocks.next();
       if (next.done === true) {
         return undefined;
       }
       this.#current = next.value;
     }
-    return this.#current.pgno === pgno ? this.#current.page : undefined;
+    return this.#current.pgno === pgno ? this.#current.block : undefined;
   }
 
   /** Reads on to the blob's end, so that its page index and footer are checked too. */
   async drain(): Promise<void> {
     this.#current = undefined;
-    for await (const page of this.#pages) {
-      this.#current = page;
+    for await (const block of this.#blocks) {
+      this.#current = block;
     }
   }
 
   async close(): Promise<void> {
-    await this.#pages.return();
+    await this.#blocks.return();
   }
 }
 
-async function* readDelta(rows: Rows, id: ActorId, txid: bigint): AsyncGenerator<LtxPage, void, undefined> {
+async function* readDelta(rows: Rows, id: ActorId, txid: bigint): AsyncGenerator<LtxBlock, void, undefined> {
   const decoder = new LtxDecoder();
   const prefix = physicalKey(V2_SUBSPACE, deltaTxidPrefix(id, txid));
   let chunk = 0;
@@ -172,7 +172,7 @@ async function* readDelta(rows: Rows, id: ActorId, txid: bigint): AsyncGenerator
       }
       chunk += 1;
       for await (const bytes of readChunk(rows, row)) {
-        yield* pushSliced(decoder, bytes);
+        yield* decoder.push(bytes);
       }
     }
   }
@@ -210,13 +210,5 @@ async function* readChunk(rows: Rows, row: KeyValue): AsyncGenerator<Uint8Array,
       bytes,
       expected: head.bytes,
     });
-  }
-}
-
-/** Pages shrink up to a hundredfold, so a blob is unpacked a little at a time. */
-function* pushSliced(decoder: LtxDecoder, bytes: Uint8Array): Generator<LtxPage, void, undefined> {
-  const sliceBytes = 10_000;
-  for (let offset = 0; offset < bytes.length; offset += sliceBytes) {
-    yield* decoder.push(bytes.subarray(offset, offset + sliceBytes));
   }
 }

@@ -13,7 +13,7 @@ import {
   stagingMetaRow,
   stateOfMetaRow,
 } from "./storage-head.ts";
-import { readStoragePages } from "./storage-reader.ts";
+import { readStorageBlocks } from "./storage-reader.ts";
 import { allRanges, anyRanges } from "./storage-rows.ts";
 
 /** v2 as FORMATS §4 has it: META, DELTA, PIDX and SHARD rows under the engine's `sqlite-storage` subspace. */
@@ -33,7 +33,7 @@ export const storageTarget: Target = {
     const row = await tx.get(metaRowKey(id));
     return row !== undefined && isMigrationsHead(decodeMetaRow(row), pageCount);
   },
-  readPages: readStoragePages,
+  readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
     if (row === undefined) {

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { FormatError } from "../../../../src/formats/format-error.ts";
+import { inflated } from "../../../../src/migration/pages.ts";
 import { memoryRows } from "../../../../src/migration/rows.ts";
-import { readStoragePages } from "../../../../src/migration/targets/storage/storage-reader.ts";
+import { readStorageBlocks } from "../../../../src/migration/targets/storage/storage-reader.ts";
 import { encodeReferenceLtx, logicalKey, physicalRows, u32 } from "../../../support/reference.ts";
 import { bytesOf, PAGE, startsWith, syntheticImage, testActor, type Row } from "../../../support/v1-actors.ts";
 
@@ -39,7 +40,7 @@ function pages(from: number, end: number, step = 1): number[] {
 
 async function read(rows: readonly Row[], pageCount = 200): Promise<Uint8Array> {
   const found: Uint8Array[] = [];
-  for await (const batch of readStoragePages(memoryRows(rows), ACTOR.id, pageCount)) {
+  for await (const batch of inflated(readStorageBlocks(memoryRows(rows), ACTOR.id, pageCount))) {
     expect(batch.firstPgno).to.equal(found.length + 1);
     found.push(...batch.pages);
   }

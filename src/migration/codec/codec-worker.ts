@@ -1,0 +1,80 @@
+/** The entry of the codec's thread: answers requests one after the other. What it does not expect ends the thread. */
+import { createHash, type Hash } from "node:crypto";
+import { parentPort } from "node:worker_threads";
+import { FormatError } from "../../formats/format-error.ts";
+import { compressPage, decompressPage } from "../../formats/page-codec.ts";
+import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
+import { MOST_BLOCK_BYTES, type CodecAnswer, type CodecRequest } from "./codec-protocol.ts";
+
+const hashes = new Map<number, Hash>();
+/** Where blocks are put together before they take their pages' place. */
+let scratch = new Uint8Array(0);
+
+parentPort?.on("message", (request: CodecRequest) => {
+  switch (request.op) {
+    case "compress":
+      hashPages(request);
+      reply(compress(request));
+      break;
+    case "hash":
+      hashPages(request);
+      reply({ kind: "done", bytes: request.bytes });
+      break;
+    case "inflate":
+      reply(inflate(request));
+      break;
+    case "digest":
+      reply({ kind: "digest", sha256: hashOf(request.pass).digest("hex") });
+      break;
+    case "end":
+      hashes.delete(request.pass);
+      break;
+  }
+});
+
+function reply(answer: CodecAnswer): void {
+  parentPort?.postMessage(answer, "bytes" in answer ? [answer.bytes] : []);
+}
+
+function hashOf(pass: number): Hash {
+  const hash = hashes.get(pass) ?? createHash("sha256");
+  hashes.set(pass, hash);
+  return hash;
+}
+
+function hashPages({ pass, bytes, pages }: { pass: number; bytes: ArrayBuffer; pages: number }): void {
+  hashOf(pass).update(new Uint8Array(bytes, 0, pages * PAGE_BYTES));
+}
+
+function compress({ bytes, pages }: { bytes: ArrayBuffer; pages: number }): CodecAnswer {
+  if (scratch.length < pages * MOST_BLOCK_BYTES) {
+    scratch = new Uint8Array(pages * MOST_BLOCK_BYTES);
+  }
+  const lengths: number[] = [];
+  let used = 0;
+  for (let page = 0; page < pages; page += 1) {
+    const block = compressPage(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES));
+    scratch.set(block, used);
+    used += block.length;
+    lengths.push(block.length);
+  }
+  new Uint8Array(bytes).set(scratch.subarray(0, used));
+  return { kind: "blocks", bytes, lengths };
+}
+
+function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate" }>): CodecAnswer {
+  const hash = hashOf(pass);
+  let offset = 0;
+  try {
+    for (const length of lengths) {
+      hash.update(decompressPage(new Uint8Array(bytes, offset, length)));
+      offset += length;
+    }
+    return { kind: "done", bytes };
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return { kind: "refused", bytes, code: error.code, message: error.message, details: error.details };
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * One pass over the pages of one image, in order, for its digest and for what is between pages and blocks.
+ *
+ * Calls take effect in the order in which they are made, also where the earlier one has not resolved yet. What was handed in may be
+ * read until then.
+ */
+export interface ImagePass {
+  /** Hashes pages and gives their LZ4 blocks. */
+  compress(pages: readonly Uint8Array[]): Promise<BorrowedBlocks>;
+  /** Hashes pages. */
+  hash(pages: readonly Uint8Array[]): Promise<void>;
+  /** Inflates blocks and hashes their pages. @throws FormatError `ltx_invalid` */
+  inflate(blocks: readonly Uint8Array[]): Promise<void>;
+  /** SHA-256 of all pages, in hex; the last call of a pass. */
+  digest(): Promise<string>;
+  /** Ends a pass that has come to its digest, or never will. Idempotent. */
+  end(): void;
+}
+
+/** Blocks in memory that is used again. */
+export interface BorrowedBlocks {
+  readonly blocks: readonly Uint8Array[];
+  /** Gives the memory back: `blocks` must not be read any more. */
+  readonly release: () => void;
+}
+
+/** Does the work on bytes that images need: LZ4 and SHA-256. */
+export interface Codec {
+  /** Begins a pass; whoever does ends it. */
+  begin(): ImagePass;
+}

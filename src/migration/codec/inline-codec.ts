@@ -1,0 +1,40 @@
+import { createHash, type Hash } from "node:crypto";
+import { compressPage, decompressPage } from "../../formats/page-codec.ts";
+import type { BorrowedBlocks, Codec, ImagePass } from "./codec.ts";
+
+/** The codec on the caller's own thread: for small images, to which a way to another thread and back is long, and for tests. */
+export const inlineCodec: Codec = { begin: () => new InlinePass() };
+
+class InlinePass implements ImagePass {
+  readonly #hash: Hash = createHash("sha256");
+
+  // Promises of their own, so that what is thrown rejects: the caller of another codec sees it no earlier.
+  compress(pages: readonly Uint8Array[]): Promise<BorrowedBlocks> {
+    this.#update(pages);
+    return Promise.resolve({ blocks: pages.map(compressPage), release: () => undefined });
+  }
+
+  hash(pages: readonly Uint8Array[]): Promise<void> {
+    this.#update(pages);
+    return Promise.resolve();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what is thrown has to reject
+  async inflate(blocks: readonly Uint8Array[]): Promise<void> {
+    this.#update(blocks.map(decompressPage));
+  }
+
+  digest(): Promise<string> {
+    return Promise.resolve(this.#hash.digest("hex"));
+  }
+
+  end(): void {
+    // Nothing is held.
+  }
+
+  #update(pages: readonly Uint8Array[]): void {
+    for (const page of pages) {
+      this.#hash.update(page);
+    }
+  }
+}
