@@ -217,6 +217,17 @@ describe("Depot's gates", () => {
         expect(await refused()).to.include({ state: "skipped", reason: "destroyed" });
       });
 
+      it("leaves what is to be recovered and the engine took over, as a newer one could write v1's pages over it", async () => {
+        const journal = fileRows(prepared.actor, TAG.journal, new Uint8Array(512));
+        await putRows(store, [...takeOverRows(prepared.actor), ...journal]);
+        const options = { migration: { ...migration, journal: "rollback" } } as const;
+        await prepared.putV1(syntheticImage(321, "zeros"));
+        const outcome = await attempt(store, prepared.world, prepared.actor, options);
+        expect(outcome).to.include({ state: "deferred", reason: "engine_took_over" });
+        await clearKeys(store, [lifeFieldKey(prepared.actor, "VERSION")]);
+        expect(await attempt(store, prepared.world, prepared.actor, options)).to.include({ state: "migrated" });
+      });
+
       it("leaves an actor of a version that nobody knows", async () => {
         await putRows(store, [lifeFieldRow(prepared.actor, "VERSION", Uint8Array.of(0, 0, 0, 3))]);
         expect(await refused({}, syntheticImage(321, "zeros"))).to.include({ reason: "engine_took_over" });
