@@ -1,5 +1,7 @@
 import { expect } from "chai";
 import type { Outcome } from "../../../src/migration/outcome.ts";
+import { storeRows } from "../../../src/migration/rows.ts";
+import { makeDepotTarget } from "../../../src/migration/targets/depot/depot-target.ts";
 import { attempt, type AttemptOptions } from "../../support/depot-attempt.ts";
 import { branchesWithRows, pointerOf } from "../../support/depot-reference.ts";
 import {
@@ -177,19 +179,22 @@ describe("Depot's gates", () => {
       it("leaves an import of a newer engine's alone until page 1 is there, and then counts it as migrated", async () => {
         await putRows(store, takeOverRows(prepared.actor));
         await prepared.putV1(syntheticImage(330, "random"));
+        const target = makeDepotTarget({ now: prepared.world.now });
+        const rows = storeRows(store, new AbortController().signal);
         const seen: string[] = [];
         for await (const step of new DepotEngine(store, prepared.actor, prepared.world.now).importV1()) {
           if (step !== "looked") {
             const outcome = await refused({}, syntheticImage(330, "random"));
-            seen.push(`${step}: ${outcome.state} ${outcome.reason ?? ""}`);
+            const pages = await target.readPageCount(rows, prepared.actor.id);
+            seen.push(`${step}: ${outcome.state} ${outcome.reason ?? ""}, ${pages ?? "no"} pages to read`);
           }
         }
         const deferred = "deferred engine_took_over";
         expect(seen).to.deep.equal([
-          `marked: ${deferred}`,
-          `committed: ${deferred}`,
-          `committed: ${deferred}`,
-          "ended: skipped already_migrated",
+          `marked: ${deferred}, no pages to read`,
+          `committed: ${deferred}, no pages to read`,
+          `committed: ${deferred}, no pages to read`,
+          "ended: skipped already_migrated, 330 pages to read",
         ]);
         expect(await refused({}, syntheticImage(330, "random"))).to.include({ reason: "already_migrated" });
       });

@@ -226,7 +226,7 @@ const ENGINE_TOOK_OVER: Verdict = {
 
 /**
  * An engine newer than the releases that looked for a database before Ferry's switch goes on afterwards: it writes page 1 of v1's main
- * file over Ferry's, and pages past Ferry's last. That does no harm to an image that is the main file, and damages any other.
+ * file over Ferry's, and pages past Ferry's last. To an image that is the main file that does no harm; any other would be mixed with it.
  */
 const NEWER_ENGINE_MAY_IMPORT: Verdict = {
   state: "deferred",
