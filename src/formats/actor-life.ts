@@ -10,6 +10,7 @@ import { packActorId, packTuple } from "./tuple.ts";
  *   WORKFLOW_ID 20, the workflow's id, 19 bytes      VERSION 59, u32 BE: absent or 1 = v1's workflow, 2 = actor2
  *   NAMESPACE_ID 52, 19 bytes                        DESTROY_TS 69, i64 BE
  *   RUNNER_NAME_SELECTOR 109, POOL_NAME 117          the pool: of v1, of actor2; UTF-8
+ *   CREATE_TS 15, NAME 19, KEY 78, GENERATION 130    not looked at
  *
  * and of a pool, the version of the protocol that its runners speak: absent while it is v1's. u16 BE under
  * pack(RIVET, NAMESPACE 39, RUNNER 46, CONFIG 90, DATA 4, namespace id, pool name, PROTOCOL_VERSION 106).
@@ -27,6 +28,9 @@ const FIELD = {
   ENVOY_KEY: 116,
   POOL_NAME: 117,
 } as const;
+
+/** The rest of what engines up to the source of 2026-08-20 write about an actor. */
+const UNREAD = [15, 19, 78, 130];
 
 type Field = keyof typeof FIELD;
 const POOL_CONFIG = packTuple(0, 39, 46, 90, 4);
@@ -46,6 +50,8 @@ export interface ActorLife {
   readonly workflowId: Uint8Array | undefined;
   readonly namespaceId: Uint8Array | undefined;
   readonly poolName: Uint8Array | undefined;
+  /** Whether there is a row that no engine known to Ferry writes: what a newer one means by it is not known. */
+  readonly hasUnknownRow: boolean;
 }
 
 export function actorLifeKey(id: ActorId, field: Field): Uint8Array {
@@ -60,13 +66,16 @@ export function decodeActorLife(
   const found = new Map<Field, Uint8Array>();
   const fields = Object.keys(FIELD) as Field[];
   const keys = fields.map((field) => [field, actorLifeKey(id, field)] as const);
+  const unread = UNREAD.map((word) => concatBytes(actorStatePrefix(id), packTuple(word)));
   let known = false;
+  let hasUnknownRow = false;
   for (const { key, value } of rows) {
     known = true;
-    for (const [field, fieldKey] of keys) {
-      if (startsWith(key, fieldKey)) {
-        found.set(field, value);
-      }
+    const field = keys.find(([, fieldKey]) => startsWith(key, fieldKey))?.[0];
+    if (field !== undefined) {
+      found.set(field, value);
+    } else if (!unread.some((unreadKey) => startsWith(key, unreadKey))) {
+      hasUnknownRow = true;
     }
   }
   return {
@@ -79,6 +88,7 @@ export function decodeActorLife(
     workflowId: found.get("WORKFLOW_ID"),
     namespaceId: found.get("NAMESPACE_ID"),
     poolName: found.get("POOL_NAME") ?? found.get("RUNNER_NAME_SELECTOR"),
+    hasUnknownRow,
   };
 }
 

@@ -164,6 +164,11 @@ export function shardPrefix(branch: Uint8Array, shard: number): Uint8Array {
   return concatBytes(shardsPrefix(branch), u32be(shard), ASCII.encode("/"));
 }
 
+/** K22: present once compaction has run. */
+export function compactionRootKey(branch: Uint8Array): Uint8Array {
+  return key(PARTITION.rows, "/", branch, "/CMP/root");
+}
+
 /** K23 */
 export function dirtyKey(branch: Uint8Array): Uint8Array {
   return key(PARTITION.dirty, "/", branch);

@@ -12,7 +12,7 @@ import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
 import { openImage } from "./image-source.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
-import type { Stager } from "./targets/target.ts";
+import type { ImageOutline, Stager } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
@@ -101,18 +101,20 @@ async function survey(
   }
   const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
   if (image !== undefined) {
-    return refusal(context, surroundings, image.pages.length) ?? { kind: "small", image };
+    const outline = { pageCount: image.pages.length, recovered: false };
+    return refusal(context, surroundings, outline) ?? { kind: "small", image };
   }
   const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
-  const refused = refusal(context, surroundings, Math.ceil(mainBytes / PAGE_BYTES));
+  const outline = { pageCount: Math.ceil(mainBytes / PAGE_BYTES), recovered: recovers };
+  const refused = refusal(context, surroundings, outline);
   return refused ?? { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
 }
 
-/** What the target says against an image of this size. @throws FormatError whose code is the reject reason */
-function refusal(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Surveyed | undefined {
-  const verdict = v2 instanceof FormatError ? undefined : context.target.admit(v2, pageCount);
+/** What the target says against such an image. @throws FormatError whose code is the reject reason */
+function refusal(context: MigrationContext, { v2 }: Surroundings, image: ImageOutline): Surveyed | undefined {
+  const verdict = v2 instanceof FormatError ? undefined : context.target.admit(v2, image);
   if (verdict === undefined) {
     return undefined;
   }

@@ -15,7 +15,7 @@ import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
-import type { StagedImage } from "./targets/target.ts";
+import type { ImageOutline, StagedImage } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1, type V1Survey } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
@@ -141,7 +141,8 @@ async function migrateIfSmall(
       const planned = await planStaged(context, tx, id, options, { survey, surroundings });
       return planned.kind === "verdict" ? record(planned.verdict) : planned;
     }
-    const admission = admissionOf(context, surroundings, image.pages.length);
+    const outline = { pageCount: image.pages.length, recovered: false };
+    const admission = admissionOf(context, surroundings, outline);
     if (admission.kind !== "admitted") {
       return admission.kind === "verdict" ? record(admission.verdict) : admission;
     }
@@ -170,18 +171,18 @@ async function migrateIfSmall(
   }
 }
 
-/** What the target says of an image of this size, in a state that is otherwise fit to migrate. */
+/** What the target says of such an image, in a state that is otherwise fit to migrate. */
 type Admission =
   | { readonly kind: "admitted"; readonly basis?: Uint8Array; readonly advice?: string }
   | { readonly kind: "unprepared" }
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
 /** @throws FormatError whose code is the reject reason. */
-function admissionOf(context: MigrationContext, { v2 }: Surroundings, pageCount: number): Admission {
+function admissionOf(context: MigrationContext, { v2 }: Surroundings, image: ImageOutline): Admission {
   if (v2 instanceof FormatError) {
     throw v2;
   }
-  const verdict = context.target.admit(v2, pageCount);
+  const verdict = context.target.admit(v2, image);
   if (verdict !== undefined) {
     return { kind: "verdict", verdict };
   }
@@ -248,7 +249,8 @@ async function planStaged(
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
   // Recovery can change the size; the switch asks again with what came of it.
-  const admission = admissionOf(context, surroundings, Math.ceil(mainBytes / PAGE_BYTES));
+  const outline = { pageCount: Math.ceil(mainBytes / PAGE_BYTES), recovered: recovers };
+  const admission = admissionOf(context, surroundings, outline);
   if (admission.kind !== "admitted") {
     return admission;
   }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { parseActorId } from "../../src/formats/actor-id.ts";
 import { poolProtocolKey, actorLifeKey, decodeActorLife } from "../../src/formats/actor-life.ts";
+import { actorStatePrefix } from "../../src/formats/actor-state.ts";
 import { toHex } from "../../src/formats/bytes.ts";
 import * as keys from "../../src/formats/depot-keys.ts";
 import { bucketOfNamespace, parseNamespaceId, encodeNamespaceId } from "../../src/formats/namespace-id.ts";
@@ -49,6 +50,7 @@ describe("Depot's keys", () => {
     ],
     ["K19", keys.pageKey(br, 258), `02302f${BR}${ascii("/PIDX/")}00000102`, 29],
     ["K20", keys.deltaChunkKey(br, 258n, 3), `02302f${BR}${ascii("/DELTA/")}00000000000001022f00000003`, 39],
+    ["K22", keys.compactionRootKey(br), `02302f${BR}${ascii("/CMP/root")}`, 28],
     ["K23", keys.dirtyKey(br), `02752f${BR}`, 19],
     ["K24", keys.legacyHeadKey(ACTOR), `02${ascii(`${ACTOR}/META/head`)}`, 41],
   ];
@@ -114,6 +116,19 @@ describe("an actor's life", () => {
     expect(decodeActorLife(ACTOR, []).version).to.equal(1);
     expect(decodeActorLife(ACTOR, row("00000002")).version).to.equal(2);
     expect(decodeActorLife(ACTOR, row("02")).version).to.be.greaterThan(2);
+  });
+
+  it("has an unknown row when there is one that no engine up to the source of 2026-08-20 writes", () => {
+    const row = (word: string): { key: Uint8Array; value: Uint8Array } => ({
+      key: Uint8Array.from([...actorStatePrefix(ACTOR), ...hex(word)]),
+      value: hex("00000141"),
+    });
+    // CREATE_TS, NAME, WORKFLOW_ID, VERSION, KEY, GENERATION
+    const known = ["150f", "1513", "1514", "153b", "154e", "1582"].map(row);
+    expect(decodeActorLife(ACTOR, known).hasUnknownRow).to.equal(false);
+    for (const word of ["1584", "1585", "160101", "02666f6f00"]) {
+      expect(decodeActorLife(ACTOR, [...known, row(word)]).hasUnknownRow, word).to.equal(true);
+    }
   });
 
   it("takes the pool of actor2 before that of v1", () => {

@@ -3,7 +3,10 @@ import {
   BUCKET,
   bucketRows,
   BUCKET_BRANCH,
+  ENGINE_BRANCH,
+  engineCommit,
   engineDatabase,
+  importMarkerRow,
   lifeFieldKey,
   lifeFieldRow,
   takeOverRows,
@@ -24,6 +27,9 @@ import {
 
 /** What the engine's own migration commits at most. */
 const ENGINE_PAGES = 320;
+
+/** How often a workflow tries an activity. */
+const TRIES = 5;
 
 /** What the engine's own migration came to. */
 export type DepotEngineResult = "already_there" | "migrated" | "too_large";
@@ -109,18 +115,85 @@ export class DepotEngine {
     if (image.length > ENGINE_PAGES * PAGE) {
       return "too_large";
     }
-    const pages = new Map<number, Uint8Array>();
-    for (let pgno = 1; pgno * PAGE <= image.length; pgno += 1) {
-      pages.set(pgno, image.subarray((pgno - 1) * PAGE, pgno * PAGE));
-    }
     await this.#store.transact(async (tx) => {
       const bucketBranch = await ensureBucket(tx);
       if ((await this.#pointer(tx)) !== undefined) {
         throw new InvariantViolation("the engine appends v1 to a database that came to be while it migrated");
       }
-      setAll(tx, engineDatabase(this.#actor, bucketBranch, pages));
+      setAll(tx, engineDatabase(this.#actor, bucketBranch, pagesOf(image, 1, image.length / PAGE)));
     });
     return "migrated";
+  }
+
+  /**
+   * What actor2 does in engines newer than the releases (docs/decisions/depot-gates.md), with a stop after every transaction: looks for
+   * a database and the marker, marks, commits pages 2 to the last, 320 at a time, then page 1, and takes the mark away. A commit whose
+   * head is not the one expected fails the activity, which is tried again from the start, whoever's head it is.
+   */
+  async *importV1(): AsyncGenerator<ImportStep, void, undefined> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const { marker, head, image } = await this.#store.transact(async (tx) => this.#look(tx));
+      yield "looked";
+      if (head !== undefined && marker === undefined) {
+        return;
+      }
+      const pages = image.length / PAGE;
+      await this.#put(importMarkerRow(this.#actor, pages));
+      yield "marked";
+      const resumes = head !== undefined && marker !== undefined && Buffer.from(marker).readUInt32BE() === pages;
+      let expected: number | undefined = head?.txid ?? 0;
+      for (let pgno = resumes ? Math.max(2, head.size + 1) : 2; pgno <= pages && expected !== undefined;) {
+        const end = Math.min(pgno + ENGINE_PAGES - 1, pages);
+        expected = await this.#commit(pagesOf(image, pgno, end), end, expected);
+        yield "committed";
+        pgno = end + 1;
+      }
+      if (expected === undefined || (await this.#commit(pagesOf(image, 1, 1), pages, expected)) === undefined) {
+        continue;
+      }
+      yield "ended";
+      await this.#store.transact(async (tx) => {
+        tx.clear(importMarkerRow(this.#actor, 0).key);
+        await Promise.resolve();
+      });
+      return;
+    }
+  }
+
+  async #look(
+    tx: Transaction,
+  ): Promise<{ marker?: Uint8Array | undefined; head?: Head | undefined; image: Uint8Array }> {
+    const pointer = await this.#pointer(tx, { snapshot: true });
+    const marker = await tx.get(importMarkerRow(this.#actor, 0).key);
+    const head = pointer === undefined ? undefined : await headOf(tx, pointer.subarray(3, 19), { snapshot: true });
+    return { marker, head, image: await this.#readV1(tx) };
+  }
+
+  /** The new head's txid; undefined when the head was not the one expected. */
+  async #commit(pages: ReadonlyMap<number, Uint8Array>, size: number, expected: number): Promise<number | undefined> {
+    return this.#store.transact(async (tx) => {
+      const bucketBranch = await ensureBucket(tx);
+      const pointer = await this.#pointer(tx);
+      const branch = pointer === undefined ? ENGINE_BRANCH : Uint8Array.from(pointer.subarray(3, 19));
+      const actual = pointer === undefined ? 0 : ((await headOf(tx, branch))?.txid ?? 0);
+      if (actual !== expected) {
+        return undefined;
+      }
+      setAll(
+        tx,
+        pointer === undefined
+          ? engineDatabase(this.#actor, bucketBranch, pages)
+          : engineCommit({ branch, txid: actual + 1, size }, pages),
+      );
+      return actual + 1;
+    });
+  }
+
+  async #put(row: Row): Promise<void> {
+    await this.#store.transact(async (tx) => {
+      setAll(tx, [row]);
+      await Promise.resolve();
+    });
   }
 
   async #pointer(tx: Transaction, options: { snapshot?: boolean } = {}): Promise<Uint8Array | undefined> {
@@ -144,6 +217,33 @@ export class DepotEngine {
     }
     return expected.image;
   }
+}
+
+/** Where an import stands: the last commit of pages is `ended`, and what follows takes the mark away. */
+export type ImportStep = "looked" | "marked" | "committed" | "ended";
+
+interface Head {
+  readonly txid: number;
+  readonly size: number;
+}
+
+async function headOf(
+  tx: Transaction,
+  branch: Uint8Array,
+  options: { snapshot?: boolean } = {},
+): Promise<Head | undefined> {
+  const row = await tx.get(bytesOf(2, 0x30, "/", branch, "/META/head"), options);
+  return row === undefined
+    ? undefined
+    : { txid: Number(Buffer.from(row).readBigUInt64LE(2)), size: Buffer.from(row).readUInt32LE(10) };
+}
+
+function pagesOf(image: Uint8Array, first: number, last: number): Map<number, Uint8Array> {
+  const pages = new Map<number, Uint8Array>();
+  for (let pgno = first; pgno <= last; pgno += 1) {
+    pages.set(pgno, image.subarray((pgno - 1) * PAGE, pgno * PAGE));
+  }
+  return pages;
 }
 
 /** The bucket branch of the namespace, made as the engine's first commit in it makes it. */

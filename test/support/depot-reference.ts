@@ -230,10 +230,17 @@ export function readEngineImage(rows: readonly Row[], branch: Uint8Array): Uint8
   const head = all.get(0x02, 0x30, "/", branch, "/META/head");
   must(head !== undefined, "META/head");
   const image = new Uint8Array(head.readUInt32LE(10) * PAGE);
+  const deltas = new Map<string, ReturnType<typeof referenceLtx>>();
   for (const [rest, txid] of all.under(0x02, 0x30, "/", branch, "/PIDX/")) {
     const pgno = rest.readUInt32BE();
-    const chunks = all.under(0x02, 0x30, "/", branch, "/DELTA/", txid, "/").map(([, value]) => value);
-    const page = referenceLtx(Buffer.concat(chunks)).pages.get(pgno);
+    const name = txid.toString("hex");
+    let delta = deltas.get(name);
+    if (delta === undefined) {
+      const chunks = all.under(0x02, 0x30, "/", branch, "/DELTA/", txid, "/").map(([, value]) => value);
+      delta = referenceLtx(Buffer.concat(chunks));
+      deltas.set(name, delta);
+    }
+    const page = delta.pages.get(pgno);
     must(page !== undefined, "a page is not in its DELTA");
     if (pgno * PAGE <= image.length) {
       image.set(page, (pgno - 1) * PAGE);

@@ -37,6 +37,13 @@ interface Claim {
  */
 export type UndoRefusal = "actor_awake" | "destroyed" | "engine_took_over" | "in_use";
 
+/** What is known of an image before it is read. */
+export interface ImageOutline {
+  readonly pageCount: number;
+  /** Whether it is made of the main file and sidecars, so that it may not be what the main file holds. */
+  readonly recovered: boolean;
+}
+
 /** An image to be written, and what its rows carry of the migration. */
 export interface ImageSpec {
   readonly layout: Layout;
@@ -93,8 +100,8 @@ export interface Target {
   hasRows(tx: Transaction, id: ActorId): Promise<boolean>;
   /** A value that changes whenever the actor's complete image does; serializable. */
   readHead(tx: Transaction, id: ActorId): Promise<Uint8Array | undefined>;
-  /** Why an image of this size is not to be written as things stand. @throws FormatError whose code is a reject reason */
-  admit(v2: V2State, pageCount: number): Verdict | undefined;
+  /** Why such an image is not to be written as things stand. @throws FormatError whose code is a reject reason */
+  admit(v2: V2State, image: ImageOutline): Verdict | undefined;
   /** What the target asks of page 1, beyond a header of SQLite's. @throws FormatError whose code is a reject reason */
   assertHeader(page1: Uint8Array, pageCount: number): void;
   /** The layout an image gets where this one is asked for. */

@@ -1,5 +1,7 @@
 import { expect } from "chai";
 import type { Outcome } from "../../../src/migration/outcome.ts";
+import { storeRows } from "../../../src/migration/rows.ts";
+import { makeDepotTarget } from "../../../src/migration/targets/depot/depot-target.ts";
 import { attempt, type AttemptOptions } from "../../support/depot-attempt.ts";
 import { branchesWithRows, pointerOf } from "../../support/depot-reference.ts";
 import {
@@ -10,18 +12,32 @@ import {
   dumpRows,
   ENGINE_BRANCH,
   engineDatabase,
+  importMarkerRow,
   lifeFieldKey,
   lifeFieldRow,
+  lifeWordKey,
   NAMESPACE_ID,
   pointerRow,
   POOL_KEY,
   putRows,
+  sleepingActor,
   takeOverRows,
   wakeRows,
   workflowId,
 } from "../../support/depot-world.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { bytesOf, idText, PAGE, syntheticImage, testActor, v1Rows, type Row } from "../../support/v1-actors.ts";
+import {
+  bytesOf,
+  fileRows,
+  idText,
+  PAGE,
+  syntheticImage,
+  TAG,
+  testActor,
+  v1Rows,
+  type Row,
+} from "../../support/v1-actors.ts";
+import { DepotEngine } from "../../support/depot-engine.ts";
 import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 
 const IMAGE = syntheticImage(70, "text");
@@ -140,6 +156,81 @@ describe("Depot's gates", () => {
         const outcome = await attempt(store, prepared.world, prepared.actor, options);
         expect(outcome).to.include({ state: "migrated", pages: 321 });
         expect(outcome.detail).to.include(`rivet-engine wf wake ${idText(workflowId(2))}`);
+      });
+
+      it("leaves an actor that a newer engine has marked for its own import, whatever its size", async () => {
+        await putRows(store, [...takeOverRows(prepared.actor), importMarkerRow(prepared.actor, 321)]);
+        const outcome = await refused({}, syntheticImage(321, "zeros"));
+        expect(outcome).to.include({ state: "deferred", reason: "engine_took_over" });
+        expect(outcome.detail).to.match(/a row about it that Ferry does not know/);
+      });
+
+      it("knows the other rows of an actor that actor2 has, and asks for none of an actor of v1's", async () => {
+        // CREATE_TS, NAME, KEY, GENERATION
+        const others = [15, 19, 78, 130].map((word) => ({ key: lifeWordKey(prepared.actor, word), value: bytes() }));
+        await putRows(store, [...takeOverRows(prepared.actor), ...others]);
+        await prepared.putV1(syntheticImage(321, "zeros"));
+        expect(await attempt(store, prepared.world, prepared.actor, { migration })).to.include({ state: "migrated" });
+        const other = testActor(2);
+        await putRows(store, [...sleepingActor(other), importMarkerRow(other, 1), ...v1Rows(other, IMAGE)]);
+        expect(await attempt(store, prepared.world, other, { migration })).to.include({ state: "migrated" });
+      });
+
+      it("leaves an import of a newer engine's alone until page 1 is there, and then counts it as migrated", async () => {
+        await putRows(store, takeOverRows(prepared.actor));
+        await prepared.putV1(syntheticImage(330, "random"));
+        const target = makeDepotTarget({ now: prepared.world.now });
+        const rows = storeRows(store, new AbortController().signal);
+        const seen: string[] = [];
+        for await (const step of new DepotEngine(store, prepared.actor, prepared.world.now).importV1()) {
+          if (step !== "looked") {
+            const outcome = await refused({}, syntheticImage(330, "random"));
+            const pages = await target.readPageCount(rows, prepared.actor.id);
+            seen.push(`${step}: ${outcome.state} ${outcome.reason ?? ""}, ${pages ?? "no"} pages to read`);
+          }
+        }
+        const deferred = "deferred engine_took_over";
+        expect(seen).to.deep.equal([
+          `marked: ${deferred}, no pages to read`,
+          `committed: ${deferred}, no pages to read`,
+          `committed: ${deferred}, no pages to read`,
+          "ended: skipped already_migrated, 330 pages to read",
+        ]);
+        expect(await refused({}, syntheticImage(330, "random"))).to.include({ reason: "already_migrated" });
+      });
+
+      it("counts a database without a DELTA of page 1 as migrated where that page may lie elsewhere", async () => {
+        const pages = new Map([[2, IMAGE.subarray(PAGE, 2 * PAGE)]]);
+        const unfinished = [...bucketRows(BUCKET_BRANCH), ...engineDatabase(prepared.actor, BUCKET_BRANCH, pages)];
+        const base = bytesOf(2, 0x30, "/", ENGINE_BRANCH);
+        await putRows(store, unfinished);
+        expect(await refused()).to.include({ state: "deferred", reason: "engine_took_over" });
+        const record = bytesOf(2, 0x20, "/list/", ENGINE_BRANCH);
+        const fork = bytes("0100", 16, ENGINE_BRANCH, 16, BUCKET_BRANCH, 1, 16, BUCKET_BRANCH, 1, new Uint8Array(51));
+        for (const [title, row] of [
+          ["compacted", { key: bytesOf(base, "/CMP/root"), value: bytes() }],
+          ["a shard", { key: bytesOf(base, "/SHARD/", 0, 0, 0, 0, "/", new Uint8Array(8)), value: bytes() }],
+          ["a fork", { key: record, value: fork }],
+          ["empty", { key: bytesOf(base, "/META/head"), value: bytes("0100", new Uint8Array(20), 16, ENGINE_BRANCH) }],
+        ] as const) {
+          await putRows(store, [row]);
+          expect(await refused(), title).to.include({ state: "skipped", reason: "already_migrated" });
+          await clearKeys(store, [row.key]);
+          await putRows(store, unfinished);
+        }
+        await putRows(store, [lifeFieldRow(prepared.actor, "DESTROY_TS", new Uint8Array(8))]);
+        expect(await refused()).to.include({ state: "skipped", reason: "destroyed" });
+      });
+
+      it("leaves what is to be recovered and the engine took over, as a newer one could write v1's pages over it", async () => {
+        const journal = fileRows(prepared.actor, TAG.journal, new Uint8Array(512));
+        await putRows(store, [...takeOverRows(prepared.actor), ...journal]);
+        const options = { migration: { ...migration, journal: "rollback" } } as const;
+        await prepared.putV1(syntheticImage(321, "zeros"));
+        const outcome = await attempt(store, prepared.world, prepared.actor, options);
+        expect(outcome).to.include({ state: "deferred", reason: "engine_took_over" });
+        await clearKeys(store, [lifeFieldKey(prepared.actor, "VERSION")]);
+        expect(await attempt(store, prepared.world, prepared.actor, options)).to.include({ state: "migrated" });
       });
 
       it("leaves an actor of a version that nobody knows", async () => {

@@ -13,6 +13,7 @@ import {
   dumpRows,
   ENGINE_BRANCH,
   engineDatabase,
+  importMarkerRow,
   lifeFieldKey,
   lifeFieldRow,
   NAMESPACE,
@@ -156,6 +157,11 @@ describe("inspecting an actor in Depot", () => {
       () => ({ set: takeOverRows(prepared.actor) }),
     ],
     [
+      "one that a newer engine has marked for its own import",
+      /^deferred engine_took_over: .*a row about it that Ferry does not know/,
+      () => ({ set: [...takeOverRows(prepared.actor), importMarkerRow(prepared.actor, 330)] }),
+    ],
+    [
       "one of an unknown version",
       /^the engine's own: its VERSION is one/,
       () => ({ set: [lifeFieldRow(prepared.actor, "VERSION", Uint8Array.of(0, 0, 0, 9))] }),
@@ -205,6 +211,11 @@ describe("inspecting an actor in Depot", () => {
       "a pointer that leads nowhere",
       /without a record or a head/,
       () => [pointerRow(prepared.actor, BUCKET_BRANCH, ENGINE_BRANCH)],
+    ],
+    [
+      "an import of the engine's that has not ended",
+      /page 1, which comes last, is not there/,
+      () => engineDatabase(prepared.actor, BUCKET_BRANCH, new Map([[2, new Uint8Array(4096)]])),
     ],
     [
       "a head from before there were branches",

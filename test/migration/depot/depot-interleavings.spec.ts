@@ -60,6 +60,7 @@ class Life {
   readonly image: Uint8Array;
   endings: string[] = [];
   #takenOver = false;
+  #import: "none" | "begun" | "ended" = "none";
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
@@ -79,7 +80,10 @@ class Life {
     const fault = random.chance(0.4) ? random.pick([...CUTS, ...UNKNOWNS]) : undefined;
     const store = fault === undefined ? this.store : new FaultyStore(this.store, 1 + random.below(6), fault);
     this.endings.push(describeEnding(await endingOf(attempt(store, this.world, this.actor, this.#options()))));
-    this.#ownerOfRightImage();
+    // In the midst of an import the image is no image yet.
+    if (this.#import !== "begun") {
+      this.#ownerOfRightImage();
+    }
   }
 
   /** Days on runners of v1's, on which the actor writes; the bucket made meanwhile, the actor taken over at the end of them. */
@@ -103,9 +107,17 @@ class Life {
       await this.engine.takeOver();
       this.#takenOver = true;
       if (this.random.chance(0.7)) {
-        await this.engine.migrate();
+        await (this.random.chance(0.5) ? this.engine.migrate() : this.#importV1());
       }
     }
+  }
+
+  /** What a newer engine does instead. */
+  async #importV1(): Promise<void> {
+    for await (const step of this.engine.importV1()) {
+      this.#import = step === "marked" ? "begun" : this.#import;
+    }
+    this.#import = this.#import === "begun" ? "ended" : "none";
   }
 
   /** Time, in which leases expire. */
@@ -131,7 +143,10 @@ class Life {
       expect(last).to.equal(owner === "ferry" ? "migrated" : "skipped already_migrated");
     }
     if (owner === "ferry") {
-      assertReadable(rows, this.actor);
+      // What a newer engine's import leaves of Ferry's database is right, but no longer as Ferry wrote it.
+      if (this.#import !== "ended") {
+        assertReadable(rows, this.actor);
+      }
     } else if (owner === "engine") {
       expect(branchesWithRows(rows)).to.deep.equal([Buffer.from(ENGINE_BRANCH).toString("hex")]);
     }

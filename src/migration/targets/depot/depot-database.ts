@@ -1,13 +1,17 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { decodeBranchPointer } from "../../../formats/depot-branch.ts";
+import { prefixRange } from "../../../formats/bytes.ts";
+import { decodeBranchPointer, decodeDatabaseBranch } from "../../../formats/depot-branch.ts";
 import { decodeDepotHead, type DepotHead } from "../../../formats/depot-head.ts";
 import {
   branchKey,
+  compactionRootKey,
   databasePointerKey,
   databaseTombstoneKey,
   headAtForkKey,
   headKey,
   legacyHeadKey,
+  pageKey,
+  shardPrefix,
 } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { NIL_UUID } from "../../../formats/uuid.ts";
@@ -19,6 +23,8 @@ export type DepotDatabase =
   | { readonly kind: "tombstone" }
   /** A head from before there were branches: the engine counts it as migrated. */
   | { readonly kind: "legacy" }
+  /** Its page 1 is not there: an import of the engine's that takes several commits, which ends with that page, has not ended. */
+  | { readonly kind: "unfinished" }
   | { readonly kind: "present"; readonly branch: Uint8Array; readonly head: DepotHead | undefined };
 
 /**
@@ -28,7 +34,7 @@ export type DepotDatabase =
  *   such a database for a new, empty one (DEPOT R2).
  */
 export async function readDatabase(
-  rows: Pick<Rows, "get">,
+  rows: Rows,
   id: ActorId,
   bucketBranch: Uint8Array | undefined,
 ): Promise<DepotDatabase> {
@@ -56,20 +62,38 @@ export async function readDatabase(
   return { kind: "absent" };
 }
 
-async function readBranch(rows: Pick<Rows, "get">, branch: Uint8Array): Promise<DepotDatabase> {
-  const [record, head, forkHead] = await Promise.all([
+async function readBranch(rows: Rows, branch: Uint8Array): Promise<DepotDatabase> {
+  const [record, headRow, forkHead, page1] = await Promise.all([
     rows.get(branchKey(branch)),
     rows.get(headKey(branch)),
     rows.get(headAtForkKey(branch)),
+    rows.get(pageKey(branch, 1)),
   ]);
-  if (record === undefined || (head === undefined && forkHead === undefined)) {
+  if (record === undefined || (headRow === undefined && forkHead === undefined)) {
     throw undecodable("The actor's Depot pointer leads to a branch without a record or a head.");
   }
-  return {
-    kind: "present",
-    branch,
-    head: head === undefined ? undefined : decoded("head", () => decodeDepotHead(head)),
-  };
+  const head = headRow === undefined ? undefined : decoded("head", () => decodeDepotHead(headRow));
+  if (head === undefined || head.pageCount === 0 || page1 !== undefined) {
+    return { kind: "present", branch, head };
+  }
+  const { parent } = decoded("branch", () => decodeDatabaseBranch(record));
+  // A fork may have page 1 from its parent.
+  return parent !== undefined || (await wasCompacted(rows, branch))
+    ? { kind: "present", branch, head }
+    : { kind: "unfinished" };
+}
+
+/** Whether page 1 may lie elsewhere than in a DELTA. */
+async function wasCompacted(rows: Rows, branch: Uint8Array): Promise<boolean> {
+  if ((await rows.get(compactionRootKey(branch))) !== undefined) {
+    return true;
+  }
+  for await (const batch of rows.getRange(prefixRange(shardPrefix(branch, 0)))) {
+    if (batch.length > 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function decoded<T>(record: string, decode: () => T): T {

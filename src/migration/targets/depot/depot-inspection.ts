@@ -160,6 +160,8 @@ async function findDatabase(
       return "It was deleted: its name has a tombstone.";
     case "legacy":
       return "Its head is of a Depot from before there were branches.";
+    case "unfinished":
+      return "The engine's own import of it is not finished: page 1, which comes last, is not there.";
     case "present":
       return database.head === undefined
         ? "It is a fork, which Ferry does not read."

@@ -26,3 +26,5 @@ export const PROTOCOL_SETTLE_MS = 10_000;
 export const MAX_PAGES = 262_144;
 /** The engine's own migration puts all pages into one commit of at most so many: DEPOT §7.1. */
 export const ENGINE_MAX_PAGES = 320;
+/** What no engine that was looked at takes over by itself, in however many commits: main files of v1's above 128 MiB. */
+export const NEWER_ENGINE_MAX_PAGES = 32_768;

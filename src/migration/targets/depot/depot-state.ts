@@ -48,6 +48,8 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
     case "present":
     case "legacy":
       return { kind: "migrated" };
+    case "unfinished":
+      return blocked(life.destroyed ? DESTROYED : tookOver(UNFINISHED));
     case "tombstone":
       return blocked(notLive("it says that the actor's database was deleted"));
     case "absent":
@@ -58,6 +60,9 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
   }
   if (bucket.kind === "not_live") {
     return blocked(notLive(bucket.detail));
+  }
+  if (life.version > 1 && life.hasUnknownRow) {
+    return blocked(tookOver(UNKNOWN_ROW));
   }
   const detail = reasonAwake(life);
   if (detail !== undefined) {
@@ -74,6 +79,12 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
 
 /** DESTROY_TS is never taken back, and the engine's next step removes the actor's whole key-value space. */
 const DESTROYED: Verdict = { state: "skipped", reason: "destroyed" };
+
+/** Why the engine's import is not over; docs/decisions/depot-gates.md has what is known of it. */
+const UNFINISHED =
+  "The engine has begun to import this actor itself, in several commits, and the last has not come yet.";
+const UNKNOWN_ROW =
+  "The engine has taken this actor over and keeps a row about it that Ferry does not know: it may be importing it itself.";
 
 /** Beyond what FORMATS §6 asks: SLEEP_TS alone says that sleep is meant, its absence that the engine is not done (DEPOT §7.2). */
 function reasonAwake(life: ActorLife): string | undefined {
@@ -132,6 +143,14 @@ function workflowText(row: Uint8Array | undefined): string {
 
 function blocked(verdict: Verdict): V2State {
   return { kind: "blocked", verdict };
+}
+
+function tookOver(detail: string): Verdict {
+  return {
+    state: "deferred",
+    reason: "engine_took_over",
+    detail: `${detail} See docs/runbooks/engine_took_over.md.`,
+  };
 }
 
 function notLive(detail: string): Verdict {

@@ -9,13 +9,13 @@ import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
 import { v1Range } from "../../v1/v1-keys.ts";
-import type { ImageSpec, StagedImage, Stager, Target, UndoRefusal, V2State } from "../target.ts";
+import type { ImageOutline, ImageSpec, StagedImage, Stager, Target, UndoRefusal, V2State } from "../target.ts";
 import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
 import { txidsOf } from "./depot-layout.ts";
-import { MAX_PAGES, type DepotOptions } from "./depot-options.ts";
+import { MAX_PAGES, NEWER_ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { readBranchBlocks } from "./depot-reader.ts";
 import { sealStage } from "./depot-seal.ts";
 import { decodeDepotStage, encodeDepotStage, newDepotStage, type DepotStage } from "./depot-stage.ts";
@@ -62,7 +62,7 @@ class DepotTarget implements Target {
     return found === undefined ? undefined : tx.get(headKey(found.branch));
   }
 
-  admit(v2: V2State, pageCount: number): Verdict | undefined {
+  admit(v2: V2State, { pageCount, recovered }: ImageOutline): Verdict | undefined {
     const maxPages = this.#options.maxPages ?? MAX_PAGES;
     if (pageCount > maxPages) {
       throw new FormatError(
@@ -72,7 +72,13 @@ class DepotTarget implements Target {
       );
     }
     const engineMigrates = v2.kind === "absent" || v2.kind === "unprepared" ? v2.engineMigratesPages : undefined;
-    return engineMigrates !== undefined && pageCount <= engineMigrates ? ENGINE_TOOK_OVER : undefined;
+    if (engineMigrates === undefined) {
+      return undefined;
+    }
+    if (pageCount <= engineMigrates) {
+      return ENGINE_TOOK_OVER;
+    }
+    return recovered && pageCount <= NEWER_ENGINE_MAX_PAGES ? NEWER_ENGINE_MAY_IMPORT : undefined;
   }
 
   assertHeader(page1: Uint8Array, pageCount: number): void {
@@ -191,7 +197,10 @@ class DepotTarget implements Target {
       case "migrated":
         return { state: "skipped", reason: "already_migrated" };
       case "absent":
-        return equalBytes(state.basis, image.basis) ? this.admit(state, image.spec.pageCount) : CHANGED;
+        // Whether it was recovered was asked when the copy began, of a state with this very basis.
+        return equalBytes(state.basis, image.basis)
+          ? this.admit(state, { pageCount: image.spec.pageCount, recovered: false })
+          : CHANGED;
       case "unprepared":
       case "migrating":
         return CHANGED;
@@ -213,6 +222,17 @@ const ENGINE_TOOK_OVER: Verdict = {
   reason: "engine_took_over",
   detail:
     "The engine has begun to migrate this actor itself, and its image is small enough for it. See docs/runbooks/engine_took_over.md.",
+};
+
+/**
+ * An engine newer than the releases that looked for a database before Ferry's switch goes on afterwards: it writes page 1 of v1's main
+ * file over Ferry's, and pages past Ferry's last. To an image that is the main file that does no harm; any other would be mixed with it.
+ */
+const NEWER_ENGINE_MAY_IMPORT: Verdict = {
+  state: "deferred",
+  reason: "engine_took_over",
+  detail:
+    "The engine has begun to migrate this actor itself, and a newer engine could write v1's pages over an image that is recovered from a journal or a log. See docs/runbooks/engine_took_over.md.",
 };
 
 const CHANGED: Verdict = {

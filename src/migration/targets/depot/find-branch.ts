@@ -10,12 +10,12 @@ import type { DepotOptions } from "./depot-options.ts";
 import type { BranchView } from "./depot-reader.ts";
 
 /**
- * The branch that readers of v2 see for an actor, or undefined when it has none. Of a fork, whose pages are partly its parent's, it
- * is not given: Ferry does not read those.
+ * The branch that readers of v2 see for an actor, or undefined when it has none that is complete. Of a fork, whose pages are partly its
+ * parent's, it is not given: Ferry does not read those.
  * @throws FormatError `v2_meta_undecodable`, `depot_record_invalid`, `depot_fork_unsupported`
  */
 export async function findBranch(
-  rows: Pick<Rows, "get">,
+  rows: Rows,
   id: ActorId,
   options: Pick<DepotOptions, "namespace">,
 ): Promise<BranchView | undefined> {
