@@ -54,6 +54,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
       encoding: "binary",
       name: "rows",
       keyEncoder: rowKeyEncoder,
+      encoder: rowValueEncoder,
     };
     const rows = root.openDB<Buffer, Uint8Array>(rowOptions);
     const log = root.openDB<Buffer, Uint8Array>({ ...binary, name: "log" });
@@ -76,6 +77,34 @@ const rowKeyEncoder = {
   },
   readKey(source: Uint8Array, start: number, end: number): Uint8Array {
     return concatBytes(source.subarray(start + 1, end));
+  },
+};
+
+/** Longer values get memory of their own. */
+const SHARING_BYTES = 8_192;
+const SLAB_BYTES = 65_536;
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slabUsed = 0;
+
+/**
+ * Values as they are. What is read is copied out of the binding's buffer into memory that values share: with an array's worth of memory
+ * each, the pages of a large image cost the allocator and the garbage collector as much as the reading.
+ */
+const rowValueEncoder = {
+  encode: (value: Uint8Array): Uint8Array => value,
+  decode(bytes: Buffer): Buffer {
+    const { length } = bytes;
+    if (length > SHARING_BYTES) {
+      return Buffer.from(bytes.subarray(0, length));
+    }
+    if (slabUsed + length > SLAB_BYTES) {
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      slabUsed = 0;
+    }
+    const value = slab.subarray(slabUsed, slabUsed + length);
+    value.set(bytes.subarray(0, length));
+    slabUsed += length;
+    return value;
   },
 };
 
