@@ -1,24 +1,34 @@
 import type { ErrorDetails } from "../../errors.ts";
 
 /**
- * To the codec's thread, in order. `bytes` holds pages or blocks one after the other, blocks as long as `lengths` says; the memory goes
- * along and comes back with the answer. `pass` tells images apart; `end` is not answered.
+ * To the codec's thread, in order. `bytes` holds pages or blocks one after the other, blocks as long as `lengths` says; it is the thread's
+ * until the answer. Shared and not handed over: that waits for the garbage collector. `pass` tells images apart; `end` is not answered.
  */
 export type CodecRequest =
-  | { readonly op: "compress" | "hash"; readonly pass: number; readonly bytes: ArrayBuffer; readonly pages: number }
-  | { readonly op: "inflate"; readonly pass: number; readonly bytes: ArrayBuffer; readonly lengths: readonly number[] }
+  | {
+      readonly op: "compress" | "hash";
+      readonly pass: number;
+      readonly bytes: SharedArrayBuffer;
+      readonly pages: number;
+    }
+  | {
+      readonly op: "inflate";
+      readonly pass: number;
+      readonly bytes: SharedArrayBuffer;
+      readonly lengths: readonly number[];
+    }
   | { readonly op: "digest" | "end"; readonly pass: number };
 
 /** From it, in the order of the requests. */
 export type CodecAnswer =
-  | { readonly kind: "done"; readonly bytes: ArrayBuffer }
+  | { readonly kind: "done"; readonly bytes: SharedArrayBuffer }
   /** Blocks that took the pages' place. */
-  | { readonly kind: "blocks"; readonly bytes: ArrayBuffer; readonly lengths: readonly number[] }
+  | { readonly kind: "blocks"; readonly bytes: SharedArrayBuffer; readonly lengths: readonly number[] }
   | { readonly kind: "digest"; readonly sha256: string }
   /** A FormatError, which does not survive the way as such. */
   | {
       readonly kind: "refused";
-      readonly bytes: ArrayBuffer;
+      readonly bytes: SharedArrayBuffer;
       readonly code: string;
       readonly message: string;
       readonly details: ErrorDetails;

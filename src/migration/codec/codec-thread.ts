@@ -49,23 +49,19 @@ export class CodecThread {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#worker.ref();
-      this.#post(request);
+      this.#worker.postMessage(request);
     });
   }
 
   /** Sends what is not answered. */
   tell(request: CodecRequest): void {
     if (this.#ended === undefined) {
-      this.#post(request);
+      this.#worker.postMessage(request);
     }
   }
 
   async stop(): Promise<void> {
     await this.#worker.terminate();
-  }
-
-  #post(request: CodecRequest): void {
-    this.#worker.postMessage(request, "bytes" in request ? [request.bytes] : []);
   }
 
   #settle(answer: CodecAnswer): void {

@@ -33,7 +33,7 @@ parentPort?.on("message", (request: CodecRequest) => {
 });
 
 function reply(answer: CodecAnswer): void {
-  parentPort?.postMessage(answer, "bytes" in answer ? [answer.bytes] : []);
+  parentPort?.postMessage(answer);
 }
 
 function hashOf(pass: number): Hash {
@@ -42,11 +42,11 @@ function hashOf(pass: number): Hash {
   return hash;
 }
 
-function hashPages({ pass, bytes, pages }: { pass: number; bytes: ArrayBuffer; pages: number }): void {
+function hashPages({ pass, bytes, pages }: { pass: number; bytes: SharedArrayBuffer; pages: number }): void {
   hashOf(pass).update(new Uint8Array(bytes, 0, pages * PAGE_BYTES));
 }
 
-function compress({ bytes, pages }: { bytes: ArrayBuffer; pages: number }): CodecAnswer {
+function compress({ bytes, pages }: { bytes: SharedArrayBuffer; pages: number }): CodecAnswer {
   if (scratch.length < pages * MOST_BLOCK_BYTES) {
     scratch = new Uint8Array(pages * MOST_BLOCK_BYTES);
   }

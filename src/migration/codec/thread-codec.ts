@@ -10,15 +10,17 @@ const BUFFER_BYTES = 256 * MOST_BLOCK_BYTES;
 /** Buffers kept for later: a few images under way need no more. */
 const MOST_FREE = 8;
 
-/** Memory that goes to the thread and comes back, so that an image of any size passes through the same few megabytes. */
+/** Memory shared with the thread, used again and again, so that an image of any size passes through the same few megabytes. */
 class Buffers {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
 
-  take(bytes: number): ArrayBuffer {
-    return bytes > BUFFER_BYTES ? new ArrayBuffer(bytes) : (this.#free.pop() ?? new ArrayBuffer(BUFFER_BYTES));
+  take(bytes: number): SharedArrayBuffer {
+    return bytes > BUFFER_BYTES
+      ? new SharedArrayBuffer(bytes)
+      : (this.#free.pop() ?? new SharedArrayBuffer(BUFFER_BYTES));
   }
 
-  give(buffer: ArrayBuffer): void {
+  give(buffer: SharedArrayBuffer): void {
     if (buffer.byteLength === BUFFER_BYTES && this.#free.length < MOST_FREE) {
       this.#free.push(buffer);
     }
@@ -92,7 +94,7 @@ class ThreadPass implements ImagePass {
     this.#thread.tell({ op: "end", pass: this.#pass });
   }
 
-  #packed(parts: readonly Uint8Array[], roomBytes: number): ArrayBuffer {
+  #packed(parts: readonly Uint8Array[], roomBytes: number): SharedArrayBuffer {
     const buffer = this.#buffers.take(roomBytes);
     const bytes = new Uint8Array(buffer);
     let offset = 0;
@@ -109,7 +111,7 @@ class ThreadPass implements ImagePass {
       offset += length;
       return new Uint8Array(bytes, offset - length, length);
     });
-    let held: ArrayBuffer | undefined = bytes;
+    let held: SharedArrayBuffer | undefined = bytes;
     return {
       blocks,
       release: () => {
