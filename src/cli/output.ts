@@ -14,7 +14,11 @@ export class Output {
   constructor(stream: Terminal) {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error = error.code === "EPIPE" ? new OutputClosedError("output closed", { cause: error }) : error;
+      this.#error =
+        error.code === "EPIPE"
+          ? new OutputClosedError("output closed", { cause: error })
+          : // What output was redirected to is a file that the user named, such as one on a full disk.
+            Object.assign(error, { path: "Standard output" });
     });
   }
 
