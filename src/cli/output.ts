@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 /** Whoever read our output has had enough (EPIPE): the command ends quietly. */
 export class OutputClosedError extends Error {}
 
-type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Standard output: data only, one line at a time, no faster than the reader takes it. */
 export class Output {
@@ -29,6 +29,11 @@ export class Output {
   /** How wide the terminal is now, where it is one. */
   get columns(): number | undefined {
     return this.#stream.columns;
+  }
+
+  /** How many lines the terminal shows now, where it is one. */
+  get rows(): number | undefined {
+    return this.#stream.rows;
   }
 
   /** Writes text and a line break. @throws OutputClosedError */

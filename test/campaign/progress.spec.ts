@@ -61,6 +61,12 @@ describe("progress", () => {
     expect(eta).to.deep.equal({ lowMs: 60_000, highMs: 60_000 });
   });
 
+  it("knows a pace from the first sample on, and not only when there is a second", () => {
+    const first = sampleOf(countsOf({ migrated: 380 }), NOW_MS - 4_000);
+    expect(progress({ samples: [first] })).to.include({ actorsPerSecond: 5, bytesPerSecond: 5 * 4096 });
+    expect(progress({ samples: [] }).actorsPerSecond).to.equal(0);
+  });
+
   it("widens the range where the pace varies, and keeps the average in it", () => {
     const { eta } = progress({ samples: samplesOf([0, 10, 300, 310, 390, 400]) });
     expect(eta?.lowMs).to.be.lessThan(75_000);

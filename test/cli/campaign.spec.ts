@@ -163,6 +163,15 @@ describe("ferry campaign", function () {
     expect((await campaign("report", "all")).stdout).to.contain("PLAN AGAINST ACTUAL");
   });
 
+  it("takes a name to confirm with, where only what would happen is asked", async () => {
+    await campaign("create", "all", "--scan");
+    const rollback = await run(["rollback", "--campaign", "all", "--dry-run", "--confirm", "all"]);
+    expect([rollback.status, rollback.stderr]).to.deep.equal([0, "No actors.\n"]);
+    expect((await run(["rollback", IDS[0] ?? "", "--confirm", "all"])).stderr).to.contain(
+      "--confirm goes with --campaign",
+    );
+  });
+
   it("throttles the whole fleet: set merges, clear lifts, limits end by themselves", async () => {
     await campaign("create", "all", "--scan");
     const throttle = async (...args: string[]): Promise<string> => (await run(["throttle", ...args])).stdout;
@@ -226,12 +235,31 @@ describe("the live view", () => {
     expect(plainLine(busy)).not.to.contain("\n");
   });
 
+  it("cuts no number, however narrow the terminal, and shows all shares of workers' time", () => {
+    const shares = { idle: 50, throttled_operator: 20, throttled_store: 10, encode: 8, write: 5, verify: 4, read: 3 };
+    const view = viewOf({ ...busy, workers: [worker({ recentSeconds: shares })] });
+    for (const columns of [80, 60, 40, 24]) {
+      const text = watchLines(view, { columns, color: false }).join("\n");
+      expect(text, String(columns)).to.match(/waiting .* 900000$/m);
+      expect(text, String(columns)).to.match(/ {2}magic_mismat.* 300$/m);
+      expect(text.match(/\d+ %(?= |$)/gm)?.length, String(columns)).to.be.at.least(7);
+    }
+  });
+
   it("has no colour where none is wanted, and cuts by what is seen where there is", () => {
     const escape = "\u001b";
     expect(watchLines(busy, { columns: 80, color: false }).join("")).not.to.contain(escape);
     const colored = watchLines(busy, { columns: 80, color: true });
     const plain = colored.map((line) => line.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), ""));
     expect(plain).to.deep.equal(watchLines(busy, { columns: 80, color: false }));
+  });
+
+  it("draws no more lines than the terminal has, as it could not go back to them", async () => {
+    const stream = Object.assign(new PassThrough({ encoding: "utf8" }), { rows: 3 });
+    const canvas = new Canvas(new Output(stream));
+    await canvas.draw(["one", "two", "three", "four"]);
+    await canvas.draw(["five"]);
+    expect(stream.read()).to.equal("\u001b[?25lone\u001b[K\ntwo\u001b[K\n\u001b[J" + "\u001b[2Ffive\u001b[K\n\u001b[J");
   });
 
   it("redraws in one write over the last frame, clearing only what is left of it", async () => {

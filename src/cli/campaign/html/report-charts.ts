@@ -35,7 +35,7 @@ export function reportCharts(report: CampaignReport): Chart[] {
         ]
       : []),
     ...(sizes.buckets.length > 0 ? [histogram("Actors by size of their v1 file", sizes.buckets, formatByteSize)] : []),
-    ...(durations.buckets.length > 0 ? [histogram("Actors by duration", durations.buckets, millisecondsText)] : []),
+    ...(durations.buckets.length > 0 ? [histogram("Actors by duration", durations.buckets, formatDuration)] : []),
     ...(attribution.length > 0
       ? [
           bars(
@@ -154,8 +154,4 @@ function histogram(title: string, buckets: readonly Bucket[], textOf: (bound: nu
       ],
     },
   };
-}
-
-function millisecondsText(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : formatDuration(ms);
 }
