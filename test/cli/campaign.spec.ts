@@ -141,6 +141,26 @@ describe("ferry campaign", function () {
     expect((await campaign("show", "good")).status).to.equal(2);
   });
 
+  it("cancels what was never started at once, without a feeder, and says of others how they end", async () => {
+    await campaign("create", "slip", "--scan");
+    expect(await json("cancel", "slip", "--wait")).to.include({ before: "created", state: "cancelled", status: 0 });
+    expect(await json("cancel", "slip")).to.include({ result: "already", state: "cancelled" });
+    expect(await json("delete", "slip")).to.include({ result: "deleted" });
+    await campaign("create", "all", "--scan", "--start");
+    expect((await campaign("delete", "all")).stderr).to.contain('"all" is running; cancel it before');
+    await campaign("cancel", "all");
+    expect((await campaign("delete", "all")).stderr).to.contain("still being cancelled");
+    expect((await campaign("show", "all")).stdout).not.to.contain("ACTORS");
+  });
+
+  it("says that nobody takes part in a campaign of an empty list, or of a reason that nothing has", async () => {
+    expect((await run(["campaign", "create", "none", "--from", "-"], "# none\n")).stderr).to.contain(
+      "the list holds none",
+    );
+    const typo = await campaign("create", "typo", "--rejected", "--reason", "journal_presnt");
+    expect([typo.status, typo.stderr.includes("No actor takes part: the ledger")]).to.deep.equal([0, true]);
+  });
+
   it("sets what may change, and a limit without an end has none", async () => {
     await campaign("create", "all", "--scan", "--rate", "5", "--for", "2h");
     const set = await json("set", "all", "--window", "70", "--rate", "9");
@@ -161,6 +181,10 @@ describe("ferry campaign", function () {
     expect(await dump()).to.equal(before);
     await campaign("plan", "all", "--save");
     expect((await campaign("report", "all")).stdout).to.contain("PLAN AGAINST ACTUAL");
+    await campaign("start", "all");
+    expect((await campaign("plan", "all", "--save")).stderr).to.contain("was started already");
+    await runToEnd();
+    expect((await campaign("plan", "all")).stderr).to.contain("nothing is left to plan");
   });
 
   it("takes a name to confirm with, where only what would happen is asked", async () => {
@@ -180,8 +204,12 @@ describe("ferry campaign", function () {
       /^at most 50 actors\/s, 8 actors at once \(for another .*\) — set by ann: backup\n$/,
     );
     expect(await throttle("get")).to.contain("50 actors/s");
-    expect(await throttle("clear")).to.equal("no limits\n");
+    expect(await throttle("clear", "--reason-text", "backup is over")).to.equal("no limits\n");
     expect(await throttle("get")).to.equal("no limits\n");
+    const changes = (await campaign("history", "all")).stdout.split("\n").filter((line) => line.includes("throttle"));
+    expect(changes).to.have.length(3);
+    expect(changes[0]).to.match(/ann {2}throttle {2}\{\} → \{"actorsPerSecond":50\}$/);
+    expect(changes[2]).to.match(/"concurrentActors":8.* → \{\} {2}\(backup is over\)$/);
   });
 
   it("stops watching at Ctrl-C, and says that the campaign goes on", async () => {
