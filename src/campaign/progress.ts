@@ -2,6 +2,7 @@ import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "./fleet.ts";
+import { plural } from "./plural.ts";
 import { sampleOf, type Sample } from "./samples.ts";
 
 /** Samples that make the rate: ten seconds apart, so the last five minutes. */
@@ -151,7 +152,7 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
     return `throttled: ${throttled}`;
   }
   if (counts.open.actors === 0 && counts.todo.actors === 0 && counts.later.actors > 0) {
-    return `waiting for ${counts.later.actors} deferred actors`;
+    return `waiting for ${plural(counts.later.actors, "deferred actor")}`;
   }
   if (!campaign.scanFinished && live === 0) {
     return "looking for actors";

@@ -124,6 +124,8 @@ describe("progress", () => {
     expect(progress({ ...still, workers: [limited] }).standstill).to.equal("throttled: commits take 900 ms");
     const naps = countsOf({ later: 7, migrated: 400 });
     expect(progress({ ...still, counts: naps }).standstill).to.equal("waiting for 7 deferred actors");
+    const nap = countsOf({ later: 1, migrated: 400 });
+    expect(progress({ ...still, counts: nap }).standstill).to.equal("waiting for 1 deferred actor");
   });
 
   it("does not call it a standstill when large actors end in lumps", () => {
