@@ -46,16 +46,16 @@ export function writeCampaign(tx: Transaction, campaign: Campaign): void {
 }
 
 export async function listCampaigns(store: Store): Promise<Campaign[]> {
-  return store.transact(
-    async (tx) => {
-      const campaigns: Campaign[] = [];
-      for await (const batch of tx.getRange(prefixRange(CAMPAIGNS), { snapshot: true })) {
-        campaigns.push(...batch.map((row) => decodeJson(row.value) as Campaign));
-      }
-      return campaigns;
-    },
-    { label: "campaign" },
-  );
+  return store.transact(readCampaigns, { label: "campaign" });
+}
+
+/** All campaigns, by name. */
+export async function readCampaigns(tx: Transaction): Promise<Campaign[]> {
+  const campaigns: Campaign[] = [];
+  for await (const batch of tx.getRange(prefixRange(CAMPAIGNS), { snapshot: true })) {
+    campaigns.push(...batch.map((row) => decodeJson(row.value) as Campaign));
+  }
+  return campaigns;
 }
 
 /** Creates a campaign in state `created`. @throws UsageError when the name is taken or malformed. */

@@ -8,7 +8,8 @@ import { addHistory, readCampaign, setState, writeCampaign, type Author } from "
  * The states and who changes them:
  *
  *   created ──start──▶ running ◀─resume── paused ◀─pause, circuit breaker── running
- *   running, paused, created ──cancel──▶ draining ──(nothing in flight)──▶ cancelled        by the feeder
+ *   running, paused ──cancel──▶ draining ──(nothing in flight)──▶ cancelled                 by the feeder
+ *   created ──cancel──▶ cancelled
  *   running ──(every actor done with)──▶ completed                                          by the feeder
  *
  * Every verb is idempotent: asked again it says what it found and changes nothing.
@@ -54,12 +55,15 @@ export async function applyVerb(
           `Campaign "${name}" is ${campaign.state}: ${verb} does nothing from there.${hint(campaign.state)}`,
         );
       }
-      const restarts = rule.to === "running";
+      // Nothing of one that was never started can be under way: it must not wait for a feeder to come and end it.
+      const to = verb === "cancel" && campaign.state === "created" ? "cancelled" : rule.to;
+      const restarts = to === "running";
       const patch: Partial<Campaign> = {
         ...(restarts ? { breakerBase: finishedAndBad(counts) } : {}),
         ...(verb === "start" ? { startedAtMs: nowMs } : {}),
+        ...(to === "cancelled" ? { finishedAtMs: nowMs } : {}),
       };
-      const changed = setState(tx, campaign, { state: rule.to, what: verb, nowMs, patch }, author);
+      const changed = setState(tx, campaign, { state: to, what: verb, nowMs, patch }, author);
       return { ...found, result: "changed", campaign: changed };
     },
     { label: "campaign" },

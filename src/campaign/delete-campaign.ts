@@ -23,7 +23,8 @@ import { readCampaign } from "./campaign-store.ts";
 export async function deleteCampaign(store: Store, name: string): Promise<void> {
   const { state } = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
   if (state === "running" || state === "paused" || state === "draining") {
-    throw new UsageError(`Campaign "${name}" is ${state}; cancel it and wait before deleting it.`);
+    const how = state === "draining" ? "still being cancelled; wait for that before" : `${state}; cancel it before`;
+    throw new UsageError(`Campaign "${name}" is ${how} deleting it: ferry campaign cancel ${name} --wait`);
   }
   const parts = [
     activityPrefix(name),

@@ -9,6 +9,7 @@ export type Limit =
   | "not_started"
   | "paused"
   | "being_cancelled"
+  | "too_early"
   | "over"
   | "no_workers"
   | "no_feeder"
@@ -36,6 +37,9 @@ export interface Explanation {
 /** Shares of workers' time from which on they say what the limit is. */
 const THROTTLED_PERCENT = 25;
 const IDLE_PERCENT = 50;
+/** Workers tell where their last minute went: of a campaign that runs for less than that it is mostly what came before. */
+const TELLING_MS = 60_000;
+const MIB = 1024 * 1024;
 
 /** Names what limits a campaign now. */
 export function explainCampaign(view: CampaignView): Explanation {
@@ -51,9 +55,9 @@ function verdictOf(view: CampaignView, attribution: readonly Share[]): Verdict {
 }
 
 /** What a campaign's state alone explains. */
-function verdictOfState({ campaign, counts }: CampaignView): Verdict | undefined {
-  const { name, stateReason } = campaign;
-  switch (campaign.state) {
+function verdictOfState(view: CampaignView): Verdict | undefined {
+  const { name, stateReason } = view.campaign;
+  switch (view.campaign.state) {
     case "created":
       return {
         limit: "not_started",
@@ -72,19 +76,28 @@ function verdictOfState({ campaign, counts }: CampaignView): Verdict | undefined
     case "draining":
       return {
         limit: "being_cancelled",
-        sentence: `Campaign ${name} is being cancelled, still in flight: ${plural(counts.open.actors, "actor")}.`,
-        advice: "Nothing to turn: it ends when they are done.",
+        sentence: `Campaign ${name} is being cancelled, still in flight: ${plural(view.counts.open.actors, "actor")}.`,
+        advice: adviceOfCancelling(view),
       };
     case "completed":
     case "cancelled":
       return {
         limit: "over",
-        sentence: `Campaign ${name} is ${campaign.state}; nothing limits it any more.`,
+        sentence: `Campaign ${name} is ${view.campaign.state}; nothing limits it any more.`,
         advice: `See what came of it: ferry campaign report ${name}`,
       };
     case "running":
       return undefined;
   }
+}
+
+function adviceOfCancelling({ counts, workers, feeding }: CampaignView): string {
+  if (counts.open.actors > 0 && workers.length === 0) {
+    return "No worker is connected that could finish or hand them back: ferry worker";
+  }
+  return feeding
+    ? "Nothing to turn: it ends when they are done."
+    : "No feeder is at work, and it is the feeder that ends it: ferry feeder";
 }
 
 /** What explains itself by who is missing. */
@@ -133,19 +146,25 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
       advice: "Give the store more room, or run fewer workers: more of them would only wait.",
     };
   }
+  const waiting = percentOf("idle") + percentOf("paused");
+  const isWaiting = waiting >= IDLE_PERCENT;
   const ownLimits = throttledBecause({ ...view, workers: [], nowMs: view.atMs });
-  if (ownLimits !== undefined && (percentOf("throttled_operator") >= THROTTLED_PERCENT || isHeld(view))) {
-    return {
-      limit: "operator",
-      sentence: `It goes no faster than ${ownLimits} allow: ${limitsInWords(ownLimits === "the fleet's limits" ? view.fleet : campaign.settings)}.`,
-      advice:
-        ownLimits === "the fleet's limits"
-          ? "Raise or lift them: ferry throttle clear"
-          : `Raise or lift them: ferry campaign set ${campaign.name} ${settingOf(campaign.settings)} off`,
-    };
+  if (ownLimits !== undefined) {
+    const limits = ownLimits === "the fleet's limits" ? view.fleet : campaign.settings;
+    const isLimit = percentOf("throttled_operator") >= THROTTLED_PERCENT || isHeld(view);
+    if (isLimit || (isWaiting && keepsPaceWith(limits, view))) {
+      return {
+        limit: "operator",
+        sentence: `It goes no faster than ${ownLimits} allow: ${limitsInWords(limits)}.`,
+        advice:
+          limits === view.fleet
+            ? "Raise or lift them: ferry throttle clear"
+            : `Raise or lift them: ferry campaign set ${campaign.name} ${settingOf(limits)} off`,
+      };
+    }
   }
-  if (percentOf("idle") >= IDLE_PERCENT) {
-    return verdictOfIdleness(view, percentOf("idle"));
+  if (isWaiting) {
+    return isYoung(view) ? TOO_EARLY : verdictOfIdleness(view, waiting);
   }
   const [busiest] = attribution.filter(({ name }) => name !== "idle" && name !== "paused");
   const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
@@ -182,6 +201,24 @@ function verdictOfIdleness({ campaign, counts, workers }: CampaignView, idle: nu
   };
 }
 
+const TOO_EARLY: Verdict = {
+  limit: "too_early",
+  sentence:
+    "It has run for less than a minute, and workers' last minute says little of that: too early to say what limits it.",
+  advice: "Ask again in a minute.",
+};
+
+function isYoung({ campaign, atMs }: CampaignView): boolean {
+  return atMs - campaign.stateSinceMs < TELLING_MS;
+}
+
+/** Whether actors wait to be fed while it goes about as fast as rates allow; not when it goes at a fraction of that. */
+function keepsPaceWith({ actorsPerSecond, bytesPerSecond }: Limits, view: CampaignView): boolean {
+  const isLimited = (actorsPerSecond ?? bytesPerSecond) !== undefined && view.counts.todo.actors > 0;
+  const isFast = actorsPerSecond === undefined || view.progress.actorsPerSecond >= actorsPerSecond / 2;
+  return isLimited && (isFast || isYoung(view));
+}
+
 /** Whether a limit on actors at once is reached. */
 function isHeld({ campaign, counts, fleet }: CampaignView): boolean {
   const limit = Math.min(campaign.settings.concurrentActors ?? Infinity, fleet.concurrentActors ?? Infinity);
@@ -194,7 +231,7 @@ type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "con
 function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): string {
   const words = [
     ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
-    ...(bytesPerSecond === undefined ? [] : [`${Math.round(bytesPerSecond / 100_000) / 10} MB/s`]),
+    ...(bytesPerSecond === undefined ? [] : [`${Number((bytesPerSecond / MIB).toPrecision(3))} MiB/s`]),
     ...(concurrentActors === undefined ? [] : [`${concurrentActors} actors at once`]),
   ];
   return words.length === 0 ? "no limits" : words.join(", ");

@@ -1,6 +1,7 @@
 import { prefixRange } from "../formats/bytes.ts";
-import type { Store, Transaction } from "../store/store.ts";
+import type { ReadOptions, Store, Transaction } from "../store/store.ts";
 import { FLEET, workerKey, WORKERS } from "./campaign-keys.ts";
+import { addHistory, readCampaigns, type Author } from "./campaign-store.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 
 /** Limits for all of Ferry; absent: none. `untilMs`: when they end by themselves. */
@@ -38,25 +39,56 @@ export interface Heartbeat {
 const SILENT_MS = 20_000;
 
 /** The limits in force now. */
-export async function readFleetLimits(tx: Transaction, nowMs: number): Promise<FleetLimits> {
-  const row = await tx.get(FLEET, { snapshot: true });
+export async function readFleetLimits(
+  tx: Transaction,
+  nowMs: number,
+  options: ReadOptions = { snapshot: true },
+): Promise<FleetLimits> {
+  const row = await tx.get(FLEET, options);
   const limits: FleetLimits = row === undefined ? {} : decodeJson(row);
   return limits.untilMs !== undefined && limits.untilMs <= nowMs ? {} : limits;
 }
 
-/** Replaces the limits; `undefined` lifts them. */
-export async function setFleetLimits(store: Store, limits: FleetLimits | undefined): Promise<void> {
-  await store.transact(
-    (tx) => {
-      if (limits === undefined) {
+/** New limits, undefined lifts one, absent ones stay; and their end, for all of them together. */
+export type FleetPatch = Partial<
+  Record<"actorsPerSecond" | "bytesPerSecond" | "concurrentActors" | "untilMs", number | undefined>
+>;
+
+/**
+ * Changes the limits, or lifts them all, and says so in the history of every campaign that is not over: theirs is the pace that
+ * changes. @returns the limits in force now.
+ */
+export async function changeFleetLimits(
+  store: Store,
+  patch: FleetPatch | "clear",
+  { who, reason }: Author,
+  nowMs: number,
+): Promise<FleetLimits> {
+  return store.transact(
+    async (tx) => {
+      // Read with a conflict: two who change different limits at once both have their way.
+      const { setBy: _by, reason: _why, ...before } = await readFleetLimits(tx, nowMs, {});
+      const after = patch === "clear" ? {} : withoutUndefined({ ...before, untilMs: undefined, ...patch });
+      const limits = { ...after, setBy: who, ...(reason === undefined ? {} : { reason }) };
+      if (patch === "clear") {
         tx.clear(FLEET);
       } else {
         tx.set(FLEET, encodeJson(limits));
       }
-      return Promise.resolve();
+      for (const { name, finishedAtMs } of await readCampaigns(tx)) {
+        if (finishedAtMs === undefined) {
+          const why = reason === undefined ? {} : { reason };
+          addHistory(tx, name, { atMs: nowMs, who, what: "throttle", before, after, ...why });
+        }
+      }
+      return patch === "clear" ? {} : limits;
     },
     { label: "fleet" },
   );
+}
+
+function withoutUndefined(limits: FleetPatch): FleetLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
 export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {

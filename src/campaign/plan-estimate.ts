@@ -2,6 +2,7 @@ import { OUTCOME_STATES, type OutcomeState } from "../migration/outcome.ts";
 import type { Examination } from "../migration/examine-actor.ts";
 import { laneOf } from "./campaign.ts";
 import type { Tally } from "./campaign-counts.ts";
+import { roundedTogether } from "./percentages.ts";
 
 /*
  * From a sample to the whole: actors are sorted into the three size classes that campaigns feed by, because what an actor costs and
@@ -106,7 +107,9 @@ export class Estimator {
         reasons.set(key, place);
       }
     }
-    const places = [...reasons.values()].map((place) => ({ ...place, actors: Math.round(place.actors) }));
+    const found = [...reasons.values()];
+    const actors = roundedTogether(found.map((place) => place.actors));
+    const places = found.map((place, index) => ({ ...place, actors: actors[index] ?? 0 }));
     return {
       expected: Object.fromEntries(
         OUTCOME_STATES.map((state) => [state, tallyOf(places.filter((place) => place.state === state))]),

@@ -2,6 +2,7 @@ import { ratesInForce, type Campaign } from "./campaign.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "./fleet.ts";
+import { plural } from "./plural.ts";
 import { sampleOf, type Sample } from "./samples.ts";
 
 /** Samples that make the rate: ten seconds apart, so the last five minutes. */
@@ -80,11 +81,13 @@ interface Rate {
   readonly bytes: number;
 }
 
-/** The samples of the last minutes; when the feeder has taken none for a while, with the counts of now. */
+/** The samples of the last minutes; with the counts of now when the feeder has taken none for a while, or only the first. */
 function recentSamples({ samples, counts, nowMs }: ProgressFacts): Sample[] {
   const recent = samples.filter((sample) => sample.atMs > nowMs - RATE_MS && sample.atMs <= nowMs);
   const newest = recent.at(-1);
-  return newest !== undefined && newest.atMs <= nowMs - SAMPLE_DUE_MS ? [...recent, sampleOf(counts, nowMs)] : recent;
+  // One alone makes no rate: for ten seconds a campaign that gets on well would be said to stand.
+  const isDue = newest !== undefined && (recent.length === 1 || newest.atMs <= nowMs - SAMPLE_DUE_MS);
+  return isDue ? [...recent, sampleOf(counts, nowMs)] : recent;
 }
 
 /** The average from the first sample to the last: large actors end in lumps, so a shorter time would show none at all. */
@@ -149,7 +152,7 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
     return `throttled: ${throttled}`;
   }
   if (counts.open.actors === 0 && counts.todo.actors === 0 && counts.later.actors > 0) {
-    return `waiting for ${counts.later.actors} deferred actors`;
+    return `waiting for ${plural(counts.later.actors, "deferred actor")}`;
   }
   if (!campaign.scanFinished && live === 0) {
     return "looking for actors";

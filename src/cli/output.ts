@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 /** Whoever read our output has had enough (EPIPE): the command ends quietly. */
 export class OutputClosedError extends Error {}
 
-type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** Standard output: data only, one line at a time, no faster than the reader takes it. */
 export class Output {
@@ -14,7 +14,11 @@ export class Output {
   constructor(stream: Terminal) {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error = error.code === "EPIPE" ? new OutputClosedError("output closed", { cause: error }) : error;
+      this.#error =
+        error.code === "EPIPE"
+          ? new OutputClosedError("output closed", { cause: error })
+          : // What output was redirected to is a file that the user named, such as one on a full disk.
+            Object.assign(error, { path: "Standard output" });
     });
   }
 
@@ -25,6 +29,11 @@ export class Output {
   /** How wide the terminal is now, where it is one. */
   get columns(): number | undefined {
     return this.#stream.columns;
+  }
+
+  /** How many lines the terminal shows now, where it is one. */
+  get rows(): number | undefined {
+    return this.#stream.rows;
   }
 
   /** Writes text and a line break. @throws OutputClosedError */

@@ -20,7 +20,8 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
     register(program, runner);
   }
   quieten(program, {
-    writeOut: (text) => void output.text(text),
+    // Nobody waits for help to be written: a reader who has had enough of it must not end up as an unhandled rejection.
+    writeOut: (text) => void output.text(text).catch(() => undefined),
     writeErr: (text) => notes.stream.write(text),
     outputError: () => undefined,
   });

@@ -13,8 +13,12 @@ export function parseDuration(text: string): number | undefined {
   return end > 0 && end === text.length ? Math.round(totalMs) : undefined;
 }
 
-/** A duration in the two largest units that say it, e.g. `1h 5m`, `42s`, `0.4s`. */
+/** A duration in the two largest units that say it, e.g. `1h 5m`, `42s`, `3.4s`, `12ms`. */
 export function formatDuration(durationMs: number): string {
+  const ms = Math.round(durationMs);
+  if (ms > 0 && ms < 1_000) {
+    return `${ms}ms`;
+  }
   if (durationMs < 10_000) {
     return `${Math.round(durationMs / 100) / 10}s`;
   }

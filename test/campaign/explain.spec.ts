@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { explainCampaign, type Explanation } from "../../src/campaign/explain.ts";
 import { percentagesOf } from "../../src/campaign/percentages.ts";
 import { RecentActivity } from "../../src/campaign/recent-activity.ts";
-import { campaignIn, countsOf, viewOf, worker } from "../support/campaign-facts.ts";
+import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../support/campaign-facts.ts";
 
 describe("percentages", () => {
   it("add up to exactly 100, whole and none below zero, for any amounts of which one is more than none", () => {
@@ -76,6 +76,35 @@ describe("explain", () => {
     const fleet = explain({ workers: [held], fleet: { concurrentActors: 2 } });
     expect(fleet.sentence).to.contain("2 actors at once");
     expect(fleet.advice).to.contain("ferry throttle clear");
+  });
+
+  it("blames rates also where workers wait for them rather than hold back, unless it goes far slower than they allow", () => {
+    const idle = worker({ recentSeconds: { idle: 9, write: 1 } });
+    const at = (actorsPerSecond: number): string =>
+      explain({ workers: [idle], campaign: campaignIn("running", { settings: { window: 1000, actorsPerSecond } }) })
+        .limit;
+    // The samples say 10 actors/s.
+    expect([at(10), at(15), at(500)]).to.deep.equal(["operator", "operator", "feeding"]);
+    const bytes = explain({ workers: [idle], fleet: { bytesPerSecond: 50 * 1024 * 1024 } });
+    expect(bytes.sentence).to.contain("50 MiB/s");
+    expect(explain({ workers: [idle], fleet: { concurrentActors: 5_000 } }).limit).to.equal("feeding");
+  });
+
+  it("does not take the minute before a campaign ran for its own", () => {
+    const before = worker({ recentSeconds: { paused: 80, idle: 15, write: 5 } });
+    const young = campaignIn("running", { stateSinceMs: NOW_MS - 10_000 });
+    expect(explain({ workers: [before], campaign: young }).limit).to.equal("too_early");
+    expect(explain({ workers: [before] }).limit).to.equal("feeding");
+    const limited = { ...young, settings: { window: 1000, actorsPerSecond: 500 } };
+    expect(explain({ workers: [before], campaign: limited }).limit).to.equal("operator");
+    expect(explain({ campaign: young }).limit).to.equal("workers");
+  });
+
+  it("says who is missing to end a campaign that is being cancelled", () => {
+    const draining = { campaign: campaignIn("draining"), counts: countsOf({ open: 2, todo: 5 }) };
+    expect(explain(draining).advice).to.contain("ends when they are done");
+    expect(explain({ ...draining, workers: [] }).advice).to.contain("ferry worker");
+    expect(explain({ ...draining, feeding: false }).advice).to.contain("ferry feeder");
   });
 
   it("tells a tail from a window that is too small and from a slow feeder", () => {

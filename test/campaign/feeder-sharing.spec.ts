@@ -4,7 +4,7 @@ import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { DEFAULT_BREAKER, type CampaignSettings } from "../../src/campaign/campaign.ts";
 import type { Feeder } from "../../src/campaign/feeder.ts";
-import { setFleetLimits } from "../../src/campaign/fleet.ts";
+import { changeFleetLimits } from "../../src/campaign/fleet.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -77,7 +77,7 @@ describe("the feeder of several campaigns", () => {
     });
 
     it("shares the fleet's concurrency", async () => {
-      await setFleetLimits(store, { concurrentActors: 10 });
+      await changeFleetLimits(store, { concurrentActors: 10 }, OPERATOR, clock.now());
       await create("first", { count: 50, label: 1 });
       await create("second", { count: 50, label: 2 });
       await feeder.tick();
@@ -85,7 +85,7 @@ describe("the feeder of several campaigns", () => {
     });
 
     it("lets a campaign that comes late have its share of a concurrency that is used up", async () => {
-      await setFleetLimits(store, { concurrentActors: 10 });
+      await changeFleetLimits(store, { concurrentActors: 10 }, OPERATOR, clock.now());
       await create("first", { count: 100, label: 1 });
       await feeder.tick();
       expect(await open("first")).to.equal(10);
@@ -98,7 +98,7 @@ describe("the feeder of several campaigns", () => {
     });
 
     it("shares the fleet's rate, and leaves to one what the other cannot use", async () => {
-      await setFleetLimits(store, { actorsPerSecond: 10 });
+      await changeFleetLimits(store, { actorsPerSecond: 10 }, OPERATOR, clock.now());
       await create("first", { count: 100, label: 1 });
       await create("second", { count: 15, label: 2 });
       const opened: number[][] = [];

@@ -156,6 +156,20 @@ describe("a plan", () => {
     });
   });
 
+  it("expects as many actors as there are, though every share of them is rounded", () => {
+    const estimator = new Estimator();
+    for (let n = 0; n < 1_001; n += 1) {
+      estimator.count(4096);
+    }
+    for (const reason of ["chunk_missing", "entry_corrupt", "too_large"] as const) {
+      estimator.choose(4096);
+      estimator.add(4096, { state: "rejected", reason, bytes: 4096, v2Bytes: 0, transactions: 1 }, 1);
+    }
+    const { expected, byReason } = estimator.estimate(1);
+    expect(expected.rejected.actors).to.equal(1_001);
+    expect(byReason.map(({ actors }) => actors)).to.deep.equal([334, 334, 333]);
+  });
+
   it("is scaled from a sample by size class: counts by actors, work by bytes", () => {
     const estimator = new Estimator();
     const examination = { bytes: 0, v2Bytes: 100, transactions: 1 } as const;

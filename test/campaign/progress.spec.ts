@@ -61,6 +61,12 @@ describe("progress", () => {
     expect(eta).to.deep.equal({ lowMs: 60_000, highMs: 60_000 });
   });
 
+  it("knows a pace from the first sample on, and not only when there is a second", () => {
+    const first = sampleOf(countsOf({ migrated: 380 }), NOW_MS - 4_000);
+    expect(progress({ samples: [first] })).to.include({ actorsPerSecond: 5, bytesPerSecond: 5 * 4096 });
+    expect(progress({ samples: [] }).actorsPerSecond).to.equal(0);
+  });
+
   it("widens the range where the pace varies, and keeps the average in it", () => {
     const { eta } = progress({ samples: samplesOf([0, 10, 300, 310, 390, 400]) });
     expect(eta?.lowMs).to.be.lessThan(75_000);
@@ -118,6 +124,8 @@ describe("progress", () => {
     expect(progress({ ...still, workers: [limited] }).standstill).to.equal("throttled: commits take 900 ms");
     const naps = countsOf({ later: 7, migrated: 400 });
     expect(progress({ ...still, counts: naps }).standstill).to.equal("waiting for 7 deferred actors");
+    const nap = countsOf({ later: 1, migrated: 400 });
+    expect(progress({ ...still, counts: nap }).standstill).to.equal("waiting for 1 deferred actor");
   });
 
   it("does not call it a standstill when large actors end in lumps", () => {

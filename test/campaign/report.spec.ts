@@ -102,6 +102,14 @@ describe("a report", () => {
       expect(html).to.contain('href="docs/runbooks/chunk_missing.md"');
       expect(html).not.to.match(/NaN|undefined|\[object/);
     });
+
+    it("leaves room for the longest reason beside its bar, also in the widest of usual fonts", () => {
+      const reason = "header_page_count_mismatch";
+      const html = reportHtml({ ...report, reasons: report.reasons.map((line) => ({ ...line, reason })) });
+      const [, end = "0"] = /translate\(([\d.]+) [\d.]+\)"[^>]*>header_page_count_mismatch</.exec(html) ?? [];
+      // A character of 12 px takes up to 7.5 there.
+      expect(Number(end)).to.be.at.least(7.5 * reason.length);
+    });
   });
 
   it("counts every value in one bucket, and never says a quantile beyond the largest", () => {

@@ -141,6 +141,26 @@ describe("ferry campaign", function () {
     expect((await campaign("show", "good")).status).to.equal(2);
   });
 
+  it("cancels what was never started at once, without a feeder, and says of others how they end", async () => {
+    await campaign("create", "slip", "--scan");
+    expect(await json("cancel", "slip", "--wait")).to.include({ before: "created", state: "cancelled", status: 0 });
+    expect(await json("cancel", "slip")).to.include({ result: "already", state: "cancelled" });
+    expect(await json("delete", "slip")).to.include({ result: "deleted" });
+    await campaign("create", "all", "--scan", "--start");
+    expect((await campaign("delete", "all")).stderr).to.contain('"all" is running; cancel it before');
+    await campaign("cancel", "all");
+    expect((await campaign("delete", "all")).stderr).to.contain("still being cancelled");
+    expect((await campaign("show", "all")).stdout).not.to.contain("ACTORS");
+  });
+
+  it("says that nobody takes part in a campaign of an empty list, or of a reason that nothing has", async () => {
+    expect((await run(["campaign", "create", "none", "--from", "-"], "# none\n")).stderr).to.contain(
+      "the list holds none",
+    );
+    const typo = await campaign("create", "typo", "--rejected", "--reason", "journal_presnt");
+    expect([typo.status, typo.stderr.includes("No actor takes part: the ledger")]).to.deep.equal([0, true]);
+  });
+
   it("sets what may change, and a limit without an end has none", async () => {
     await campaign("create", "all", "--scan", "--rate", "5", "--for", "2h");
     const set = await json("set", "all", "--window", "70", "--rate", "9");
@@ -161,6 +181,19 @@ describe("ferry campaign", function () {
     expect(await dump()).to.equal(before);
     await campaign("plan", "all", "--save");
     expect((await campaign("report", "all")).stdout).to.contain("PLAN AGAINST ACTUAL");
+    await campaign("start", "all");
+    expect((await campaign("plan", "all", "--save")).stderr).to.contain("was started already");
+    await runToEnd();
+    expect((await campaign("plan", "all")).stderr).to.contain("nothing is left to plan");
+  });
+
+  it("takes a name to confirm with, where only what would happen is asked", async () => {
+    await campaign("create", "all", "--scan");
+    const rollback = await run(["rollback", "--campaign", "all", "--dry-run", "--confirm", "all"]);
+    expect([rollback.status, rollback.stderr]).to.deep.equal([0, "No actors.\n"]);
+    expect((await run(["rollback", IDS[0] ?? "", "--confirm", "all"])).stderr).to.contain(
+      "--confirm goes with --campaign",
+    );
   });
 
   it("throttles the whole fleet: set merges, clear lifts, limits end by themselves", async () => {
@@ -171,8 +204,12 @@ describe("ferry campaign", function () {
       /^at most 50 actors\/s, 8 actors at once \(for another .*\) — set by ann: backup\n$/,
     );
     expect(await throttle("get")).to.contain("50 actors/s");
-    expect(await throttle("clear")).to.equal("no limits\n");
+    expect(await throttle("clear", "--reason-text", "backup is over")).to.equal("no limits\n");
     expect(await throttle("get")).to.equal("no limits\n");
+    const changes = (await campaign("history", "all")).stdout.split("\n").filter((line) => line.includes("throttle"));
+    expect(changes).to.have.length(3);
+    expect(changes[0]).to.match(/ann {2}throttle {2}\{\} → \{"actorsPerSecond":50\}$/);
+    expect(changes[2]).to.match(/"concurrentActors":8.* → \{\} {2}\(backup is over\)$/);
   });
 
   it("stops watching at Ctrl-C, and says that the campaign goes on", async () => {
@@ -226,12 +263,31 @@ describe("the live view", () => {
     expect(plainLine(busy)).not.to.contain("\n");
   });
 
+  it("cuts no number, however narrow the terminal, and shows all shares of workers' time", () => {
+    const shares = { idle: 50, throttled_operator: 20, throttled_store: 10, encode: 8, write: 5, verify: 4, read: 3 };
+    const view = viewOf({ ...busy, workers: [worker({ recentSeconds: shares })] });
+    for (const columns of [80, 60, 40, 24]) {
+      const text = watchLines(view, { columns, color: false }).join("\n");
+      expect(text, String(columns)).to.match(/waiting .* 900000$/m);
+      expect(text, String(columns)).to.match(/ {2}magic_mismat.* 300$/m);
+      expect(text.match(/\d+ %(?= |$)/gm)?.length, String(columns)).to.be.at.least(7);
+    }
+  });
+
   it("has no colour where none is wanted, and cuts by what is seen where there is", () => {
     const escape = "\u001b";
     expect(watchLines(busy, { columns: 80, color: false }).join("")).not.to.contain(escape);
     const colored = watchLines(busy, { columns: 80, color: true });
     const plain = colored.map((line) => line.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), ""));
     expect(plain).to.deep.equal(watchLines(busy, { columns: 80, color: false }));
+  });
+
+  it("draws no more lines than the terminal has, as it could not go back to them", async () => {
+    const stream = Object.assign(new PassThrough({ encoding: "utf8" }), { rows: 3 });
+    const canvas = new Canvas(new Output(stream));
+    await canvas.draw(["one", "two", "three", "four"]);
+    await canvas.draw(["five"]);
+    expect(stream.read()).to.equal("\u001b[?25lone\u001b[K\ntwo\u001b[K\n\u001b[J" + "\u001b[2Ffive\u001b[K\n\u001b[J");
   });
 
   it("redraws in one write over the last frame, clearing only what is left of it", async () => {

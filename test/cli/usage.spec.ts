@@ -1,5 +1,9 @@
 import { readdir, writeFile } from "node:fs/promises";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { expect } from "chai";
+import { runCommandLine } from "../../src/cli/command-line.ts";
+import { Notes } from "../../src/cli/notes.ts";
+import { Output } from "../../src/cli/output.ts";
 import { ferry, ferryHere, FerryProcess, type CommandOptions } from "../support/cli.ts";
 import { freePort } from "../support/redis.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -124,5 +128,34 @@ describe("bad input to ferry", function () {
     dump.child.stdout?.once("data", () => dump.child.stdout?.destroy());
     const { status, stderr } = await dump.ended();
     expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
+  });
+
+  it("ends quietly when nobody reads its help any more", async () => {
+    const help = new FerryProcess(["--help"]);
+    help.child.stdout?.destroy();
+    const { status, stderr } = await help.ended();
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
+  });
+
+  it("says with status 2 that its output has no room, as of any other file", async () => {
+    await ferryHere(["store", "load", "-", "--store", folder.store], { input: '{"k":"01","v":"00"}' });
+    const error = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+      code: "ENOSPC",
+      syscall: "write",
+    });
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => {
+        done(error);
+      },
+    });
+    const stderr = new PassThrough({ encoding: "utf8" });
+    const status = await runCommandLine(["store", "dump", "--store", folder.store], {
+      environment: {},
+      stdin: Readable.from([]),
+      output: new Output(stdout),
+      notes: new Notes(stderr),
+      signal: new AbortController().signal,
+    });
+    expect([status, stderr.read()]).to.deep.equal([2, "ferry: Standard output does not fit on its disk.\n"]);
   });
 });

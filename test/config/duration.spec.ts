@@ -23,13 +23,8 @@ describe("durations", () => {
   }
 
   it("says durations in two units", () => {
-    expect([400, 42_000, 65_000, 3_600_000, 3_900_000, 90_061_000].map(formatDuration)).to.deep.equal([
-      "0.4s",
-      "42s",
-      "1m 5s",
-      "1h",
-      "1h 5m",
-      "1d 1h",
-    ]);
+    expect([0, 12.4, 999.6, 3_440, 42_000, 65_000, 3_600_000, 3_900_000, 90_061_000].map(formatDuration)).to.deep.equal(
+      ["0s", "12ms", "1s", "3.4s", "42s", "1m 5s", "1h", "1h 5m", "1d 1h"],
+    );
   });
 });

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import { ledger } from "../../campaign/ledger.ts";
 import { migratedActors } from "../../campaign/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
@@ -8,6 +7,7 @@ import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
+import { ask, canBeAsked } from "../ask.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { targetOfCampaign } from "../targets.ts";
@@ -54,27 +54,11 @@ export async function commandContext(
  * @throws UsageError when the name is not given.
  */
 export async function confirmName(run: Run, name: string, given: string | undefined, question: string): Promise<void> {
-  const asked =
-    given ??
-    (run.stdin === process.stdin && process.stdin.isTTY
-      ? await ask(run, `${question} Type ${name} to go on: `)
-      : undefined);
+  const asked = given ?? (canBeAsked(run) ? await ask(run, `${question} Type ${name} to go on: `) : undefined);
   if (asked === undefined) {
     throw new UsageError(`${question} Confirm with --confirm ${name}.`);
   }
   if (asked.trim() !== name) {
     throw new UsageError(`That is not "${name}": nothing was done.`);
   }
-}
-
-function ask(run: Run, question: string): Promise<string> {
-  const prompt = createInterface({ input: run.stdin, output: run.notes.stream });
-  return new Promise<string>((resolve, reject) => {
-    run.signal.addEventListener("abort", () => {
-      reject(run.signal.reason as Error);
-    });
-    prompt.question(question, resolve);
-  }).finally(() => {
-    prompt.close();
-  });
 }

@@ -20,8 +20,10 @@ export class Canvas {
 
   async draw(lines: readonly string[]): Promise<void> {
     const up = this.#lines > 0 ? `\u001b[${this.#lines}F` : HIDE_CURSOR;
-    this.#lines = lines.length;
-    await this.#output.text(`${up}${lines.map((line) => `${line}${CLEAR_LINE_END}\n`).join("")}${CLEAR_BELOW}`);
+    // The cursor stands below the frame. What has scrolled off the top cannot be gone back to, and every frame would leave its lines behind.
+    const shown = lines.slice(0, (this.#output.rows ?? Infinity) - 1);
+    this.#lines = shown.length;
+    await this.#output.text(`${up}${shown.map((line) => `${line}${CLEAR_LINE_END}\n`).join("")}${CLEAR_BELOW}`);
   }
 
   /** Gives the cursor back, below the last frame. */

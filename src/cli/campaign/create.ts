@@ -84,7 +84,7 @@ async function* told(
 }
 
 async function sayCreated(run: Run, campaign: Campaign, members: Members | undefined): Promise<void> {
-  const { name, state } = campaign;
+  const { name, state, spec } = campaign;
   if (run.json) {
     await run.output.line(JSON.stringify({ result: "created", name, state, ...members }));
     return;
@@ -94,6 +94,13 @@ async function sayCreated(run: Run, campaign: Campaign, members: Members | undef
       ? "its actors are found by a scan once it runs"
       : `${plural(members.added, "actor")}${members.left === 0 ? "" : `, ${members.left} left out by filters or given twice`}`;
   await run.output.line(`created campaign ${name}: ${actors}; ${state}`);
+  if (members?.added === 0) {
+    run.notes.say(
+      spec.source.kind === "list"
+        ? "No actor takes part: the list holds none, or the filters let none through."
+        : "No actor takes part: the ledger holds none that match. What it holds: ferry rejected group",
+    );
+  }
   const next =
     state === "created" ? `ferry campaign plan ${name}, ferry campaign start ${name}` : `ferry campaign watch ${name}`;
   run.notes.say(`Next: ${next}`);

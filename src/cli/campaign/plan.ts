@@ -75,7 +75,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
 
 /** What is planned: a campaign that was created, or one that could be. */
 type What =
-  | { readonly kind: "campaign"; readonly name: string }
+  | { readonly kind: "campaign"; readonly name: string; readonly save: boolean }
   | {
       readonly kind: "source";
       readonly spec: Pick<CampaignSpec, "source" | "filters">;
@@ -88,7 +88,7 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
     if (hasSource(flags) || filters.some((filter) => filter !== undefined)) {
       throw new UsageError("A campaign that was created has its source and filters: leave those flags out.");
     }
-    return { kind: "campaign", name };
+    return { kind: "campaign", name, save: flags.save === true };
   }
   if (flags.save === true) {
     throw new UsageError("--save keeps a plan with a campaign: name one that was created.");
@@ -107,12 +107,25 @@ interface Subject {
 async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
   if (what.kind === "campaign") {
     const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
+    assertPlannable(campaign, what.save);
     const target = await targetOfCampaign(run.config, store, what.name);
     return { actors: actorsOfCampaign(store, campaign), options: campaign.spec.options, target };
   }
   const options = await campaignOptions(run.config, store);
   const target = await new Targets(run.config, store).of(options);
   return { actors: actorsOf(store, what.spec, what.ids), options, target };
+}
+
+/** A plan is of the actors that wait, so it says something of the whole campaign only before it starts. */
+function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean): void {
+  if (state === "completed") {
+    throw new UsageError(`Campaign "${name}" is completed: nothing is left to plan.`);
+  }
+  if (save && startedAtMs !== undefined) {
+    throw new UsageError(
+      `Campaign "${name}" was started already, and its report could not be compared with a plan of what is left: leave --save out.`,
+    );
+  }
 }
 
 function actorsOf(

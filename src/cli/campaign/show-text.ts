@@ -18,7 +18,6 @@ export function showText(view: CampaignView): string[] {
     `source     ${sourceText(campaign.spec)}`,
     `settings   ${settingsText(campaign.settings, atMs)}`,
     `fleet      ${plural(workers.length, "worker")}, ${feeding ? "a feeder" : "no feeder"}`,
-    "",
     ...countLines(view),
     ...(counts.byReason.some(({ reason }) => reason !== "") ? ["", ...reasonLines(view)] : []),
   ];
@@ -61,12 +60,11 @@ function countLines({ counts }: CampaignView): string[] {
       (state) => [state === "deferred" ? "given up as deferred" : state, counts.done[state]] as const,
     ),
   ] as const;
-  return tableLines(
-    [{ title: "STATE" }, { title: "ACTORS", right: true }, { title: "BYTES", right: true }],
-    places
-      .filter(([, { actors }]) => actors > 0)
-      .map(([name, { actors, bytes }]) => [name, String(actors), formatByteSize(bytes)]),
-  );
+  const rows = places
+    .filter(([, { actors }]) => actors > 0)
+    .map(([name, { actors, bytes }]) => [name, String(actors), formatByteSize(bytes)]);
+  const titles = [{ title: "STATE" }, { title: "ACTORS", right: true }, { title: "BYTES", right: true }];
+  return rows.length === 0 ? [] : ["", ...tableLines(titles, rows)];
 }
 
 function reasonLines({ counts }: CampaignView): string[] {

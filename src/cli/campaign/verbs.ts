@@ -93,6 +93,9 @@ async function waitUntilIdle(run: Run, store: Store, name: string): Promise<void
       run.notes.say(`${plural(open, "actor")} in flight`);
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: run.signal }).catch((error: unknown) => {
+      if (run.signal.aborted) {
+        run.notes.say(`No longer waiting; campaign ${name} stays ${view.campaign.state}.`);
+      }
       run.signal.throwIfAborted();
       throw error;
     });

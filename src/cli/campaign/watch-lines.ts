@@ -6,6 +6,11 @@ import { plural } from "../../campaign/plural.ts";
 import { paint, type Color } from "./paint.ts";
 
 const BAR_CELLS = 40;
+/** Of a line with a bar: the state before it and the number behind it, which must not be cut. */
+const BESIDE_BAR = 22;
+const REASON_CELLS = 32;
+/** Of a line with a reason: the indent and the number. */
+const BESIDE_REASON = 12;
 const REASONS = 6;
 const COLUMNS = 80;
 
@@ -37,7 +42,7 @@ export function watchLines(view: CampaignView, look: Look): string[] {
   const { campaign, progress, workers, feeding } = view;
   const explanation = explainCampaign(view);
   const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
-  const shares = explanation.attribution.map(({ name, percent }) => `${name} ${percent} %`).join("  ");
+  const shares = explanation.attribution.map(({ name, percent }) => `${name} ${percent} %`);
   const plain = [
     [
       ["bold", `campaign ${campaign.name}`] as const,
@@ -49,17 +54,18 @@ export function watchLines(view: CampaignView, look: Look): string[] {
       [progress.standstill === undefined ? "" : "yellow", endText(progress)] as const,
     ],
     [],
-    ...stateRows(view),
-    ...reasonRows(view),
+    ...stateRows(view, width),
+    ...reasonRows(view, width),
     [],
     [
       [
         "dim",
-        `${plural(workers.length, "worker")}, ${plural(slots, "slot")}, ${feeding ? "a feeder" : "no feeder"}   ${shares}`,
+        `${plural(workers.length, "worker")}, ${plural(slots, "slot")}, ${feeding ? "a feeder" : "no feeder"}`,
       ] as const,
     ],
-    ...wrapped(explanation.sentence, width).map((text) => [["", text] as const]),
-    ...wrapped(explanation.advice, width).map((text) => [["dim", text] as const]),
+    ...wrapped(shares, width, "  ").map((text) => [["dim", text] as const]),
+    ...wrapped(explanation.sentence.split(" "), width).map((text) => [["", text] as const]),
+    ...wrapped(explanation.advice.split(" "), width).map((text) => [["dim", text] as const]),
   ];
   return plain.map((spans) => paint(spans, { ...look, columns: width }));
 }
@@ -67,7 +73,8 @@ export function watchLines(view: CampaignView, look: Look): string[] {
 type Spans = (readonly [Color, string])[];
 
 /** A bar per state: which share of all actors is in it. */
-function stateRows({ counts, progress }: CampaignView): Spans[] {
+function stateRows({ counts, progress }: CampaignView, width: number): Spans[] {
+  const cells = Math.max(0, Math.min(BAR_CELLS, width - BESIDE_BAR));
   const places: [string, number, Color][] = [
     ...OUTCOME_STATES.map((state): [string, number, Color] => [state, counts.done[state].actors, COLORS[state]]),
     ["in flight", counts.open.actors, "blue"],
@@ -78,7 +85,7 @@ function stateRows({ counts, progress }: CampaignView): Spans[] {
     .filter(([name, actors]) => actors > 0 || name === "migrated")
     .map(([name, actors, color]) => [
       ["", `${name.padEnd(10)} `],
-      [color, bar(actors, progress.total)],
+      [color, bar(actors, progress.total, cells)],
       ["", ` ${String(actors).padStart(10)}`],
     ]);
 }
@@ -91,12 +98,13 @@ const COLORS = {
   failed: "red",
 } as const satisfies Record<string, Color>;
 
-function reasonRows({ counts }: CampaignView): Spans[] {
+function reasonRows({ counts }: CampaignView, width: number): Spans[] {
+  const cells = Math.max(0, Math.min(REASON_CELLS, width - BESIDE_REASON));
   const reasons = counts.byReason
     .filter(({ state }) => state === "rejected" || state === "failed")
     .toSorted((a, b) => b.tally.actors - a.tally.actors);
   const shown = reasons.slice(0, REASONS).map(({ reason, tally }): Spans => [
-    ["red", `  ${reason.padEnd(32)}`],
+    ["red", `  ${reason.slice(0, cells).padEnd(cells)}`],
     ["", String(tally.actors).padStart(10)],
   ]);
   const hidden = reasons.length - shown.length;
@@ -104,22 +112,22 @@ function reasonRows({ counts }: CampaignView): Spans[] {
 }
 
 /** Whole cells, and at least one for something. */
-function bar(part: number, whole: number): string {
-  const cells = whole === 0 ? 0 : Math.floor((part / whole) * BAR_CELLS);
-  const filled = part > 0 ? Math.max(1, cells) : 0;
-  return "█".repeat(filled) + "░".repeat(BAR_CELLS - filled);
+function bar(part: number, whole: number, cells: number): string {
+  const share = whole === 0 ? 0 : Math.floor((part / whole) * cells);
+  const filled = part > 0 ? Math.min(cells, Math.max(1, share)) : 0;
+  return "█".repeat(filled) + "░".repeat(cells - filled);
 }
 
-/** Lines of whole words. */
-function wrapped(text: string, width: number): string[] {
+/** Lines of whole words, or of other pieces that stay together. */
+function wrapped(words: readonly string[], width: number, gap = " "): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
+  for (const word of words) {
+    if (line !== "" && line.length + gap.length + word.length > width) {
       lines.push(line);
       line = word;
     } else {
-      line = line === "" ? word : `${line} ${word}`;
+      line = line === "" ? word : `${line}${gap}${word}`;
     }
   }
   return [...lines, line];

@@ -36,11 +36,12 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
   const store = await run.openStore({ readOnly: dryRun });
   const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);
+  if (flags.campaign === undefined && flags.confirm !== undefined) {
+    throw new UsageError("--confirm goes with --campaign.");
+  }
   if (flags.campaign !== undefined && !dryRun) {
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
-  } else if (flags.confirm !== undefined) {
-    throw new UsageError("--confirm goes with --campaign.");
   }
   const context = await commandContext(run, store, selection);
   const counts = new Map<string, number>();

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { readFleetLimits, setFleetLimits, type FleetLimits } from "../../campaign/fleet.ts";
+import { changeFleetLimits, readFleetLimits, type FleetLimits } from "../../campaign/fleet.ts";
 import { UsageError } from "../../errors.ts";
 import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
 import { addLimits, readLimits, type LimitFlags } from "../campaign/limit-options.ts";
@@ -17,8 +17,8 @@ export function registerThrottle(program: Command, runner: Runner): void {
   addReason(addLimits(set, { withEnd: true })).action((flags: LimitFlags & ReasonFlag, self: Command) =>
     runner.run(self, (run) => change(run, flags)),
   );
-  addReason(throttle.command("clear").description("lift all limits")).action((_flags: ReasonFlag, self: Command) =>
-    runner.run(self, clear),
+  addReason(throttle.command("clear").description("lift all limits")).action((flags: ReasonFlag, self: Command) =>
+    runner.run(self, (run) => clear(run, flags)),
   );
   throttle.addHelpText(
     "after",
@@ -39,19 +39,12 @@ async function change(run: Run, flags: LimitFlags & ReasonFlag): Promise<undefin
   if (Object.keys(limits).length === 0) {
     throw new UsageError("Nothing to set: give --rate, --bytes-rate or --concurrent.");
   }
-  const { who, reason } = authorOf(run, flags);
   const store = await run.openStore();
-  const before = await store.transact(async (tx) => readFleetLimits(tx, nowMs), { label: "fleet" });
-  const { actorsPerSecond, bytesPerSecond, concurrentActors } = before;
-  const merged = { actorsPerSecond, bytesPerSecond, concurrentActors, ...limits, untilMs, setBy: who, reason };
-  const after = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as FleetLimits;
-  await setFleetLimits(store, after);
-  await say(run, after);
+  await say(run, await changeFleetLimits(store, { ...limits, untilMs }, authorOf(run, flags), nowMs));
 }
 
-async function clear(run: Run): Promise<undefined> {
-  await setFleetLimits(await run.openStore(), undefined);
-  await say(run, {});
+async function clear(run: Run, flags: ReasonFlag): Promise<undefined> {
+  await say(run, await changeFleetLimits(await run.openStore(), "clear", authorOf(run, flags), Date.now()));
 }
 
 async function say(run: Run, limits: FleetLimits): Promise<void> {

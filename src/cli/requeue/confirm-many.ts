@@ -1,5 +1,5 @@
-import { createInterface } from "node:readline";
 import { UsageError } from "../../errors.ts";
+import { ask, canBeAsked } from "../ask.ts";
 import type { Run } from "../run.ts";
 
 /** So many go without a question. */
@@ -13,8 +13,7 @@ export async function confirmMany(run: Run, actors: number, yes: boolean): Promi
   if (actors <= UNASKED || yes) {
     return;
   }
-  const isTerminal = run.stdin === process.stdin && process.stdin.isTTY && run.notes.isTerminal;
-  if (!isTerminal) {
+  if (!(canBeAsked(run) && run.notes.isTerminal)) {
     throw new UsageError(
       `${actors} actors would be requeued, nothing was: agree with --yes, or take fewer with --limit.`,
     );
@@ -22,20 +21,4 @@ export async function confirmMany(run: Run, actors: number, yes: boolean): Promi
   if (!/^y(es)?$/i.test((await ask(run, `Requeue ${actors} actors? [y/N] `)).trim())) {
     throw new UsageError("Nothing was requeued.");
   }
-}
-
-function ask(run: Run, question: string): Promise<string> {
-  const prompt = createInterface({ input: run.stdin, output: run.notes.stream });
-  return new Promise<string>((resolve, reject) => {
-    run.signal.addEventListener("abort", () => {
-      reject(run.signal.reason as Error);
-    });
-    // The end of input is no yes.
-    prompt.on("close", () => {
-      resolve("");
-    });
-    prompt.question(question, resolve);
-  }).finally(() => {
-    prompt.close();
-  });
 }

@@ -15,6 +15,8 @@ const COLORS = {
 } as const;
 const BLUE = "#3f8fc4";
 const LINE_HEIGHT = 260;
+/** Without a browser widths of text are estimated, a tenth and more too small for some fonts: long names were cut at the edge. */
+const NAME_MARGIN = 40;
 
 /** The charts of a report; those that would be empty are left out. */
 export function reportCharts(report: CampaignReport): Chart[] {
@@ -35,7 +37,7 @@ export function reportCharts(report: CampaignReport): Chart[] {
         ]
       : []),
     ...(sizes.buckets.length > 0 ? [histogram("Actors by size of their v1 file", sizes.buckets, formatByteSize)] : []),
-    ...(durations.buckets.length > 0 ? [histogram("Actors by duration", durations.buckets, millisecondsText)] : []),
+    ...(durations.buckets.length > 0 ? [histogram("Actors by duration", durations.buckets, formatDuration)] : []),
     ...(attribution.length > 0
       ? [
           bars(
@@ -120,7 +122,14 @@ function bars(title: string, items: readonly { name: string; value: number; colo
     title,
     height: 40 + 28 * items.length,
     option: {
-      grid: { left: 8, right: 72, top: 8, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: {
+        left: NAME_MARGIN,
+        right: 72,
+        top: 8,
+        bottom: 8,
+        outerBoundsMode: "same",
+        outerBoundsContain: "axisLabel",
+      },
       xAxis: { type: "value", minInterval: 1 },
       yAxis: { type: "category", inverse: true, data: items.map(({ name }) => name) },
       series: [
@@ -154,8 +163,4 @@ function histogram(title: string, buckets: readonly Bucket[], textOf: (bound: nu
       ],
     },
   };
-}
-
-function millisecondsText(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : formatDuration(ms);
 }
