@@ -1,5 +1,5 @@
 import { compareBytes, equalBytes, keyAfter } from "../formats/bytes.ts";
-import type { KeyRange, KeyValue, Store } from "../store/store.ts";
+import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
 
 /** Rows that can be read, from wherever they are: what a reader of images needs. */
 export interface Rows {
@@ -7,11 +7,17 @@ export interface Rows {
   getRange(range: KeyRange): AsyncIterable<readonly KeyValue[]>;
 }
 
+/** Rows that are read over many transactions, where they are in a store. */
+export interface ImageRows extends Rows {
+  /** Makes reads that come to a megabyte or two together: in a store, in one transaction, as each costs it more than what is read. */
+  together<T>(read: (rows: Rows) => Promise<T>): Promise<T>;
+}
+
 /** Bytes read in one transaction. */
 const TRANSACTION_BYTES = 1024 * 1024;
 
 /** Rows in a store, read over as many transactions as it takes: fit for rows that nobody changes, or whose change is found out later. */
-export function storeRows(store: Store, signal: AbortSignal): Rows {
+export function storeRows(store: Store, signal: AbortSignal): ImageRows {
   return {
     get: async (key) => store.transact(async (tx) => tx.get(key, { snapshot: true }), { label: "read_v2", signal }),
     async *getRange(range) {
@@ -24,6 +30,14 @@ export function storeRows(store: Store, signal: AbortSignal): Rows {
         begin = part.next;
       }
     },
+    together: async (read) => store.transact(async (tx) => read(transactionRows(tx)), { label: "read_v2", signal }),
+  };
+}
+
+function transactionRows(tx: Transaction): Rows {
+  return {
+    get: async (key) => tx.get(key, { snapshot: true }),
+    getRange: (range) => tx.getRange(range, { snapshot: true }),
   };
 }
 
@@ -53,16 +67,18 @@ async function readPart(
 }
 
 /** Rows in memory, for what is about to be written. */
-export function memoryRows(rows: readonly KeyValue[]): Rows {
+export function memoryRows(rows: readonly KeyValue[]): ImageRows {
   const sorted = rows.toSorted((a, b) => compareBytes(a.key, b.key));
-  return {
+  const found: ImageRows = {
     get: (key) => Promise.resolve(sorted.find((row) => equalBytes(row.key, key))?.value),
     // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, memory is not
     async *getRange({ begin, end }) {
-      const found = sorted.filter((row) => compareBytes(row.key, begin) >= 0 && compareBytes(row.key, end) < 0);
-      if (found.length > 0) {
-        yield found;
+      const inRange = sorted.filter((row) => compareBytes(row.key, begin) >= 0 && compareBytes(row.key, end) < 0);
+      if (inRange.length > 0) {
+        yield inRange;
       }
     },
+    together: async (read) => read(found),
   };
+  return found;
 }

@@ -8,7 +8,7 @@ export const VERSIONSTAMP_BYTES = 10;
 /** Bytes of an `add`'s operand, as FoundationDB counts it. */
 export const ADD_OPERAND_BYTES = 8;
 
-/** What FoundationDB 7.1 counts for a conflict range besides its keys. Measured. */
+/** What FoundationDB 7.1 and 7.3 count for a conflict range besides its keys. Measured. */
 export const RANGE_OVERHEAD_BYTES = 24;
 
 const SYSTEM_KEYS = 0xff;

@@ -111,7 +111,7 @@ describe("no transaction writes more than 2,000,000 bytes", function () {
     const taken = ({ rows, storageBytes: added }: ReturnType<typeof stager.take>): void => {
       largestBytes = Math.max(
         largestBytes,
-        rows.reduce((sum, { key, value }) => sum + 3 * key.length + value.length + 53, 0),
+        rows.reduce((sum, { key, value }) => sum + 3 * key.length + value.length + 69, 0),
       );
       storageBytes += added;
       // Pieces carry the mark 03 after the subspace's 19 bytes, PIDX rows are short; what is left is an unsplit chunk.

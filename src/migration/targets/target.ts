@@ -4,7 +4,7 @@ import type { PhysicalRow } from "../../formats/split-value.ts";
 import type { KeyValue, Transaction } from "../../store/store.ts";
 import type { Layout, Verdict } from "../outcome.ts";
 import type { BlockBatch } from "../pages.ts";
-import type { Rows } from "../rows.ts";
+import type { ImageRows, Rows } from "../rows.ts";
 
 /** What v2 holds of an actor, as far as the decision to migrate it depends on it. */
 export type V2State =
@@ -115,7 +115,7 @@ export interface Target {
    * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
   readBlocks(
-    rows: Rows,
+    rows: ImageRows,
     id: ActorId,
     pageCount: number,
     stage?: Uint8Array,

@@ -9,8 +9,8 @@ import { logicalRows, storageBytesOf } from "./storage-rows.ts";
 
 /** What one transaction writes: rows of about this many bytes, and never twice it; also the most bytes of one DELTA chunk. */
 const TRANSACTION_BYTES = 1_000_000;
-/** A PIDX row as FoundationDB counts it: its 66 byte key three times, 9 bytes of value, 52 of overhead. */
-const PIDX_ROW_BYTES = 260;
+/** A PIDX row as FoundationDB counts it: its 66 byte key three times, 9 bytes of value, 68 of overhead. */
+const PIDX_ROW_BYTES = 276;
 
 /**
  * Layout `delta`: one LTX blob over all pages, cut into DELTA chunks of one transaction each, with the PIDX rows of its pages.

@@ -8,18 +8,24 @@ import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from 
 import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
-import type { Rows } from "../../rows.ts";
+import type { ImageRows, Rows } from "../../rows.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
-/** Shards read ahead of their use. */
-const READ_AHEAD = 4;
+/** Shards read in one transaction: about a megabyte where nothing compresses. */
+const SHARDS_TOGETHER = 4;
+/** Such transactions ahead of their use. */
+const READ_AHEAD = 2;
 const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
-/** The pages of one shard as PIDX and SHARD name them: which txid holds which page, and the shard's own blocks where one is missing. */
-interface ShardPlan {
+/** The pages of one shard as PIDX names them: which txid holds which page. */
+interface ShardOutline {
   readonly firstPgno: number;
   readonly endPgno: number;
   readonly txidOf: ReadonlyMap<number, bigint>;
+}
+
+/** The same with the shard's own blocks, where a page is in no DELTA. */
+interface ShardPlan extends ShardOutline {
   readonly shardBlocks: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -28,23 +34,16 @@ interface ShardPlan {
  * blob of any size is passed through once, with the memory of one of its pieces.
  */
 export async function* readStorageBlocks(
-  rows: Rows,
+  rows: ImageRows,
   id: ActorId,
   pageCount: number,
 ): AsyncGenerator<BlockBatch, void, undefined> {
   const deltas = new Map<bigint, DeltaCursor>();
   try {
-    for await (const plan of inOrder(planShards(rows, id, pageCount), READ_AHEAD)) {
-      const blocks: Uint8Array[] = [];
-      for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
-        const txid = plan.txidOf.get(pgno);
-        const block = txid === undefined ? plan.shardBlocks.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
-        if (block === undefined) {
-          throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
-        }
-        blocks.push(block);
+    for await (const plans of inOrder(readShards(rows, id, pageCount), READ_AHEAD)) {
+      for (const plan of plans) {
+        yield { firstPgno: plan.firstPgno, blocks: await blocksOf(rows, id, plan, deltas) };
       }
-      yield { firstPgno: plan.firstPgno, blocks };
     }
     for (const cursor of deltas.values()) {
       await cursor.drain();
@@ -52,6 +51,24 @@ export async function* readStorageBlocks(
   } finally {
     await Promise.all([...deltas.values()].map(async (cursor) => cursor.close()));
   }
+}
+
+async function blocksOf(
+  rows: Rows,
+  id: ActorId,
+  plan: ShardPlan,
+  deltas: Map<bigint, DeltaCursor>,
+): Promise<Uint8Array[]> {
+  const blocks: Uint8Array[] = [];
+  for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
+    const txid = plan.txidOf.get(pgno);
+    const block = txid === undefined ? plan.shardBlocks.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
+    if (block === undefined) {
+      throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
+    }
+    blocks.push(block);
+  }
+  return blocks;
 }
 
 async function seek(
@@ -65,12 +82,45 @@ async function seek(
   return cursor.seek(pgno);
 }
 
-/** Walks PIDX beside the shards, and gives per shard the task that reads what of it PIDX does not cover. */
-async function* planShards(
+/** Gives, for a few shards at a time, the task that reads what of them PIDX does not cover. */
+async function* readShards(
+  rows: ImageRows,
+  id: ActorId,
+  pageCount: number,
+): AsyncGenerator<() => Promise<ShardPlan[]>, void, undefined> {
+  let outlines: ShardOutline[] = [];
+  for await (const outline of outlineShards(rows, id, pageCount)) {
+    outlines.push(outline);
+    if (outlines.length === SHARDS_TOGETHER) {
+      yield readTogether(rows, id, outlines);
+      outlines = [];
+    }
+  }
+  if (outlines.length > 0) {
+    yield readTogether(rows, id, outlines);
+  }
+}
+
+function readTogether(rows: ImageRows, id: ActorId, outlines: readonly ShardOutline[]): () => Promise<ShardPlan[]> {
+  const isCovered = ({ firstPgno, endPgno, txidOf }: ShardOutline): boolean => txidOf.size === endPgno - firstPgno;
+  if (outlines.every(isCovered)) {
+    return () => Promise.resolve(outlines.map((outline) => ({ ...outline, shardBlocks: NO_BLOCKS })));
+  }
+  const planOf = async (from: Rows, outline: ShardOutline): Promise<ShardPlan> => ({
+    ...outline,
+    shardBlocks: isCovered(outline)
+      ? NO_BLOCKS
+      : await readShard(from, id, Math.floor(outline.firstPgno / SHARD_PAGES)),
+  });
+  return async () => rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
+}
+
+/** Walks PIDX beside the shards. */
+async function* outlineShards(
   rows: Rows,
   id: ActorId,
   pageCount: number,
-): AsyncGenerator<() => Promise<ShardPlan>, void, undefined> {
+): AsyncGenerator<ShardOutline, void, undefined> {
   const pidx = readPidx(rows, id);
   let next = await pidx.next();
   for (let firstPgno = 1; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
@@ -80,13 +130,7 @@ async function* planShards(
       txidOf.set(next.value.pgno, next.value.txid);
       next = await pidx.next();
     }
-    const covered = txidOf.size === endPgno - firstPgno;
-    yield async () => ({
-      firstPgno,
-      endPgno,
-      txidOf,
-      shardBlocks: covered ? NO_BLOCKS : await readShard(rows, id, Math.floor(firstPgno / SHARD_PAGES)),
-    });
+    yield { firstPgno, endPgno, txidOf };
   }
 }
 
