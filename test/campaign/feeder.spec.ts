@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
+import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign, readCampaignHistory } from "../../src/campaign/campaign-store.ts";
 import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
 import {
@@ -17,6 +18,7 @@ import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { allRows } from "../../src/campaign/audit.ts";
 import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
+import { outcomeOf } from "../../src/migration/verdict.ts";
 import type { Store } from "../../src/store/store.ts";
 import {
   actorIds,
@@ -162,6 +164,27 @@ describe("the feeder", () => {
       await makeFeeder({ store, queue, clock }).tick();
       expect(whileScanning).to.include(true);
       expect(queue.fed).to.equal(1_000);
+    });
+
+    it("feeds on within a round where workers empty the window meanwhile", async () => {
+      await create("fast", { source: { kind: "list" } }, { window: 1_100 });
+      await addActors(store, "fast", actorIds(1_500));
+      await finishScan(store, "fast");
+      class WorkedQueue extends MemoryQueue {
+        override async feed(requests: readonly FeedRequest[]): Promise<void> {
+          await super.feed(requests);
+          await store.transact(async (tx) => {
+            for (const { actorId } of requests) {
+              const ledger = campaignLedger("fast", clock.now);
+              const facts = { previous: await ledger.read(tx, actorId), finishedAtMs: clock.now(), campaign: "fast" };
+              ledger.write(tx, outcomeOf(actorId, MIGRATED, facts), facts.previous);
+            }
+          });
+        }
+      }
+      queue = new WorkedQueue();
+      await makeFeeder({ store, queue, clock }).tick();
+      expect(queue.fed).to.equal(1_500);
     });
 
     it("goes on feeding while it looks for lost jobs", async () => {
