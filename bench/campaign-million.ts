@@ -16,6 +16,7 @@ import { makeActorId } from "../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../src/formats/actor-kv.ts";
 import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../src/formats/v1-file.ts";
 import { outcomeOf } from "../src/migration/verdict.ts";
+import { MigrationQueue } from "../src/queue/migration-queue.ts";
 import { WorkerHost } from "../src/queue/worker-host.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/store.ts";
@@ -38,6 +39,8 @@ const MIB = 1024 * 1024;
 const WRITE_BATCH = 2_000;
 /** The window counts as full with this share of it waiting or running: between two looks of the feeder some are always done. */
 const FULL = 0.5;
+/** How often the window is looked at: workers empty it within seconds. */
+const WINDOW_LOOK_MS = 1_000;
 /** `show`, and a frame of `watch`, have to be there within this. */
 const SHOW_LIMIT_MS = 1_000;
 /** Memory that rises by more than this from the second quarter of the time to the last is not flat. */
@@ -91,6 +94,13 @@ async function work(storeUrl: string, redisUrl: string, concurrency: number): Pr
   await store.close();
 }
 
+/** The window at a time when there was more to be fed than it had room for. */
+interface WindowLook {
+  readonly open: number;
+  /** Jobs that no worker has taken. */
+  readonly waiting: number;
+}
+
 interface Look {
   readonly seconds: number;
   readonly done: number;
@@ -111,6 +121,8 @@ async function measure(): Promise<void> {
   const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
   const store = await openStore(`lmdb:${folder}`);
   const client = new Redis(redis.url);
+  const queue = await MigrationQueue.open({ url: redis.url });
+  const ended = new AbortController();
   const children: ChildProcess[] = [];
   try {
     const startedAtMs = performance.now();
@@ -124,8 +136,10 @@ async function measure(): Promise<void> {
       run([...here, "--concurrency", options.concurrency], {}),
     );
     children.push(feeder, ...workers);
+    const watchingWindow = watchWindow({ store, queue, window, signal: ended.signal });
     const looks = await watch({ store, client, feeder, workers, env });
-    summarize(looks, { actors, window });
+    ended.abort();
+    summarize(looks, await watchingWindow, { actors, window });
     const auditedAtMs = performance.now();
     const audit = await auditCampaign(store, NAME);
     const seconds = Math.round((performance.now() - auditedAtMs) / 1000);
@@ -136,11 +150,13 @@ async function measure(): Promise<void> {
       process.exitCode = 1;
     }
   } finally {
+    ended.abort();
     for (const child of children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
       child.kill("SIGTERM");
       await once(child, "exit");
     }
     client.disconnect();
+    await queue.close();
     await store.close();
     await redis.stop();
     await rm(folder, { recursive: true });
@@ -194,11 +210,40 @@ async function watch(what: {
   }
 }
 
-function summarize(looks: readonly Look[], { actors, window }: { actors: number; window: number }): void {
+/**
+ * Looks at the window from when it was full first, for as long as the scan goes on or the list has more than it has room for: from then on
+ * it should be full, and workers must never find the queue empty.
+ */
+async function watchWindow(what: {
+  store: Store;
+  queue: MigrationQueue;
+  window: number;
+  signal: AbortSignal;
+}): Promise<WindowLook[]> {
+  const { store, queue, window, signal } = what;
+  const looks: WindowLook[] = [];
+  while (!signal.aborted) {
+    await sleep(WINDOW_LOOK_MS, undefined, { signal }).catch(() => undefined);
+    const [{ campaign, counts }, { waiting }] = await Promise.all([readView(store, NAME, Date.now()), queue.counts()]);
+    const open = counts.open.actors;
+    const hasMore = !campaign.scanFinished || counts.todo.actors > window - open;
+    if (hasMore && campaign.state === "running" && (looks.length > 0 || open >= window * FULL)) {
+      looks.push({ open, waiting });
+    }
+  }
+  return looks;
+}
+
+function summarize(
+  looks: readonly Look[],
+  windows: readonly WindowLook[],
+  { actors, window }: { actors: number; window: number },
+): void {
   const seconds = looks.at(-1)?.seconds ?? 0;
-  // A window can only be full while there is more to feed than fits.
-  const feeding = looks.filter(({ todo }) => todo > window);
-  const full = feeding.filter(({ open }) => open >= window * FULL).length;
+  const full = windows.filter(({ open }) => open >= window * FULL).length;
+  const idle = windows.filter(({ waiting }) => waiting === 0).length;
+  const fills = windows.map(({ open }) => Math.round((open / window) * 100)).toSorted((a, b) => a - b);
+  const fillAt = (part: number): number => fills[Math.floor((fills.length - 1) * part)] ?? 0;
   const slowest = Math.max(...looks.flatMap(({ showMs, watchMs }) => [showMs, watchMs]));
   const memories = [
     { name: "Redis", values: looks.map(({ redisMiB }) => redisMiB) },
@@ -211,13 +256,15 @@ function summarize(looks: readonly Look[], { actors, window }: { actors: number;
   say(
     [
       `actors            ${actors} in ${seconds} s, ${Math.round(actors / Math.max(1, seconds))}/s`,
-      `window full       at ${full} of ${feeding.length} looks while more was to be fed`,
+      `window            at least half full at ${full} of ${windows.length} looks while more was to be fed; ` +
+        `${fillAt(0)} % at least, ${fillAt(0.1)} % at nine looks of ten, ${fillAt(0.5)} % in the median`,
+      `queue             empty at ${idle} of these looks, ${Math.min(...windows.map(({ waiting }) => waiting))} jobs waiting at least`,
       `show, watch       ${slowest} ms at most${slowest > SHOW_LIMIT_MS ? ": TOO SLOW" : ""}`,
       ...memories.map(({ name, values }) => `${name.padEnd(18)}${memoryText(values)}`),
     ].join("\n"),
   );
   const leaks = looks.length >= ENOUGH_LOOKS && memories.some(({ values }) => !isFlat(quarters(values)));
-  if (slowest > SHOW_LIMIT_MS || full < feeding.length || leaks) {
+  if (slowest > SHOW_LIMIT_MS || full < windows.length || idle > 0 || leaks) {
     process.exitCode = 1;
   }
 }

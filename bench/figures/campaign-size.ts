@@ -1,5 +1,6 @@
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import { Feeder, type FeederObserver } from "../../src/campaign/feeder.ts";
+import { Feeder } from "../../src/campaign/feeder.ts";
+import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";

@@ -7,16 +7,19 @@ const PAGE = 500;
 /** How old an open actor must be to be looked for: its job may be on the way to the queue. */
 const SETTLED_MS = 5_000;
 
-/** A campaign's open actors whose job is gone, lost with Redis or never put there, a page at a time; pages may be empty. */
+/**
+ * A campaign's open actors whose job is gone, lost with Redis or never put there, a page at a time; pages may be empty. Only those fed
+ * before `nowMs`: others may be on the way to the queue while this goes on.
+ */
 export async function* lostJobs(
   store: Store,
   queue: FeedQueue,
   campaign: string,
-  now: () => number,
+  nowMs: number,
 ): AsyncGenerator<ActorId[], void, undefined> {
   let after: Uint8Array | undefined;
   do {
-    const page = await openActors(store, campaign, { after, limit: PAGE, fedBeforeMs: now() - SETTLED_MS });
+    const page = await openActors(store, campaign, { after, limit: PAGE, fedBeforeMs: nowMs - SETTLED_MS });
     // Asked again after the queue: an actor that was finished between the two has no job, and needs none.
     const jobless = page.ids.length === 0 ? [] : await queue.missing(page.ids);
     yield jobless.length === 0 ? [] : await stillOpen(store, campaign, jobless);

@@ -113,6 +113,11 @@ export async function finishScan(store: Store, name: string): Promise<void> {
   );
 }
 
+/** Whether a campaign's source is still being scanned. */
+export function isScanning({ spec, scanFinished }: Campaign): boolean {
+  return spec.source.kind === "scan" && !scanFinished;
+}
+
 /** How far the scan of a range got: where to go on from, in hex; null when it is done, undefined when it has not begun. */
 type RangeCursor = string | null | undefined;
 

@@ -41,10 +41,15 @@ export function encodeCommitRecord(record: CommitRecord): Uint8Array {
   return bytes;
 }
 
+/** When the commit of a row of the log was made, in milliseconds since the epoch, without reading what it wrote. */
+export function decodeCommitTime(value: Uint8Array): number {
+  return asBuffer(value).readDoubleBE(0);
+}
+
 /** Reads a row of the log. */
 export function decodeCommitRecord(version: bigint, value: Uint8Array): CommitRecord {
   const bytes = asBuffer(value);
-  const timeMs = bytes.readDoubleBE(0);
+  const timeMs = decodeCommitTime(value);
   const keyCount = bytes.readUInt32BE(TIME_BYTES);
   const keys: KeyString[] = [];
   const ranges: KeyStringRange[] = [];

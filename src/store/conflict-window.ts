@@ -7,22 +7,23 @@ export interface CommitRecord {
   readonly version: bigint;
   /** When, in milliseconds since the epoch. */
   readonly timeMs: number;
-  /** Sorted. */
+  /** Sorted, each once. */
   readonly keys: readonly KeyString[];
   /** Sorted and disjoint. */
   readonly ranges: readonly KeyStringRange[];
 }
 
-/** Makes the record of a version out of what its transactions wrote. */
+/** Makes the record of a version out of what its transactions wrote, each key and range once. */
 export function commitRecord(version: bigint, timeMs: number, writes: WriteSet): CommitRecord {
-  return { version, timeMs, keys: [...writes.keys].sort(), ranges: coalesce(writes.ranges) };
+  // Once each: transactions that share a commit mostly add to the same counters.
+  return { version, timeMs, keys: [...new Set(writes.keys)].sort(), ranges: coalesce(writes.ranges) };
 }
 
 /**
- * The last seconds of commits, in memory: FoundationDB's resolver in small.
+ * The last commits, in memory: FoundationDB's resolver in small.
  *
- * Holds every commit after `floor` up to `version`, of all processes; the committer keeps it in step with the log in the
- * store, under the write lock. A read version below `floor` cannot be judged any more, and is too old.
+ * Holds every commit after `floor` up to `version`, of all processes; the resolver keeps it in step with the log in the store, under
+ * the write lock, and has it forget what no transaction can ask for. A read version below `floor` cannot be judged, and is too old.
  */
 export class ConflictWindow {
   #records: CommitRecord[] = [];
@@ -47,15 +48,14 @@ export class ConflictWindow {
     this.#version = record.version;
   }
 
-  /** Forgets commits before `timeMs` and returns their versions, so that the log can forget them too. */
-  prune(timeMs: number): bigint[] {
-    const kept = this.#records.findIndex((record) => record.timeMs >= timeMs);
-    const pruned = this.#records.splice(0, kept === -1 ? this.#records.length : kept);
-    const last = pruned.at(-1);
-    if (last !== undefined) {
-      this.#floor = last.version;
+  /** Forgets the commits up to `version`, which may be one that it has not come to know of: then it need not. */
+  forgetUpTo(version: bigint): void {
+    if (version >= this.#version) {
+      this.reset(version);
+    } else if (version > this.#floor) {
+      this.#records = this.#records.filter((record) => record.version > version);
+      this.#floor = version;
     }
-    return pruned.map((record) => record.version);
   }
 
   /** Whether commits after `readVersion` are no longer all known. */

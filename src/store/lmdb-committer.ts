@@ -3,6 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { LmdbEnvironment } from "./lmdb-environment.ts";
 import { toLmdbStoreError } from "./lmdb-errors.ts";
 import { type CommitRequest, LmdbResolver, type Resolution } from "./lmdb-resolver.ts";
+import type { ReadVersions } from "./read-versions.ts";
 
 interface PendingCommit extends CommitRequest {
   readonly resolve: () => void;
@@ -27,9 +28,10 @@ export class LmdbCommitter {
   #isRunning = false;
   #lastReaderCheckMs: number;
 
-  constructor(environment: LmdbEnvironment, clock: Clock) {
+  /** `reads`: of all transactions that may be committed here, until they have been. */
+  constructor(environment: LmdbEnvironment, clock: Clock, reads: ReadVersions) {
     this.#environment = environment;
-    this.#resolver = new LmdbResolver(environment, clock);
+    this.#resolver = new LmdbResolver(environment, clock, reads);
     this.#clock = clock;
     this.#lastReaderCheckMs = clock.nowMs();
   }

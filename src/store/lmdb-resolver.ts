@@ -1,5 +1,11 @@
 import type { Clock } from "./clock.ts";
-import { decodeCommitRecord, decodeVersion, encodeCommitRecord, encodeVersion } from "./commit-log.ts";
+import {
+  decodeCommitRecord,
+  decodeCommitTime,
+  decodeVersion,
+  encodeCommitRecord,
+  encodeVersion,
+} from "./commit-log.ts";
 import { type CommitRecord, commitRecord, ConflictWindow, intersects } from "./conflict-window.ts";
 import { addToCounter } from "./counter.ts";
 import { StoreError } from "./errors.ts";
@@ -9,6 +15,7 @@ import { LmdbRows } from "./lmdb-rows.ts";
 import { tooOld, VERSION_KEY } from "./lmdb-snapshot.ts";
 import { type Mutation, withVersionstamp, type WriteSet, writeSetOf } from "./mutation.ts";
 import type { ReadSet } from "./read-set.ts";
+import type { ReadVersions } from "./read-versions.ts";
 import { LIMITS } from "./store.ts";
 
 /** What a transaction hands in to be committed. */
@@ -29,8 +36,10 @@ export interface Resolution {
   readonly record: CommitRecord | undefined;
 }
 
-/** How long commits are remembered: the window and as much again, so that none is forgotten that a commit may ask for. */
-const REMEMBERED_MS = 2 * LIMITS.transactionMs;
+/** How long the log keeps commits: the window and as much again, so that none is forgotten that a commit may ask for. */
+const LOGGED_MS = 2 * LIMITS.transactionMs;
+/** Rows of the log removed with one commit: more than are added with it, and few enough not to keep it waiting. */
+const LOG_ROWS_REMOVED = 16;
 
 /**
  * Decides which transactions commit, and writes them.
@@ -38,15 +47,22 @@ const REMEMBERED_MS = 2 * LIMITS.transactionMs;
  * A batch is one write transaction of LMDB, one version, and one row of the commit log. Under the write lock each transaction
  * is checked against all commits after its read version, of all processes, and against those before it in the batch: it
  * commits wholly or not at all, as if the transactions had run one after another.
+ *
+ * Of the log each process reads and holds in memory what its own transactions under way can be judged by. Holding all of it made
+ * every process of a fleet decode what every other one wrote, and keep it for ten seconds: long enough to end among V8's old objects,
+ * which are collected late, so that memory rose and fell with the fleet's rate by a hundred megabytes.
  */
 export class LmdbResolver {
   readonly #environment: LmdbEnvironment;
   readonly #clock: Clock;
+  readonly #reads: ReadVersions;
   readonly #window = new ConflictWindow();
 
-  constructor(environment: LmdbEnvironment, clock: Clock) {
+  /** `reads`: of all transactions that may be handed in, until they have been. */
+  constructor(environment: LmdbEnvironment, clock: Clock, reads: ReadVersions) {
     this.#environment = environment;
     this.#clock = clock;
+    this.#reads = reads;
   }
 
   /** Within a write transaction, which has to be undone when there is no record or this throws. */
@@ -90,18 +106,23 @@ export class LmdbResolver {
 
   #writeLog(record: CommitRecord): void {
     const { root, log } = this.#environment;
-    for (const forgotten of this.#window.prune(record.timeMs - REMEMBERED_MS)) {
-      log.removeSync(encodeVersion(forgotten));
+    for (const key of [...log.getKeys({ limit: LOG_ROWS_REMOVED })]) {
+      const row = log.getBinaryFast(key);
+      if (row === undefined || decodeCommitTime(row) >= record.timeMs - LOGGED_MS) {
+        break;
+      }
+      log.removeSync(key);
     }
     log.putSync(encodeVersion(record.version), encodeCommitRecord(record) as Buffer);
     root.putSync(VERSION_KEY, encodeVersion(record.version) as Buffer);
   }
 
-  /** Reads what other processes committed since this one last looked, and returns the last version. */
+  /** Reads what other processes committed that transactions of this one can be judged by, and returns the last version. */
   #catchUp(): bigint {
     const { root, log } = this.#environment;
     const stored = root.get(VERSION_KEY);
     const version = stored === undefined ? 0n : decodeVersion(stored);
+    this.#window.forgetUpTo(this.#reads.oldest ?? version);
     if (version !== this.#window.version) {
       for (const row of log.getRange({ start: encodeVersion(this.#window.version + 1n) })) {
         const record = decodeCommitRecord(decodeVersion(row.key), row.value);

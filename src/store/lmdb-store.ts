@@ -8,6 +8,7 @@ import { type LmdbEnvironment, openEnvironment } from "./lmdb-environment.ts";
 import { LmdbRows } from "./lmdb-rows.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
 import { LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
+import { ReadVersions } from "./read-versions.ts";
 import { Transactor, type TransactorOptions } from "./retry.ts";
 import type { Store } from "./store.ts";
 
@@ -20,6 +21,7 @@ const CLOSE_DELAY_MS = 25;
 interface OpenDirectory {
   readonly environment: LmdbEnvironment;
   readonly committer: LmdbCommitter;
+  readonly reads: ReadVersions;
   users: number;
 }
 
@@ -39,7 +41,7 @@ export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
   const clock = options.clock ?? systemClock;
   const directory = openDirectory(path, clock, options);
   const parts: LmdbTransactionParts = {
-    openSnapshot: () => new LmdbSnapshot(directory.environment.root, clock),
+    openSnapshot: () => new LmdbSnapshot(directory.environment.root, clock, directory.reads),
     rows: new LmdbRows(directory.environment.rows),
     committer: directory.committer,
   };
@@ -54,7 +56,8 @@ function openDirectory(path: string, clock: Clock, options: EnvironmentOptions):
     return known;
   }
   const environment = openEnvironment(path, options);
-  const directory = { environment, committer: new LmdbCommitter(environment, clock), users: 1 };
+  const reads = new ReadVersions();
+  const directory = { environment, committer: new LmdbCommitter(environment, clock, reads), reads, users: 1 };
   openDirectories.set(realpathSync(path), directory);
   return directory;
 }

@@ -108,7 +108,7 @@ export class LmdbTransaction implements EngineTransaction {
       throw tooOld();
     }
     const readVersion = this.#reads.isEmpty ? undefined : this.#snapshot?.version;
-    this.release();
+    this.#snapshot?.releasePages();
     await this.#parts.committer.commit({
       reads: this.#reads,
       readVersion,

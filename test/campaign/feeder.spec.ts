@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
+import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign, readCampaignHistory } from "../../src/campaign/campaign-store.ts";
 import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
 import {
@@ -10,9 +11,14 @@ import {
   type CampaignSpec,
 } from "../../src/campaign/campaign.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
+import type { FeedRequest } from "../../src/campaign/feed-queue.ts";
+import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
+import { lostJobs } from "../../src/campaign/lost-jobs.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
+import type { ActorId } from "../../src/formats/actor-id.ts";
 import { allRows } from "../../src/campaign/audit.ts";
 import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
+import { outcomeOf } from "../../src/migration/verdict.ts";
 import type { Store } from "../../src/store/store.ts";
 import {
   actorIds,
@@ -142,6 +148,97 @@ describe("the feeder", () => {
       await runToEnd("flushed");
       expect((await counts("flushed")).done.migrated.actors).to.equal(60);
       expect((await auditCampaign(store, "flushed")).differences).to.deep.equal([]);
+    });
+
+    it("feeds what the scan has found while it goes on", async () => {
+      await seed(3_000);
+      await create("long", {}, { window: 1_000 });
+      const whileScanning: boolean[] = [];
+      class NotingQueue extends MemoryQueue {
+        override async feed(requests: readonly FeedRequest[]): Promise<void> {
+          whileScanning.push(!(await campaignOf(store, "long")).scanFinished);
+          await super.feed(requests);
+        }
+      }
+      queue = new NotingQueue();
+      await makeFeeder({ store, queue, clock }).tick();
+      expect(whileScanning).to.include(true);
+      expect(queue.fed).to.equal(1_000);
+    });
+
+    it("feeds on within a round where workers empty the window meanwhile", async () => {
+      await create("fast", { source: { kind: "list" } }, { window: 1_100 });
+      await addActors(store, "fast", actorIds(1_500));
+      await finishScan(store, "fast");
+      class WorkedQueue extends MemoryQueue {
+        override async feed(requests: readonly FeedRequest[]): Promise<void> {
+          await super.feed(requests);
+          await store.transact(async (tx) => {
+            for (const { actorId } of requests) {
+              const ledger = campaignLedger("fast", clock.now);
+              const facts = { previous: await ledger.read(tx, actorId), finishedAtMs: clock.now(), campaign: "fast" };
+              ledger.write(tx, outcomeOf(actorId, MIGRATED, facts), facts.previous);
+            }
+          });
+        }
+      }
+      queue = new WorkedQueue();
+      await makeFeeder({ store, queue, clock }).tick();
+      expect(queue.fed).to.equal(1_500);
+    });
+
+    it("goes on feeding while it looks for lost jobs", async () => {
+      await seed(40);
+      await create("busy", { source: { kind: "list" } });
+      await addActors(store, "busy", actorIds(40));
+      await finishScan(store, "busy");
+      let hasFed = (): void => undefined;
+      class SlowQueue extends MemoryQueue {
+        override async feed(requests: readonly FeedRequest[]): Promise<void> {
+          await super.feed(requests);
+          hasFed();
+        }
+        override async missing(ids: readonly ActorId[]): Promise<ActorId[]> {
+          await new Promise<void>((resolve) => {
+            hasFed = resolve;
+          });
+          return super.missing(ids);
+        }
+      }
+      queue = new SlowQueue();
+      const feeder = makeFeeder({ store, queue, clock });
+      await feeder.tick();
+      await work({ store, queue, clock }, () => MIGRATED, 6);
+      clock.nowMs += 60_000;
+      await feeder.tick();
+      expect(queue.jobs.size).to.equal(10);
+    });
+
+    it("does not take actors for lost that were fed after it began to look", async () => {
+      await seed(600);
+      await create("fresh", {}, { window: 600 });
+      await makeFeeder({ store, queue, clock }).tick();
+      queue.flush();
+      clock.nowMs += 4_000;
+      const pages: number[] = [];
+      for await (const lost of lostJobs(store, queue, "fresh", clock.now())) {
+        pages.push(lost.length);
+        clock.nowMs += 10_000;
+      }
+      expect(pages).to.deep.equal([0, 0]);
+    });
+
+    it("commits its lease when it is time to renew it, not with every round", async () => {
+      await create("idle");
+      const committed = new Set<string>();
+      const feeder = makeFeeder({ store, queue, clock });
+      const expiries = async (): Promise<number> => {
+        await feeder.tick();
+        committed.add(JSON.stringify(await store.transact(readFeederLease)));
+        clock.nowMs += 700;
+        return committed.size;
+      };
+      expect([await expiries(), await expiries(), await expiries(), await expiries()]).to.deep.equal([1, 1, 1, 2]);
     });
 
     it("lets only one of two feeders feed, and the other take over when the first falls silent", async () => {

@@ -4,7 +4,8 @@ import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import type { Campaign } from "../../src/campaign/campaign.ts";
 import { returnActor } from "../../src/campaign/feed.ts";
-import { Feeder, type FeederObserver } from "../../src/campaign/feeder.ts";
+import { Feeder } from "../../src/campaign/feeder.ts";
+import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { outcomeOf } from "../../src/migration/verdict.ts";

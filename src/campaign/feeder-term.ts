@@ -1,0 +1,179 @@
+import type { Store } from "../store/store.ts";
+import type { Campaign } from "./campaign.ts";
+import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "./campaign-end.ts";
+import { listCampaigns } from "./campaign-store.ts";
+import { FeedPace, spentBytesOf } from "./feed-pace.ts";
+import type { FeedQueue } from "./feed-queue.ts";
+import { CampaignRoom, type FleetRoom } from "./feed-room.ts";
+import { FEED_BATCH, returnActor } from "./feed.ts";
+import type { FeederObserver } from "./feeder-observer.ts";
+import { readFleetLimits } from "./fleet.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import { lostJobs } from "./lost-jobs.ts";
+import { isScanning } from "./membership.ts";
+import { writeSample } from "./samples.ts";
+import { TurnQueue } from "./turn-queue.ts";
+import { WindowFeed } from "./window-feed.ts";
+
+/** How long a round scans and feeds, divided by the campaigns that are fed: the others wait meanwhile. */
+const FILL_MS = 2_000;
+/** How often lost jobs are looked for. */
+const RECOVER_EVERY_MS = 10_000;
+const SAMPLE_EVERY_MS = 10_000;
+
+export interface FeederTermParts {
+  readonly store: Store;
+  readonly queue: FeedQueue;
+  readonly observer: FeederObserver;
+  readonly now: () => number;
+  readonly lease: LeaseKeeper;
+}
+
+/** Per campaign, what need not survive the feeder. */
+interface Service {
+  readonly pace: FeedPace;
+  recoverAtMs: number;
+  sampleAtMs: number;
+}
+
+/** A campaign in one round. */
+interface Served {
+  readonly name: string;
+  readonly campaign: Campaign;
+  readonly counts: CampaignCounts;
+}
+
+/**
+ * What a feeder does and remembers from getting the lease to losing it. A new term remembers nothing: what another feeder fed meanwhile
+ * is not known here, so lost jobs are looked for at once.
+ */
+export class FeederTerm {
+  readonly #parts: FeederTermParts;
+  readonly #services = new Map<string, Service>();
+  readonly #queue: TurnQueue;
+  readonly #window: WindowFeed;
+  readonly #fleetPace = new FeedPace();
+
+  constructor(parts: FeederTermParts) {
+    this.#parts = parts;
+    this.#queue = new TurnQueue(parts.queue);
+    this.#window = new WindowFeed({ ...parts, queue: this.#queue });
+  }
+
+  /** One round over all campaigns. @returns whether there is more to do at once. */
+  async round(): Promise<boolean> {
+    const { store, now } = this.#parts;
+    const all = await this.#readCampaigns();
+    const hungry = all.filter(isHungry);
+    const fleet: FleetRoom = {
+      limits: await store.transact(async (tx) => readFleetLimits(tx, now()), { label: "fleet" }),
+      pace: this.#fleetPace,
+      open: all.reduce((sum, { counts }) => sum + counts.open.actors, 0),
+      sharers: Math.max(1, hungry.length),
+    };
+    this.#fleetPace.settle(all.reduce((sum, { counts }) => sum + spentBytesOf(counts), 0));
+    const fillMs = FILL_MS / fleet.sharers;
+    let busy = false;
+    for (const served of [...this.#queue.sorted(hungry), ...all.filter((one) => !isHungry(one))]) {
+      if (["running", "draining", "paused"].includes(served.campaign.state)) {
+        busy = (await this.#serve(served, fleet, now() + fillMs)) || busy;
+      }
+    }
+    return busy;
+  }
+
+  async #readCampaigns(): Promise<Served[]> {
+    const { store, observer } = this.#parts;
+    const all: Served[] = [];
+    for (const campaign of await listCampaigns(store)) {
+      const { name } = campaign;
+      const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
+      observer.counted(campaign, counts);
+      all.push({ name, campaign, counts });
+    }
+    return all;
+  }
+
+  /** @returns whether there is more to do at once. */
+  async #serve(served: Served, fleet: FleetRoom, untilMs: number): Promise<boolean> {
+    const { campaign, counts } = served;
+    const { pace } = this.#serviceOf(campaign.name);
+    pace.settle(spentBytesOf(counts));
+    if (campaign.state !== "running") {
+      await this.#recoverWhenDue(served);
+      await this.#change(campaign, endVerdict(campaign, counts));
+      return false;
+    }
+    await this.#sampleWhenDue(served);
+    const broken = breakerVerdict(campaign, counts);
+    if (broken !== undefined) {
+      await this.#change(campaign, broken);
+      return false;
+    }
+    const room = new CampaignRoom(campaign, pace, fleet, this.#parts.now());
+    // Side by side: looking for lost jobs takes seconds on a busy machine, in which workers empty the window.
+    const feeding = this.#window.fill(campaign, counts.open.actors, { room, untilMs });
+    const recovering = this.#recoverWhenDue(served);
+    await Promise.allSettled([feeding, recovering]);
+    await recovering;
+    const { fed, scanned } = await feeding;
+    fleet.sharers = Math.max(1, fleet.sharers - 1);
+    if (fed === 0) {
+      await this.#change(campaign, endVerdict(campaign, counts));
+    }
+    return !scanned || fed >= FEED_BATCH;
+  }
+
+  /** Feeds open actors again whose job is gone; where nothing is to run, puts them back. */
+  async #recoverWhenDue({ campaign, counts }: Served): Promise<void> {
+    const { store, queue, now, observer, lease } = this.#parts;
+    const service = this.#serviceOf(campaign.name);
+    if (now() < service.recoverAtMs) {
+      return;
+    }
+    for await (const lost of lostJobs(store, queue, campaign.name, now())) {
+      if (lost.length > 0) {
+        if (campaign.state === "running") {
+          await this.#queue.put(campaign, lost, counts.open.actors - lost.length);
+        } else {
+          await Promise.all(lost.map(async (id) => returnActor(store, campaign.name, id, now())));
+        }
+        observer.recovered(campaign.name, lost.length);
+      }
+      await lease.keep();
+    }
+    service.recoverAtMs = now() + RECOVER_EVERY_MS;
+  }
+
+  async #sampleWhenDue({ campaign, counts }: Served): Promise<void> {
+    const { store, now } = this.#parts;
+    const service = this.#serviceOf(campaign.name);
+    if (now() >= service.sampleAtMs) {
+      await writeSample(store, campaign.name, counts, now());
+      service.sampleAtMs = now() + SAMPLE_EVERY_MS;
+    }
+  }
+
+  async #change(campaign: Campaign, verdict: FeederVerdict | undefined): Promise<void> {
+    const { store, now, observer, lease } = this.#parts;
+    if (verdict === undefined) {
+      return;
+    }
+    const changed = await applyVerdict(store, campaign.name, verdict, { guard: lease.guard, nowMs: now() });
+    if (changed !== undefined) {
+      observer.stateChanged(changed);
+    }
+  }
+
+  #serviceOf(name: string): Service {
+    const service = this.#services.get(name) ?? { pace: new FeedPace(), recoverAtMs: 0, sampleAtMs: 0 };
+    this.#services.set(name, service);
+    return service;
+  }
+}
+
+/** Whether there is something to feed of a campaign, or will be. */
+function isHungry({ campaign, counts }: Served): boolean {
+  return campaign.state === "running" && (isScanning(campaign) || counts.todo.actors + counts.later.actors > 0);
+}
