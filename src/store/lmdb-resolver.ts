@@ -50,7 +50,7 @@ const LOG_ROWS_REMOVED = 16;
  *
  * Of the log each process reads and holds in memory what its own transactions under way can be judged by. Holding all of it made
  * every process of a fleet decode what every other one wrote, and keep it for ten seconds: long enough to end among V8's old objects,
- * which are collected late, so that memory rose and fell with the fleet's rate by a hundred megabytes.
+ * which are collected late, as the largest single part of them.
  */
 export class LmdbResolver {
   readonly #environment: LmdbEnvironment;
