@@ -5,8 +5,8 @@ import { PAGE_BYTES } from "./sqlite-header.ts";
 
 /*
  * LZ4 blocks of one page. Both packages are lz4_flex and put the size, u32 LE, before a block; v2 stores the bare block. As WebAssembly it
- * compresses all but very repetitive pages two to four times as fast as the native one, but takes blocks with a match that does not lie within the page, which
- * the native one refuses: so that inflates.
+ * compresses all but very repetitive pages two to four times as fast as the native one, but takes blocks with a match that does not lie
+ * within the page, which the native one refuses: so that inflates.
  */
 const SIZE_BYTES = 4;
 
