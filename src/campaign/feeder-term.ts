@@ -113,7 +113,7 @@ export class FeederTerm {
     }
     const room = new CampaignRoom(campaign, pace, fleet, this.#parts.now());
     // Side by side: looking for lost jobs takes seconds on a busy machine, in which workers empty the window.
-    const feeding = this.#window.fill(campaign, counts.open.actors, { room, untilMs });
+    const feeding = this.#window.fill(campaign, counts, { room, untilMs });
     const recovering = this.#recoverWhenDue(served);
     await Promise.allSettled([feeding, recovering]);
     await recovering;

@@ -25,7 +25,7 @@ export function passesFilters(actor: V1Actor, filters: CampaignFilters): boolean
     (label === undefined || actorLabel(actor.id) === label) &&
     actor.bytes >= minBytes &&
     actor.bytes <= maxBytes &&
-    sampleOf(actor.id) < samplePercent
+    (samplePercent >= 100 || sampleOf(actor.id) < samplePercent)
   );
 }
 

@@ -1,11 +1,11 @@
 import type { Store } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
-import { readCounts } from "./campaign-counts.ts";
+import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import type { CampaignRoom } from "./feed-room.ts";
 import { FEED_BATCH, takeActors } from "./feed.ts";
 import type { FeederObserver } from "./feeder-observer.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
-import { isScanning, scanRound } from "./membership.ts";
+import { ScanAhead } from "./scan-ahead.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
 export interface WindowFeedParts {
@@ -16,10 +16,17 @@ export interface WindowFeedParts {
   readonly lease: LeaseKeeper;
 }
 
-/** Fills a campaign's window: from its list, and while that is not complete, from what its scan finds. */
+/** While its source is scanned the list is kept this long, so that feeding does not wait for a round of the scan. */
+const LIST_STOCK = 3 * FEED_BATCH;
+
+/**
+ * Fills a campaign's window from its list, and the list from what its scan finds. Most of what each does is to wait for its turn to commit,
+ * or for Redis: one after the other they fed less than workers took. So three things are under way at once: a batch on its way to the
+ * queue, the next one being taken from the list, and, while the list is short or nothing is to be fed, a round of the scan. Scanning on
+ * beside a list that is long enough fed less as well.
+ */
 export class WindowFeed {
   readonly #parts: WindowFeedParts;
-  /** The batch that goes to the queue, while the next is taken or looked for. */
   #enqueuing: Promise<void> = Promise.resolve();
 
   constructor(parts: WindowFeedParts) {
@@ -27,80 +34,76 @@ export class WindowFeed {
   }
 
   /**
-   * Feeds up to the window and the limits and scans meanwhile, until a time. Most of what each does is to wait for its turn to commit: one
-   * after the other they fed less than workers took. The next round of the scan begins when the list is empty or the window full, and not
-   * before: scanning on beside that fed less as well.
-   * @returns how many were fed, and whether the source is exhausted; a list is given at once.
+   * Feeds up to the window and the limits, and scans, until a time.
+   * @returns how many were fed, and whether the source is exhausted.
    */
   async fill(
     campaign: Campaign,
-    openBefore: number,
+    before: CampaignCounts,
     part: { room: CampaignRoom; untilMs: number },
   ): Promise<{ fed: number; scanned: boolean }> {
+    const scan = new ScanAhead(this.#parts.store, campaign, this.#parts.lease.guard);
     try {
-      const filled = await this.#scanAndFeed(campaign, openBefore, part);
+      const fed = await this.#scanAndFeed(campaign, before, { ...part, scan });
       await this.#enqueuing;
-      return filled;
+      await scan.settle();
+      return { fed, scanned: scan.isFinished };
     } finally {
-      await Promise.allSettled([this.#enqueuing]);
+      await Promise.allSettled([this.#enqueuing, scan.settle()]);
     }
   }
 
+  /** @returns how many were fed; the last of them may be on the way to the queue still, and a round of the scan under way. */
   async #scanAndFeed(
     campaign: Campaign,
-    openBefore: number,
-    { room, untilMs }: { room: CampaignRoom; untilMs: number },
-  ): Promise<{ fed: number; scanned: boolean }> {
+    before: CampaignCounts,
+    { room, untilMs, scan }: { room: CampaignRoom; untilMs: number; scan: ScanAhead },
+  ): Promise<number> {
     const { store, now, lease } = this.#parts;
-    let scanned = !isScanning(campaign);
-    let open = openBefore;
+    let counts = before;
+    let last: number | undefined;
     let fed = 0;
     for (;;) {
       const isOver = now() >= untilMs;
-      const scanning = scanned || isOver ? Promise.resolve(scanned) : scanRound(store, campaign, lease.guard);
-      const feeding = this.#feed(campaign, open, room);
-      await Promise.allSettled([scanning, feeding]);
-      const wasScanned = scanned;
-      scanned = await scanning;
-      const batch = await feeding;
+      const wasFinished = scan.isFinished;
+      if (!isOver && (last === 0 || counts.todo.actors < LIST_STOCK)) {
+        scan.begin();
+      }
+      const batch = await this.#feedBatch(campaign, counts.open.actors, room);
       fed += batch;
-      // Where a batch was wanted, workers are fast enough to want the next one by now.
-      if (isOver || (wasScanned && batch < FEED_BATCH)) {
-        return { fed, scanned };
+      // Where a whole batch was wanted, workers are fast enough to want the next one by now.
+      if (isOver || (wasFinished && (last ?? 0) + batch < FEED_BATCH)) {
+        return fed;
+      }
+      last = batch;
+      if (batch === 0) {
+        await scan.settle();
       }
       await lease.keep();
-      const counts = await store.transact(async (tx) => readCounts(tx, campaign.name), { label: "campaign" });
-      open = counts.open.actors;
+      counts = await store.transact(async (tx) => readCounts(tx, campaign.name), { label: "campaign" });
     }
   }
 
-  /** Moves actors from the list to the queue; the last of them may be on the way there still. @returns how many. */
-  async #feed(campaign: Campaign, openBefore: number, room: CampaignRoom): Promise<number> {
+  /** Moves a batch of actors from the list towards the queue, where there is room for it. @returns how many. */
+  async #feedBatch(campaign: Campaign, open: number, room: CampaignRoom): Promise<number> {
     const { store, queue, now, observer, lease } = this.#parts;
-    let fed = 0;
-    for (;;) {
-      const open = openBefore + fed;
-      const left = room.left(open, now());
-      if (left.actors <= 0 || left.bytes <= 0) {
-        break;
-      }
-      const limit = { actors: Math.min(FEED_BATCH, left.actors), bytes: left.bytes };
-      const [taken] = await Promise.all([takeActors(store, campaign.name, limit, lease.guard, now()), this.#enqueuing]);
-      if (taken.length === 0) {
-        break;
-      }
+    const left = room.left(open, now());
+    if (left.actors <= 0 || left.bytes <= 0) {
+      return 0;
+    }
+    const limit = { actors: Math.min(FEED_BATCH, left.actors), bytes: left.bytes };
+    const [taken] = await Promise.all([takeActors(store, campaign.name, limit, lease.guard, now()), this.#enqueuing]);
+    if (taken.length > 0) {
       this.#enqueuing = queue.put(
         campaign,
         taken.map(({ id }) => id),
         open,
       );
-      // Awaited above or at the end; until then a failure must not count as one nobody looks at.
+      // Awaited with the next batch or at the end; until then a failure must not count as one nobody looks at.
       this.#enqueuing.catch(() => undefined);
       room.take({ actors: taken.length, bytes: taken.reduce((sum, { bytes }) => sum + bytes, 0) });
-      fed += taken.length;
       observer.fed(campaign.name, taken.length);
-      await lease.keep();
     }
-    return fed;
+    return taken.length;
   }
 }

@@ -13,8 +13,8 @@ import { redisUnavailable } from "./redis-errors.ts";
 import { assertRedisFit, readRedisFacts, type RedisFacts } from "./redis-fit.ts";
 import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix, type RedisOptions } from "./redis-options.ts";
 
-/** Jobs per round trip of `enqueue`: a pipeline of 500 keeps Redis busy for some ten milliseconds. */
-const BATCH_SIZE = 500;
+/** Jobs per round trip of `enqueue`: a pipeline of 250 keeps Redis busy for some ten milliseconds. */
+const BATCH_SIZE = 250;
 /** Adds of one request that met a job just as it ended; more in a row means that the queue's keys contradict each other. */
 const MAX_ROUNDS = 50;
 /** How many finished jobs stay visible; the ledger holds every outcome, so this is for looking at Redis only. */
@@ -95,15 +95,21 @@ export class MigrationQueue {
     requests: readonly MigrationRequest[],
     options: { readonly turnOf?: (index: number) => number } = {},
   ): Promise<EnqueueReport> {
-    const results: { actorId: ActorId; answer: EnqueueAnswer }[] = [];
-    for (let start = 0; start < requests.length; start += BATCH_SIZE) {
-      const batch = requests.slice(start, start + BATCH_SIZE);
-      const answers = await this.#call(() => this.#addBatch(batch, (index) => options.turnOf?.(start + index)));
-      batch.forEach((request, index) => {
-        results.push({ actorId: request.actorId, answer: answers[index] ?? "enqueued" });
-      });
+    const adding: Promise<readonly EnqueueAnswer[]>[] = [];
+    try {
+      for (let start = 0; start < requests.length; start += BATCH_SIZE) {
+        const batch = requests.slice(start, start + BATCH_SIZE);
+        adding.push(this.#call(() => this.#addBatch(batch, (index) => options.turnOf?.(start + index))));
+        // Redis runs one while the next is made.
+        await adding.at(-2);
+      }
+      await Promise.all(adding);
+    } finally {
+      await Promise.allSettled(adding);
     }
-    const count = (answer: EnqueueAnswer): number => results.filter((result) => result.answer === answer).length;
+    const answers = (await Promise.all(adding)).flat();
+    const results = requests.map(({ actorId }, index) => ({ actorId, answer: answers[index] ?? "enqueued" }));
+    const count = (wanted: EnqueueAnswer): number => answers.filter((answer) => answer === wanted).length;
     return {
       enqueued: count("enqueued"),
       alreadyQueued: count("already_queued"),
@@ -189,7 +195,7 @@ export class MigrationQueue {
     turnOf: (index: number) => number | undefined,
   ): Promise<readonly EnqueueAnswer[]> {
     const turns = requests.map((_, index) => turnOf(index) ?? 0);
-    await this.#scripts.noteTurn(Math.max(...turns));
+    const noted = this.#scripts.noteTurn(Math.max(...turns));
     const answers = new Array<EnqueueAnswer>(requests.length).fill("enqueued");
     let open = requests.map((request, index) => ({ request, index }));
     for (let round = 0; open.length > 0; round += 1) {
@@ -202,21 +208,26 @@ export class MigrationQueue {
         );
       }
       // An id of its own per add tells a new job from one that was there: BullMQ answers with the id of the job that holds the actor.
-      const ids = open.map(({ request }) => `${request.actorId}-${randomBytes(6).toString("hex")}`);
-      const jobs = await this.#queue.addBulk(
-        open.map(({ request, index: position }, index) => {
-          const priority = turnOf(position);
-          return {
-            name: "migrate",
-            data: request,
-            opts: {
-              jobId: ids[index] ?? "",
-              deduplication: { id: request.actorId, keepLastIfActive: true },
-              ...(priority === undefined ? {} : { priority }),
-            },
-          };
-        }),
-      );
+      const add = randomBytes(6).toString("hex");
+      const ids = open.map(({ request }, index) => `${request.actorId}-${add}-${index}`);
+      // The turn goes ahead on the same connection: no job has one that is not noted.
+      const [jobs] = await Promise.all([
+        this.#queue.addBulk(
+          open.map(({ request, index: position }, index) => {
+            const priority = turnOf(position);
+            return {
+              name: "migrate",
+              data: request,
+              opts: {
+                jobId: ids[index] ?? "",
+                deduplication: { id: request.actorId, keepLastIfActive: true },
+                ...(priority === undefined ? {} : { priority }),
+              },
+            };
+          }),
+        ),
+        noted,
+      ]);
       open.forEach(({ index }) => {
         answers[index] = "enqueued";
       });
