@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Store } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import type { FeedRoom } from "./feed-pace.ts";
 import type { CampaignRoom } from "./feed-room.ts";
 import { FEED_BATCH, takeActors } from "./feed.ts";
 import type { FeederObserver } from "./feeder-observer.ts";
@@ -18,6 +21,8 @@ export interface WindowFeedParts {
 
 /** While its source is scanned the list is kept this long, so that feeding does not wait for a round of the scan. */
 const LIST_STOCK = 3 * FEED_BATCH;
+/** How long after a look that found the window full the next one is. */
+const LOOK_AGAIN_MS = 50;
 
 /**
  * Fills a campaign's window from its list, and the list from what its scan finds. Most of what each does is to wait for its turn to commit,
@@ -69,14 +74,19 @@ export class WindowFeed {
       if (!isOver && (last === 0 || counts.todo.actors < LIST_STOCK)) {
         scan.begin();
       }
-      const batch = await this.#feedBatch(campaign, counts.open.actors, room);
+      const left = room.left(counts.open.actors, now());
+      const isFull = left.actors <= 0 || left.bytes <= 0;
+      const batch = isFull ? 0 : await this.#feedBatch(campaign, counts.open.actors, { room, left });
       fed += batch;
       // Where a whole batch was wanted, workers are fast enough to want the next one by now.
       if (isOver || (wasFinished && (last ?? 0) + batch < FEED_BATCH)) {
         return fed;
       }
       last = batch;
-      if (batch === 0) {
+      if (isFull) {
+        // A round of the scan can take longer than workers take to empty the window.
+        await Promise.race([scan.settle(), sleep(LOOK_AGAIN_MS)]);
+      } else if (batch === 0) {
         await scan.settle();
       }
       await lease.keep();
@@ -84,13 +94,13 @@ export class WindowFeed {
     }
   }
 
-  /** Moves a batch of actors from the list towards the queue, where there is room for it. @returns how many. */
-  async #feedBatch(campaign: Campaign, open: number, room: CampaignRoom): Promise<number> {
+  /** Moves a batch of actors from the list towards the queue. @returns how many. */
+  async #feedBatch(
+    campaign: Campaign,
+    open: number,
+    { room, left }: { room: CampaignRoom; left: FeedRoom },
+  ): Promise<number> {
     const { store, queue, now, observer, lease } = this.#parts;
-    const left = room.left(open, now());
-    if (left.actors <= 0 || left.bytes <= 0) {
-      return 0;
-    }
     const limit = { actors: Math.min(FEED_BATCH, left.actors), bytes: left.bytes };
     const [taken] = await Promise.all([takeActors(store, campaign.name, limit, lease.guard, now()), this.#enqueuing]);
     if (taken.length > 0) {

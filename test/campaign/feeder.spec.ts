@@ -81,6 +81,31 @@ describe("the feeder", () => {
       throw new Error("the campaign did not end");
     };
 
+    /** Whose actors are done as soon as they are on it. */
+    class WorkedQueue extends MemoryQueue {
+      readonly #campaign: string;
+
+      constructor(campaign: string) {
+        super();
+        this.#campaign = campaign;
+      }
+
+      override async feed(requests: readonly FeedRequest[]): Promise<void> {
+        await super.feed(requests);
+        await store.transact(async (tx) => {
+          for (const { actorId } of requests) {
+            const ledger = campaignLedger(this.#campaign, clock.now);
+            const facts = {
+              previous: await ledger.read(tx, actorId),
+              finishedAtMs: clock.now(),
+              campaign: this.#campaign,
+            };
+            ledger.write(tx, outcomeOf(actorId, MIGRATED, facts), facts.previous);
+          }
+        });
+      }
+    }
+
     it("feeds every actor once, never more than the window at a time, and completes", async () => {
       await seed(95);
       await create("all");
@@ -170,21 +195,43 @@ describe("the feeder", () => {
       await create("fast", { source: { kind: "list" } }, { window: 1_100 });
       await addActors(store, "fast", actorIds(1_500));
       await finishScan(store, "fast");
-      class WorkedQueue extends MemoryQueue {
-        override async feed(requests: readonly FeedRequest[]): Promise<void> {
-          await super.feed(requests);
-          await store.transact(async (tx) => {
-            for (const { actorId } of requests) {
-              const ledger = campaignLedger("fast", clock.now);
-              const facts = { previous: await ledger.read(tx, actorId), finishedAtMs: clock.now(), campaign: "fast" };
-              ledger.write(tx, outcomeOf(actorId, MIGRATED, facts), facts.previous);
-            }
-          });
-        }
-      }
-      queue = new WorkedQueue();
+      queue = new WorkedQueue("fast");
       await makeFeeder({ store, queue, clock }).tick();
       expect(queue.fed).to.equal(1_500);
+    });
+
+    it("feeds on while a round of the scan takes its time", async () => {
+      await seed(3_000);
+      await create("slow", {}, { window: 500 });
+      let hasFedEnough = (): void => undefined;
+      const fedEnough = new Promise<void>((resolve) => {
+        hasFedEnough = resolve;
+      });
+      class CountingQueue extends WorkedQueue {
+        override async feed(requests: readonly FeedRequest[]): Promise<void> {
+          await super.feed(requests);
+          if (this.fed >= 1_500) {
+            hasFedEnough();
+          }
+        }
+      }
+      queue = new CountingQueue("slow");
+      let scanning = 0;
+      const slowScan: Store = {
+        url: store.url,
+        engine: store.engine,
+        transact: async (body, options) => {
+          scanning += options?.label === "campaign_scan" ? 1 : 0;
+          // The first round has a transaction per range, the second waits.
+          if (options?.label === "campaign_scan" && scanning > 16) {
+            await fedEnough;
+          }
+          return store.transact(body, options);
+        },
+        close: async () => store.close(),
+      };
+      await makeFeeder({ store: slowScan, queue, clock }).tick();
+      expect(queue.fed).to.be.at.least(1_500);
     });
 
     it("goes on feeding while it looks for lost jobs", async () => {
