@@ -51,6 +51,13 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
       index === at ? { key: row.key, value: flipped(row.value.subarray(0, 20), 0, random) } : row,
     );
   },
+  // Page size, versions and page count: twenty bytes that readers judge by.
+  "flip a bit of the header": (rows, random) =>
+    rows.map(({ key, value }) => {
+      const isHeader = Buffer.from(value.subarray(0, 6)).toString("latin1") === "SQLite";
+      const head = isHeader ? flipped(value.subarray(0, 36), 16, random) : value.subarray(0, 36);
+      return { key, value: Uint8Array.from([...head, ...value.subarray(36)]) };
+    }),
   "cut a value": (rows, random) =>
     edited(rows, random, ({ key, value }) => ({ key, value: value.slice(0, random.below(value.length + 1)) })),
   "lengthen a value": (rows, random) =>

@@ -90,7 +90,7 @@ describe("a v1 actor with damaged rows, on its way to Depot", () => {
         expect(seen.of(ending), `${ending} of ${seen.toString()}`).to.be.above(0);
       }
     }
-    if (seeds >= 10_000) {
+    if (seeds >= 3_000) {
       for (const ending of ["header_page_count_mismatch", "journal_mode_unsupported"]) {
         expect(seen.of(ending), `${ending} of ${seen.toString()}`).to.be.above(0);
       }
