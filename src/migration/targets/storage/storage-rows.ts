@@ -24,14 +24,19 @@ export function piecesRange(logicalKey: Uint8Array): KeyRange {
   return prefixRange(piecePrefix(V2_SUBSPACE, logicalKey));
 }
 
-/** Every row of an actor's META, DELTA, PIDX and SHARD, pieces included. */
+/**
+ * Every row of an actor's META, DELTA, PIDX and SHARD, pieces included. In the order of keys: the embedded store takes clears that lie
+ * side by side and find nothing for one, where it would look eight times if rows and pieces came by turns.
+ */
 export function allRanges(id: ActorId): KeyRange[] {
   const meta = physicalKey(V2_SUBSPACE, metaKey(id));
-  const prefixes = [deltaPrefix(id), pidxPrefix(id), shardPrefix(id)];
+  const prefixes = [deltaPrefix(id), metaKey(id), pidxPrefix(id), shardPrefix(id)];
   return [
+    logicalRange(deltaPrefix(id)),
     { begin: meta, end: keyAfter(meta) },
-    piecesRange(metaKey(id)),
-    ...prefixes.flatMap((prefix) => [logicalRange(prefix), prefixRange(piecePrefix(V2_SUBSPACE, prefix))]),
+    logicalRange(pidxPrefix(id)),
+    logicalRange(shardPrefix(id)),
+    ...prefixes.map((prefix) => prefixRange(piecePrefix(V2_SUBSPACE, prefix))),
   ];
 }
 
