@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { DEFAULT_BREAKER, type CampaignSpec } from "../src/campaign/campaign.ts";
 import { createCampaign } from "../src/campaign/campaign-store.ts";
 import { applyVerb } from "../src/campaign/campaign-verbs.ts";
@@ -11,6 +10,7 @@ import { encodeFileMetadata, FILE_TAG, fileChunkPrefix, fileMetadataKey } from "
 import { ThreadCodec } from "../src/migration/codec/thread-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext, type MigrationOptions } from "../src/migration/context.ts";
 import { migrateActor } from "../src/migration/migrate-actor.ts";
+import { RandomPool } from "../src/migration/random-pool.ts";
 import { storageTarget } from "../src/migration/targets/storage/storage-target.ts";
 import type { Target } from "../src/migration/targets/target.ts";
 import type { KeyValue, Store } from "../src/store/store.ts";
@@ -98,6 +98,7 @@ export async function writeActors(store: Store, ids: readonly ActorId[], image: 
 
 /** As a worker's: its thread starts with the first large image, and keeps no process alive. */
 const codec = new ThreadCodec();
+const random = new RandomPool();
 
 /** A context as a worker has it, without a worker's metrics. */
 export function benchContext(store: Store, parts: Partial<MigrationContext> = {}): MigrationContext {
@@ -106,7 +107,7 @@ export function benchContext(store: Store, parts: Partial<MigrationContext> = {}
     target: storageTarget,
     ledger,
     now: Date.now,
-    randomBytes,
+    randomBytes: (count) => random.take(count),
     codec,
     observer: { enter: () => undefined },
     ...parts,

@@ -24,8 +24,17 @@ export function outcomeKey(id: ActorId): Uint8Array {
   return keyOfActor(OUTCOMES, id);
 }
 
-function indexKey(outcome: Pick<Outcome, "state" | "reason" | "actorId">): Uint8Array {
-  return ferryKey("by_state", outcome.state, outcome.reason ?? "", outcome.actorId);
+/** Prefixes of the index by state and reason, which are of closed sets: each is packed once. */
+const indexPrefixes = new Map<string, Uint8Array>();
+
+function indexKey({ state, reason = "", actorId }: Pick<Outcome, "state" | "reason" | "actorId">): Uint8Array {
+  const name = `${state}/${reason}`;
+  let prefix = indexPrefixes.get(name);
+  if (prefix === undefined) {
+    prefix = ferryKey("by_state", state, reason);
+    indexPrefixes.set(name, prefix);
+  }
+  return keyOfActor(prefix, actorId);
 }
 
 /** The ledger as migrations use it. */

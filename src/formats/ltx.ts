@@ -20,6 +20,8 @@ const FOOTER_BYTES = 24;
 const MAGIC = ASCII.encode("LTX1");
 const FLAG_NO_CHECKSUM = 2;
 const FRAME_FLAG = 1;
+/** Room for the page index at first: of a small actor's image, and little enough for V8 to keep the array among its objects. */
+const INDEX_BYTES = 64;
 /** No LZ4 block of one page is longer: 4,096 literals and their length bytes, rounded up. */
 const MAX_BLOCK_BYTES = 4200;
 
@@ -75,7 +77,7 @@ export function decodeLtxHeader(bytes: Uint8Array): LtxHeader {
  */
 export class LtxEncoder {
   readonly #out: ByteBuffer;
-  readonly #index = new ByteBuffer(1024);
+  readonly #index = new ByteBuffer(INDEX_BYTES);
   #offset = LTX_HEADER_BYTES;
   #lastPgno = 0;
 
@@ -140,7 +142,7 @@ export function encodeLtx(header: LtxHeader, blocks: readonly LtxBlock[]): Uint8
 export class LtxDecoder {
   /** Empty at first: a blob that is pushed whole is then held in just its own size. */
   readonly #pending = new ByteBuffer(0);
-  readonly #index = new ByteBuffer(1024);
+  readonly #index = new ByteBuffer(INDEX_BYTES);
   #header: LtxHeader | undefined;
   #offset = 0;
   #lastPgno = 0;

@@ -11,10 +11,11 @@ import { KEYWORD, packTuple } from "./tuple.ts";
 export const V2_SUBSPACE = concatBytes(packTuple(KEYWORD.RIVET, KEYWORD.PEGBOARD, "sqlite-storage"));
 
 const ACTOR_MARK = new Uint8Array([0x02]);
-const META = ASCII.encode("/META");
-const DELTA = ASCII.encode("/DELTA/");
-const PIDX = ASCII.encode("/PIDX/delta/");
-const SHARD = ASCII.encode("/SHARD/");
+/** What follows the actor in its keys, by kind. */
+export const META = ASCII.encode("/META");
+export const DELTA = ASCII.encode("/DELTA/");
+export const PIDX = ASCII.encode("/PIDX/delta/");
+export const SHARD = ASCII.encode("/SHARD/");
 const SLASH = ASCII.encode("/");
 
 /** Lengths of logical keys, for `sqlite_storage_used`. */

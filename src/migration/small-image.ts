@@ -8,7 +8,6 @@ import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
 import { inlineCodec } from "./codec/inline-codec.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { inOrder } from "./in-order.ts";
 import type { ImageFacts } from "./outcome.ts";
 import type { BlockBatch } from "./pages.ts";
 import { memoryRows } from "./rows.ts";
@@ -85,9 +84,6 @@ export async function encodeSmallImage(
   return { rows, storageBytes };
 }
 
-/** Blocks on their way through the codec at once. */
-const INFLATES_IN_FLIGHT = 2;
-
 /** Reads an image back and compares its digest. @throws FormatError `verify_mismatch` */
 export async function assertSameImage(
   codec: Codec,
@@ -96,17 +92,18 @@ export async function assertSameImage(
 ): Promise<void> {
   const pass = codec.begin();
   let pages = 0;
-  const inflates = async function* (): AsyncGenerator<() => Promise<void>, void, undefined> {
-    for await (const { blocks } of batches) {
-      pages += blocks.length;
-      yield () => pass.inflate(blocks);
-    }
-  };
+  let inflating = Promise.resolve();
   let sha256;
   try {
-    for await (const _ of inOrder(inflates(), INFLATES_IN_FLIGHT)) {
-      // Only the digest of all matters.
+    for await (const { blocks } of batches) {
+      pages += blocks.length;
+      const before = inflating;
+      inflating = pass.inflate(blocks);
+      // Awaited with the next batch, so that two are on their way; a failure until then is not an unhandled rejection.
+      inflating.catch(() => undefined);
+      await before;
     }
+    await inflating;
     sha256 = await pass.digest();
   } catch (error) {
     if (!(error instanceof FormatError)) {
@@ -117,6 +114,7 @@ export async function assertSameImage(
       code: error.code,
     });
   } finally {
+    await Promise.allSettled([inflating]);
     pass.end();
   }
   if (sha256 !== expected.sha256 || pages !== expected.pages) {

@@ -44,8 +44,10 @@ export class LockKeeper {
    * out already, and not after the end.
    */
   hold(jobId: string, token: string, ageMs: number, lost: () => void): () => void {
-    for (const other of [...this.#locks].filter((held) => held.jobId === jobId)) {
-      this.#lose(other); // Redis has given the job out anew, so an older lock on it is gone.
+    for (const other of this.#locks) {
+      if (other.jobId === jobId) {
+        this.#lose(other); // Redis has given the job out anew, so an older lock on it is gone.
+      }
     }
     const lock: HeldLock = { jobId, token, lost, heldUntilMs: this.#nowMs() + this.#options.lockMs - ageMs };
     this.#locks.add(lock);
@@ -70,7 +72,7 @@ export class LockKeeper {
 
   #dropExpired(): void {
     const nowMs = this.#nowMs();
-    for (const lock of [...this.#locks]) {
+    for (const lock of this.#locks) {
       if (lock.heldUntilMs <= nowMs) {
         this.#lose(lock);
       }

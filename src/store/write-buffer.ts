@@ -26,10 +26,13 @@ const UNKNOWN: OwnValue = { known: false };
 
 /**
  * The writes of a transaction that has not committed: the list for the commit, and their effect laid over what the store
- * holds, so that the transaction reads its own writes as in FoundationDB.
+ * holds, so that the transaction reads its own writes as in FoundationDB. Most transactions write last and read none of it: the effect
+ * is worked out only when something is read.
  */
 export class WriteBuffer {
   readonly mutations: Mutation[] = [];
+  /** So many of the mutations are in what is below. */
+  #workedOut = 0;
   readonly #pending = new Map<KeyString, Pending>();
   #sortedKeys: KeyString[] | undefined = [];
   #clearedRanges: KeyStringRange[] = [];
@@ -38,62 +41,28 @@ export class WriteBuffer {
   #hasStamps = false;
 
   set(key: Uint8Array, value: Uint8Array): void {
-    const name = toKeyString(key);
-    this.mutations.push({ type: "set", key, name, value });
-    this.#put(name, { kind: "value", key, value });
+    this.mutations.push({ type: "set", key, name: toKeyString(key), value });
   }
 
   clear(key: Uint8Array): void {
-    const name = toKeyString(key);
-    this.mutations.push({ type: "clear", key, name });
-    this.#put(name, { kind: "value", key, value: undefined });
+    this.mutations.push({ type: "clear", key, name: toKeyString(key) });
   }
 
   clearRange(begin: Uint8Array, end: Uint8Array): void {
-    const range = { begin: toKeyString(begin), end: toKeyString(end) };
-    this.mutations.push({ type: "clearRange", begin, end, names: range });
-    if (range.begin >= range.end) {
-      return;
-    }
-    for (const key of this.#pending.keys()) {
-      if (key >= range.begin && key < range.end) {
-        this.#pending.delete(key);
-        this.#sortedKeys = undefined;
-      }
-    }
-    this.#clearedRanges.push(range);
-    this.#isCoalesced = false;
+    const names = { begin: toKeyString(begin), end: toKeyString(end) };
+    this.mutations.push({ type: "clearRange", begin, end, names });
   }
 
   add(key: Uint8Array, delta: bigint): void {
-    const name = toKeyString(key);
-    this.mutations.push({ type: "add", key, name, delta });
-    const pending = this.#pending.get(name);
-    if (pending?.kind === "unreadable") {
-      return;
-    }
-    if (pending?.kind === "add") {
-      this.#put(name, { kind: "add", key, delta: pending.delta + delta });
-    } else if (pending !== undefined) {
-      this.#put(name, { kind: "value", key, value: addToCounter(pending.value, delta) });
-    } else if (this.#isCleared(name)) {
-      this.#put(name, { kind: "value", key, value: encodeCounter(delta) });
-    } else {
-      this.#put(name, { kind: "add", key, delta });
-    }
+    this.mutations.push({ type: "add", key, name: toKeyString(key), delta });
   }
 
   setVersionstampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
     this.mutations.push({ type: "stampKey", key, offset, value });
-    this.#hasStamps = true;
-    this.#unreadable.push(stampedKeyRange(key, offset, VERSIONSTAMP_BYTES));
   }
 
   setVersionstampedValue(key: Uint8Array, value: Uint8Array, offset: number): void {
-    const name = toKeyString(key);
-    this.mutations.push({ type: "stampValue", key, name, offset, value });
-    this.#hasStamps = true;
-    this.#put(name, { kind: "unreadable", key });
+    this.mutations.push({ type: "stampValue", key, name: toKeyString(key), offset, value });
   }
 
   /** Whether the transaction wrote nothing that a read could see. */
@@ -106,6 +75,7 @@ export class WriteBuffer {
    * @throws InvariantError when the key's value depends on a versionstamp (FoundationDB 1036).
    */
   ownValue(key: KeyString): OwnValue {
+    this.#workOut();
     this.#assertReadable(key, keyAfter(key));
     const pending = this.#pending.get(key);
     if (pending === undefined) {
@@ -116,6 +86,7 @@ export class WriteBuffer {
 
   /** The value of `key` where the store holds `stored` and `ownValue` is not known. */
   overlay(key: KeyString, stored: Uint8Array | undefined): Uint8Array | undefined {
+    this.#workOut();
     const pending = this.#pending.get(key);
     return pending?.kind === "add" ? addToCounter(stored, pending.delta) : stored;
   }
@@ -125,6 +96,7 @@ export class WriteBuffer {
    * @throws InvariantError as `ownValue`
    */
   overlayRange(range: KeyStringRange, stored: readonly KeyValue[]): readonly KeyValue[] {
+    this.#workOut();
     this.#assertReadable(range.begin, range.end);
     const own = this.#pendingIn(range);
     const rows: KeyValue[] = [];
@@ -153,6 +125,7 @@ export class WriteBuffer {
    * because what others write there makes no difference.
    */
   dependentParts(range: KeyStringRange): KeyStringRange[] {
+    this.#workOut();
     const known: KeyStringRange[] = this.#cleared.filter((c) => c.begin < range.end && range.begin < c.end);
     for (const key of this.#pendingIn(range)) {
       if (this.#pending.get(key)?.kind === "value") {
@@ -171,6 +144,70 @@ export class WriteBuffer {
       parts.push({ begin, end: range.end });
     }
     return parts;
+  }
+
+  #workOut(): void {
+    for (; this.#workedOut < this.mutations.length; this.#workedOut += 1) {
+      const mutation = this.mutations[this.#workedOut];
+      if (mutation !== undefined) {
+        this.#apply(mutation);
+      }
+    }
+  }
+
+  #apply(mutation: Mutation): void {
+    switch (mutation.type) {
+      case "set":
+        this.#put(mutation.name, { kind: "value", key: mutation.key, value: mutation.value });
+        break;
+      case "clear":
+        this.#put(mutation.name, { kind: "value", key: mutation.key, value: undefined });
+        break;
+      case "clearRange":
+        this.#applyClearRange(mutation.names);
+        break;
+      case "add":
+        this.#applyAdd(mutation.name, mutation.key, mutation.delta);
+        break;
+      case "stampKey":
+        this.#hasStamps = true;
+        this.#unreadable.push(stampedKeyRange(mutation.key, mutation.offset, VERSIONSTAMP_BYTES));
+        break;
+      case "stampValue":
+        this.#hasStamps = true;
+        this.#put(mutation.name, { kind: "unreadable", key: mutation.key });
+        break;
+    }
+  }
+
+  #applyClearRange(range: KeyStringRange): void {
+    if (range.begin >= range.end) {
+      return;
+    }
+    for (const key of this.#pending.keys()) {
+      if (key >= range.begin && key < range.end) {
+        this.#pending.delete(key);
+        this.#sortedKeys = undefined;
+      }
+    }
+    this.#clearedRanges.push(range);
+    this.#isCoalesced = false;
+  }
+
+  #applyAdd(name: KeyString, key: Uint8Array, delta: bigint): void {
+    const pending = this.#pending.get(name);
+    if (pending?.kind === "unreadable") {
+      return;
+    }
+    if (pending?.kind === "add") {
+      this.#put(name, { kind: "add", key, delta: pending.delta + delta });
+    } else if (pending !== undefined) {
+      this.#put(name, { kind: "value", key, value: addToCounter(pending.value, delta) });
+    } else if (this.#isCleared(name)) {
+      this.#put(name, { kind: "value", key, value: encodeCounter(delta) });
+    } else {
+      this.#put(name, { kind: "add", key, delta });
+    }
   }
 
   #emit(rows: KeyValue[], name: KeyString, stored: Uint8Array | undefined): void {

@@ -52,6 +52,8 @@ export class FleetMember {
   readonly #startedAtMs = Date.now();
   /** Milliseconds since the start, by activity; and not yet added to their campaigns, by campaign. */
   readonly #spentMs = new Map<SlotActivity, number>();
+  /** What of that the metric has: told with every sample, as an actor changes its activity six times in a millisecond or two. */
+  readonly #countedMs = new Map<SlotActivity, number>();
   readonly #recent = new RecentActivity();
   #unbooked = new Map<string, Map<string, number>>();
   readonly #inFlight = new Map<string, number>();
@@ -124,7 +126,6 @@ export class FleetMember {
 
   #book(activity: SlotActivity, ms: number, campaign = ""): void {
     this.#spentMs.set(activity, (this.#spentMs.get(activity) ?? 0) + ms);
-    this.#options.metrics.activitySeconds.inc({ activity }, ms / 1000);
     if (campaign !== "") {
       this.#owe(campaign, activity, ms);
     }
@@ -147,10 +148,18 @@ export class FleetMember {
     const withheldMs = Math.min(freeMs, (concurrency - governor.decision.limit) * elapsedMs);
     this.#book("throttled_store", withheldMs);
     this.#book(this.#rest, freeMs - withheldMs);
+    this.#countSpent();
     metrics.inFlight.set(this.#host?.inFlight ?? 0);
     metrics.concurrencyLimit.set(governor.decision.limit);
     metrics.throttleActive.set({ reason: "store" }, governor.decision.because === undefined ? 0 : 1);
     metrics.throttleActive.set({ reason: "operator" }, this.#rest === "throttled_operator" ? 1 : 0);
+  }
+
+  #countSpent(): void {
+    for (const [activity, ms] of this.#spentMs) {
+      this.#options.metrics.activitySeconds.inc({ activity }, (ms - (this.#countedMs.get(activity) ?? 0)) / 1000);
+      this.#countedMs.set(activity, ms);
+    }
   }
 
   async #govern(host: HostControl): Promise<void> {

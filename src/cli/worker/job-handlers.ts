@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
 import { returnActor } from "../../campaign/feed.ts";
@@ -9,6 +8,7 @@ import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../mi
 import { migrateActor } from "../../migration/migrate-actor.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../migration/outcome.ts";
+import { RandomPool } from "../../migration/random-pool.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import { outcomeOf } from "../../migration/verdict.ts";
 import type { JobContext, JobHandlers, JobResult } from "../../queue/job-runner.ts";
@@ -38,15 +38,20 @@ export interface JobHandlerOptions {
   readonly onOutcome: (outcome: Outcome) => void;
 }
 
+interface JobParts extends JobHandlerOptions {
+  readonly random: RandomPool;
+}
+
 /** What the queue calls for each job: one attempt at one actor; and what is recorded when no attempt is left. */
 export function makeJobHandlers(options: JobHandlerOptions): JobHandlers {
+  const parts: JobParts = { ...options, random: new RandomPool() };
   return {
-    process: (request, job) => processJob(options, request, job),
+    process: (request, job) => processJob(parts, request, job),
     onExhausted: (request, error, job) => recordFailure(options, request, error, jobLog(options, request, job)),
   };
 }
 
-async function processJob(options: JobHandlerOptions, request: MigrationRequest, job: JobContext): Promise<JobResult> {
+async function processJob(options: JobParts, request: MigrationRequest, job: JobContext): Promise<JobResult> {
   if (request.campaign !== undefined && !(await options.gate.isRunning(request.campaign))) {
     await returnActor(options.store, request.campaign, request.actorId, Date.now());
     jobLog(options, request, job).debug("campaign.returned", "The campaign does not run; its actor goes back to it");
@@ -66,7 +71,7 @@ function ledgerOf(request: MigrationRequest): OutcomeLedger {
 }
 
 async function migrate(
-  options: JobHandlerOptions,
+  options: JobParts,
   request: MigrationRequest,
   job: JobContext,
   slot: SlotClock,
@@ -80,7 +85,7 @@ async function migrate(
     codec: options.codec,
     ledger: remembering(ledgerOf(request), written),
     now: Date.now,
-    randomBytes,
+    randomBytes: (count) => options.random.take(count),
     checkIntegrity: (image, mode, signal) => options.integrity.check(image, mode, signal),
     observer: {
       enter: (activity) => {

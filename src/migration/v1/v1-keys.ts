@@ -1,22 +1,41 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { actorKvSubspace, entryKey, entryKeyPrefix } from "../../formats/actor-kv.ts";
 import { concatBytes, prefixRange, u32be } from "../../formats/bytes.ts";
-import { fileChunkPrefix, fileMetadataKey, V1_PREFIX, type FileTag } from "../../formats/v1-file.ts";
+import { FILE_TAG, fileChunkPrefix, fileMetadataKey, V1_PREFIX, type FileTag } from "../../formats/v1-file.ts";
 import type { KeyRange } from "../../store/store.ts";
+
+/*
+ * What follows an actor's subspace is the same for every actor, and so is made once: with escapes and ends of prefixes it was most of
+ * what these keys cost, which a small actor asks for ten times.
+ */
+const NO_SUBSPACE = new Uint8Array(0);
+const V1_ROWS = prefixRange(entryKeyPrefix(NO_SUBSPACE, V1_PREFIX));
+const TAGS = Object.values(FILE_TAG);
+const METADATA_ROWS = rangesOfTags((tag) => entryKey(NO_SUBSPACE, fileMetadataKey(tag)));
+const CHUNK_ROWS = rangesOfTags((tag) => entryKeyPrefix(NO_SUBSPACE, fileChunkPrefix(tag)));
+
+function rangesOfTags(prefixOf: (tag: FileTag) => Uint8Array): Record<FileTag, KeyRange> {
+  return Object.fromEntries(TAGS.map((tag) => [tag, prefixRange(prefixOf(tag))])) as Record<FileTag, KeyRange>;
+}
+
+function ofActor(id: ActorId, { begin, end }: KeyRange): KeyRange {
+  const subspace = actorKvSubspace(id);
+  return { begin: concatBytes(subspace, begin), end: concatBytes(subspace, end) };
+}
 
 /** All rows of an actor's SQLite v1 storage. */
 export function v1Range(id: ActorId): KeyRange {
-  return prefixRange(entryKeyPrefix(actorKvSubspace(id), V1_PREFIX));
+  return ofActor(id, V1_ROWS);
 }
 
 /** The rows of a file's metadata entry. */
 export function fileMetadataRange(id: ActorId, tag: FileTag): KeyRange {
-  return prefixRange(entryKey(actorKvSubspace(id), fileMetadataKey(tag)));
+  return ofActor(id, METADATA_ROWS[tag]);
 }
 
 /** The rows of all chunks of a file. */
 export function fileChunksRange(id: ActorId, tag: FileTag): KeyRange {
-  return prefixRange(entryKeyPrefix(actorKvSubspace(id), fileChunkPrefix(tag)));
+  return ofActor(id, CHUNK_ROWS[tag]);
 }
 
 /**
