@@ -1,6 +1,7 @@
 import { ASCII, equalBytes, startsWith, viewOf } from "./bytes.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { FormatError } from "./format-error.ts";
+import { MOST_BLOCK_BYTES } from "./page-codec.ts";
 import { PAGE_BYTES } from "./sqlite-header.ts";
 
 /*
@@ -20,8 +21,6 @@ const FOOTER_BYTES = 24;
 const MAGIC = ASCII.encode("LTX1");
 const FLAG_NO_CHECKSUM = 2;
 const FRAME_FLAG = 1;
-/** No LZ4 block of one page is longer: 4,096 literals and their length bytes, rounded up. */
-const MAX_BLOCK_BYTES = 4200;
 
 export interface LtxHeader {
   /** Size of the database in pages once this blob is applied. */
@@ -216,7 +215,7 @@ export class LtxDecoder {
       return undefined;
     }
     const blockBytes = view.getUint32(at + 6);
-    if (blockBytes > MAX_BLOCK_BYTES) {
+    if (blockBytes > MOST_BLOCK_BYTES) {
       throw invalid("An LTX frame is longer than a page can need.", { pgno, blockBytes });
     }
     const frameBytes = FRAME_HEADER_BYTES + blockBytes;
