@@ -137,7 +137,7 @@ export function encodeLtx(header: LtxHeader, blocks: readonly LtxBlock[]): Uint8
  * @throws FormatError `ltx_invalid` from every method; `ltx_truncated` from `end` where the blob just stops.
  */
 export class LtxDecoder {
-  /** Empty at first: a blob that is pushed whole is then held in just its own size. */
+  /** Empty at first: a blob that is read whole needs none. */
   readonly #pending = new ByteBuffer(0);
   readonly #index = new ByteBuffer(1024);
   #header: LtxHeader | undefined;
@@ -152,12 +152,31 @@ export class LtxDecoder {
 
   push(bytes: Uint8Array): LtxBlock[] {
     this.#pending.append(bytes);
+    const { blocks, used } = this.#read(this.#pending.peek());
+    // Copies: what waits here moves with the next push.
+    const copies = blocks.map(({ pgno, block }) => ({ pgno, block: block.slice() }));
+    this.#pending.drop(used);
+    return copies;
+  }
+
+  end(): void {
+    this.#end(this.#pending.peek());
+  }
+
+  /** Reads a blob that is all there, instead of `push` and `end`. The blocks are views of it. */
+  readWhole(bytes: Uint8Array): LtxBlock[] {
+    const { blocks, used } = this.#read(bytes);
+    this.#end(bytes.subarray(used));
+    return blocks;
+  }
+
+  /** The blocks that lie whole in `available`, and how many of its bytes are read for good. */
+  #read(available: Uint8Array): { blocks: LtxBlock[]; used: number } {
     const blocks: LtxBlock[] = [];
     let used = 0;
-    const available = this.#pending.peek();
     if (this.#header === undefined) {
       if (available.length < LTX_HEADER_BYTES) {
-        return blocks;
+        return { blocks, used };
       }
       this.#header = decodeLtxHeader(available);
       used = LTX_HEADER_BYTES;
@@ -173,17 +192,15 @@ export class LtxDecoder {
         blocks.push(frame.block);
       }
     }
-    this.#pending.drop(used);
     this.#offset += used;
-    return blocks;
+    return { blocks, used };
   }
 
-  end(): void {
+  #end(rest: Uint8Array): void {
     if (!this.#framesEnded) {
       throw truncated("An LTX blob ends before its frames do.");
     }
     this.#index.appendUvarint(0);
-    const rest = this.#pending.peek();
     if (rest.length < this.#index.length + FOOTER_BYTES) {
       throw truncated("An LTX blob ends before its page index and footer do.", { bytes: rest.length });
     }
@@ -222,19 +239,17 @@ export class LtxDecoder {
     if (bytes.length - at < frameBytes) {
       return undefined;
     }
-    // A copy: what waits here moves with the next push.
-    const block = bytes.slice(at + FRAME_HEADER_BYTES, at + frameBytes);
+    const block = bytes.subarray(at + FRAME_HEADER_BYTES, at + frameBytes);
     appendIndexEntry(this.#index, pgno, this.#offset + at, frameBytes);
     this.#lastPgno = pgno;
     return { bytes: frameBytes, block: { pgno, block } };
   }
 }
 
-/** A whole blob at once. @throws FormatError `ltx_invalid`, `ltx_truncated` */
+/** A whole blob at once; the blocks are views of it. @throws FormatError `ltx_invalid`, `ltx_truncated` */
 export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; blocks: LtxBlock[] } {
   const decoder = new LtxDecoder();
-  const blocks = decoder.push(bytes);
-  decoder.end();
+  const blocks = decoder.readWhole(bytes);
   if (decoder.header === undefined) {
     throw truncated("An LTX blob is shorter than its header.");
   }
