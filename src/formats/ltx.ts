@@ -114,6 +114,13 @@ export class LtxEncoder {
     this.#out.append(footer);
   }
 
+  /** Hands all bytes that wait to `copy`, as a view that is good for as long as it runs, and drops them. */
+  takeInto(copy: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+    const copied = copy(this.#out.peek());
+    this.#out.drop(copied.length);
+    return copied;
+  }
+
   /** The next bytes of the blob, at most `maxBytes` of those that wait. */
   take(maxBytes = this.#out.length): Uint8Array {
     return this.#out.take(maxBytes);
