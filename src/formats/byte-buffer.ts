@@ -58,6 +58,12 @@ export class ByteBuffer {
     this.#length -= count;
   }
 
+  /** Drops everything, and ends views of it: they are wiped, so that one that is kept is wrong always. */
+  wipe(): void {
+    this.#bytes.fill(0xdb, 0, this.#length);
+    this.#length = 0;
+  }
+
   #reserve(more: number): Uint8Array {
     if (this.#length + more > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));

@@ -1,6 +1,7 @@
 import { ASCII, equalBytes, startsWith, viewOf } from "./bytes.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { FormatError } from "./format-error.ts";
+import { MOST_BLOCK_BYTES } from "./page-codec.ts";
 import { PAGE_BYTES } from "./sqlite-header.ts";
 
 /*
@@ -22,8 +23,6 @@ const FLAG_NO_CHECKSUM = 2;
 const FRAME_FLAG = 1;
 /** Room for the page index at first: of a small actor's image, and little enough for V8 to keep the array among its objects. */
 const INDEX_BYTES = 64;
-/** No LZ4 block of one page is longer: 4,096 literals and their length bytes, rounded up. */
-const MAX_BLOCK_BYTES = 4200;
 
 export interface LtxHeader {
   /** Size of the database in pages once this blob is applied. */
@@ -117,6 +116,13 @@ export class LtxEncoder {
     this.#out.append(footer);
   }
 
+  /** Hands all bytes that wait to `copy`, as a view that is good for as long as it runs, and drops them. */
+  takeInto(copy: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+    const copied = copy(this.#out.peek());
+    this.#out.drop(copied.length);
+    return copied;
+  }
+
   /** The next bytes of the blob, at most `maxBytes` of those that wait. */
   take(maxBytes = this.#out.length): Uint8Array {
     return this.#out.take(maxBytes);
@@ -140,7 +146,7 @@ export function encodeLtx(header: LtxHeader, blocks: readonly LtxBlock[]): Uint8
  * @throws FormatError `ltx_invalid` from every method; `ltx_truncated` from `end` where the blob just stops.
  */
 export class LtxDecoder {
-  /** Empty at first: a blob that is pushed whole is then held in just its own size. */
+  /** Empty at first: a blob that is read whole needs none. */
   readonly #pending = new ByteBuffer(0);
   readonly #index = new ByteBuffer(INDEX_BYTES);
   #header: LtxHeader | undefined;
@@ -155,12 +161,31 @@ export class LtxDecoder {
 
   push(bytes: Uint8Array): LtxBlock[] {
     this.#pending.append(bytes);
+    const { blocks, used } = this.#read(this.#pending.peek());
+    // Copies: what waits here moves with the next push.
+    const copies = blocks.map(({ pgno, block }) => ({ pgno, block: block.slice() }));
+    this.#pending.drop(used);
+    return copies;
+  }
+
+  end(): void {
+    this.#end(this.#pending.peek());
+  }
+
+  /** Reads a blob that is all there, instead of `push` and `end`. The blocks are views of it. */
+  readWhole(bytes: Uint8Array): LtxBlock[] {
+    const { blocks, used } = this.#read(bytes);
+    this.#end(bytes.subarray(used));
+    return blocks;
+  }
+
+  /** The blocks that lie whole in `available`, and how many of its bytes are read for good. */
+  #read(available: Uint8Array): { blocks: LtxBlock[]; used: number } {
     const blocks: LtxBlock[] = [];
     let used = 0;
-    const available = this.#pending.peek();
     if (this.#header === undefined) {
       if (available.length < LTX_HEADER_BYTES) {
-        return blocks;
+        return { blocks, used };
       }
       this.#header = decodeLtxHeader(available);
       used = LTX_HEADER_BYTES;
@@ -176,17 +201,15 @@ export class LtxDecoder {
         blocks.push(frame.block);
       }
     }
-    this.#pending.drop(used);
     this.#offset += used;
-    return blocks;
+    return { blocks, used };
   }
 
-  end(): void {
+  #end(rest: Uint8Array): void {
     if (!this.#framesEnded) {
       throw truncated("An LTX blob ends before its frames do.");
     }
     this.#index.appendUvarint(0);
-    const rest = this.#pending.peek();
     if (rest.length < this.#index.length + FOOTER_BYTES) {
       throw truncated("An LTX blob ends before its page index and footer do.", { bytes: rest.length });
     }
@@ -218,26 +241,24 @@ export class LtxDecoder {
       return undefined;
     }
     const blockBytes = view.getUint32(at + 6);
-    if (blockBytes > MAX_BLOCK_BYTES) {
+    if (blockBytes > MOST_BLOCK_BYTES) {
       throw invalid("An LTX frame is longer than a page can need.", { pgno, blockBytes });
     }
     const frameBytes = FRAME_HEADER_BYTES + blockBytes;
     if (bytes.length - at < frameBytes) {
       return undefined;
     }
-    // A copy: what waits here moves with the next push.
-    const block = bytes.slice(at + FRAME_HEADER_BYTES, at + frameBytes);
+    const block = bytes.subarray(at + FRAME_HEADER_BYTES, at + frameBytes);
     appendIndexEntry(this.#index, pgno, this.#offset + at, frameBytes);
     this.#lastPgno = pgno;
     return { bytes: frameBytes, block: { pgno, block } };
   }
 }
 
-/** A whole blob at once. @throws FormatError `ltx_invalid`, `ltx_truncated` */
+/** A whole blob at once; the blocks are views of it. @throws FormatError `ltx_invalid`, `ltx_truncated` */
 export function decodeLtx(bytes: Uint8Array): { header: LtxHeader; blocks: LtxBlock[] } {
   const decoder = new LtxDecoder();
-  const blocks = decoder.push(bytes);
-  decoder.end();
+  const blocks = decoder.readWhole(bytes);
   if (decoder.header === undefined) {
     throw truncated("An LTX blob is shorter than its header.");
   }

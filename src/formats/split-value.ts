@@ -79,19 +79,28 @@ export function decodeSplitHead(row: Uint8Array): SplitHead {
   return { kind: "split", bytes, pieces };
 }
 
-/** Joins a split value's pieces. @throws FormatError `rows_missing` when there are too few, `split_value_invalid` for a wrong length. */
-export function joinPieces(head: { bytes: number; pieces: number }, pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length < head.pieces) {
-    throw new FormatError("rows_missing", "A split v2 value has a piece missing.", { ...head, found: pieces.length });
+/**
+ * Whether pieces of these lengths, in order, are all of a split value.
+ * @throws FormatError `rows_missing` when there are too few, `split_value_invalid` for a wrong length.
+ */
+export function assertPieces(head: { bytes: number; pieces: number }, lengths: readonly number[]): void {
+  if (lengths.length < head.pieces) {
+    throw new FormatError("rows_missing", "A split v2 value has a piece missing.", { ...head, found: lengths.length });
   }
-  const right = pieces.every(
-    (piece, index) => piece.length === Math.min(PIECE_BYTES, head.bytes - index * PIECE_BYTES),
-  );
-  if (pieces.length !== head.pieces || !right) {
+  const right = lengths.every((length, index) => length === Math.min(PIECE_BYTES, head.bytes - index * PIECE_BYTES));
+  if (lengths.length !== head.pieces || !right) {
     throw new FormatError("split_value_invalid", "A split v2 value has a piece too many or of the wrong length.", {
       ...head,
-      found: pieces.length,
+      found: lengths.length,
     });
   }
+}
+
+/** Joins a split value's pieces. @throws FormatError as `assertPieces`. */
+export function joinPieces(head: { bytes: number; pieces: number }, pieces: readonly Uint8Array[]): Uint8Array {
+  assertPieces(
+    head,
+    pieces.map((piece) => piece.length),
+  );
   return concatBytes(...pieces);
 }

@@ -12,7 +12,7 @@ import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
 import { openImage } from "./image-source.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
-import type { ImageOutline, Stager } from "./targets/target.ts";
+import type { ImageOutline, StagedRows, Stager } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
@@ -196,7 +196,8 @@ class Written {
     }
   }
 
-  #count(staged: { storageBytes: number }): void {
+  #count(staged: StagedRows): void {
+    staged.release?.();
     this.bytes += staged.storageBytes;
     this.transactions += 1;
   }

@@ -1,12 +1,15 @@
 import { decompressPage } from "../formats/page-codec.ts";
 
-/** Consecutive pages of an image: the page number of the first, one-based as in SQLite, and the pages, 4,096 bytes each. */
+/**
+ * Consecutive pages of an image: the page number of the first, one-based as in SQLite, and the pages, 4,096 bytes each. Whoever is given
+ * batches one after the other has the pages of one until it asks for the next: their memory may be used again then.
+ */
 export interface PageBatch {
   readonly firstPgno: number;
   readonly pages: readonly Uint8Array[];
 }
 
-/** The same with the pages' LZ4 blocks. */
+/** The same with the pages' LZ4 blocks, which are good for as long. */
 export interface BlockBatch {
   readonly firstPgno: number;
   readonly blocks: readonly Uint8Array[];

@@ -1,10 +1,11 @@
 import { compareBytes, equalBytes, keyAfter } from "../formats/bytes.ts";
-import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
+import type { KeyRange, KeyValue, RangeOptions, Store, Transaction } from "../store/store.ts";
 
 /** Rows that can be read, from wherever they are: what a reader of images needs. */
 export interface Rows {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  getRange(range: KeyRange): AsyncIterable<readonly KeyValue[]>;
+  /** `lent`: as in a store. */
+  getRange(range: KeyRange, options?: Pick<RangeOptions, "lent">): AsyncIterable<readonly KeyValue[]>;
 }
 
 /** Rows that are read over many transactions, where they are in a store. */
@@ -37,7 +38,7 @@ export function storeRows(store: Store, signal: AbortSignal): ImageRows {
 function transactionRows(tx: Transaction): Rows {
   return {
     get: async (key) => tx.get(key, { snapshot: true }),
-    getRange: (range) => tx.getRange(range, { snapshot: true }),
+    getRange: (range, options) => tx.getRange(range, { ...options, snapshot: true }),
   };
 }
 

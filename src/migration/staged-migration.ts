@@ -268,6 +268,7 @@ class StagedAttempt {
       if (staged.rows.length > 0) {
         await fence.write(staged, this.#signal);
       }
+      staged.release?.();
       return staged.storageBytes;
     };
     let skipping = false;

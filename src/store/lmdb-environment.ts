@@ -1,6 +1,7 @@
 import { type Database, open, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { UnavailableError } from "../errors.ts";
 import { concatBytes } from "../formats/bytes.ts";
+import type { Slab } from "../formats/slab.ts";
 import { assertUsableDirectory, type EnvironmentOptions, unusable } from "./lmdb-directory.ts";
 
 /** Of the store's own layout in the environment; raised when an older Ferry could not read it. */
@@ -12,7 +13,7 @@ const MAP_BYTES = 2 ** 40;
 const MAX_READERS = 4_096;
 
 /** A table of LMDB with plain bytes on both sides. */
-export type LmdbTable = Database<Buffer, Uint8Array>;
+export type LmdbTable = Database<Uint8Array, Uint8Array>;
 
 /** The three tables of a store. */
 export interface LmdbEnvironment {
@@ -56,7 +57,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Lmdb
       keyEncoder: rowKeyEncoder,
       encoder: rowValueEncoder,
     };
-    const rows = root.openDB<Buffer, Uint8Array>(rowOptions);
+    const rows = root.openDB<Uint8Array, Uint8Array>(rowOptions);
     const log = root.openDB<Buffer, Uint8Array>({ ...binary, name: "log" });
     return { path, root, rows, log };
   } catch (error) {
@@ -82,9 +83,21 @@ const rowKeyEncoder = {
 
 /** Longer values get memory of their own. */
 const SHARING_BYTES = 8_192;
-const SLAB_BYTES = 65_536;
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let slabUsed = 0;
+const SHARED_BYTES = 65_536;
+let shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+let sharedUsed = 0;
+/** Where values that are read go while `withValuesIn` runs. */
+let lent: Slab | undefined;
+
+/** Runs `read`, which is synchronous, with the values that it reads put into a slab. */
+export function withValuesIn<T>(slab: Slab | undefined, read: () => T): T {
+  lent = slab;
+  try {
+    return read();
+  } finally {
+    lent = undefined;
+  }
+}
 
 /**
  * Values as they are. What is read is copied out of the binding's buffer into memory that values share: with an array's worth of memory
@@ -92,18 +105,22 @@ let slabUsed = 0;
  */
 const rowValueEncoder = {
   encode: (value: Uint8Array): Uint8Array => value,
-  decode(bytes: Buffer): Buffer {
+  decode(bytes: Buffer): Uint8Array {
     const { length } = bytes;
+    if (lent !== undefined) {
+      // The binding's buffer is longer than it says, and only `subarray` minds what it says.
+      return lent.copyOf(bytes.subarray(0, length));
+    }
     if (length > SHARING_BYTES) {
       return Buffer.from(bytes.subarray(0, length));
     }
-    if (slabUsed + length > SLAB_BYTES) {
-      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      slabUsed = 0;
+    if (sharedUsed + length > SHARED_BYTES) {
+      shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+      sharedUsed = 0;
     }
-    const value = slab.subarray(slabUsed, slabUsed + length);
+    const value = shared.subarray(sharedUsed, sharedUsed + length);
     value.set(bytes.subarray(0, length));
-    slabUsed += length;
+    sharedUsed += length;
     return value;
   },
 };

@@ -25,10 +25,16 @@ export interface ReadOptions {
   readonly snapshot?: boolean;
 }
 
-/** `limit`: at most so many rows (default: all). `reverse`: from the end. */
+/**
+ * `limit`: at most so many rows (default: all). `reverse`: from the end.
+ *
+ * `lent`: the values of a batch are the caller's only until it asks for the next batch or leaves the loop; the engine may use their memory
+ * again, and what was kept without a copy is other bytes then. For reading megabytes. Keys are not lent.
+ */
 export interface RangeOptions extends ReadOptions {
   readonly limit?: number;
   readonly reverse?: boolean;
+  readonly lent?: boolean;
 }
 
 /**

@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { compressPage, decompressPage } from "../../src/formats/page-codec.ts";
+import { uncompressSync } from "lz4-napi";
+import {
+  compressPage,
+  compressPageInto,
+  decompressPage,
+  decompressPageInto,
+  MOST_BLOCK_BYTES,
+} from "../../src/formats/page-codec.ts";
 import {
   anyBytes,
   asPooledBuffer,
@@ -37,12 +44,40 @@ function inflated(block: Uint8Array): Uint8Array | undefined {
   }
 }
 
+/** What a native build of the engine's own library makes of a block: a page, or nothing. */
+function inflatedNatively(block: Uint8Array): Uint8Array | undefined {
+  const sized = Buffer.alloc(4 + block.length);
+  sized.writeUInt32LE(PAGE);
+  sized.set(block, 4);
+  try {
+    const page = uncompressSync(sized);
+    return page.length === PAGE ? page : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 describe("a page's LZ4 block", () => {
   it("inflates to the page, also by an independent decoder", () => {
     for (const page of [ZEROS, TEXT, RANDOM]) {
       expect(same(decompressPage(compressPage(page)), page)).to.equal(true);
       expect(same(inflateBlock(compressPage(page)), page)).to.equal(true);
       expect(same(decompressPage(asPooledBuffer(compressPage(asPooledBuffer(page)))), page)).to.equal(true);
+    }
+  });
+
+  it("is written and inflated in place, and touches nothing beside it", () => {
+    for (const page of [ZEROS, TEXT, RANDOM]) {
+      const blocks = new Uint8Array(MOST_BLOCK_BYTES + 20).fill(7);
+      const length = compressPageInto(page, blocks, 10);
+      expect(same(blocks.subarray(10, 10 + length), compressPage(page))).to.equal(true);
+      expect(blocks.subarray(0, 10).every((byte) => byte === 7)).to.equal(true);
+      expect(blocks.subarray(10 + length).every((byte) => byte === 7)).to.equal(true);
+      const pages = new Uint8Array(PAGE + 20).fill(7);
+      decompressPageInto(blocks.subarray(10, 10 + length), pages, 10);
+      expect(same(pages.subarray(10, 10 + PAGE), page)).to.equal(true);
+      expect(pages.subarray(0, 10).every((byte) => byte === 7)).to.equal(true);
+      expect(pages.subarray(10 + PAGE).every((byte) => byte === 7)).to.equal(true);
     }
   });
 
@@ -105,6 +140,36 @@ describe("a page's LZ4 block", () => {
         }
       }
     }
+  });
+
+  it("with any few bits flipped is taken or refused as by the engine's own library", () => {
+    const blocks = [ZEROS, TEXT, RANDOM, Buffer.alloc(PAGE, "some of it again ")].map(compressPage);
+    const flips = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 });
+    holds(
+      fc.property(fc.constantFrom(...blocks), flips, (block, changes) => {
+        const changed = Uint8Array.from(block);
+        for (const [at, mask] of changes) {
+          changed[at % changed.length] = (changed[at % changed.length] ?? 0) ^ mask;
+        }
+        const native = inflatedNatively(changed);
+        const own = inflated(changed);
+        expect(own === undefined).to.equal(native === undefined);
+        expect(own === undefined || native === undefined || same(own, native)).to.equal(true);
+      }),
+      5_000,
+    );
+  });
+
+  it("with a match that begins before the page, or nowhere, is refused", () => {
+    const match = (offset: number): Uint8Array =>
+      Uint8Array.from([0x1f, 9, offset, 0, ...new Array<number>(15).fill(255), 246, 0x50, 1, 2, 3, 4, 5]);
+    expect(
+      decompressPage(match(1))
+        .subarray(0, 4090)
+        .every((byte) => byte === 9),
+    ).to.equal(true);
+    expect(formatErrorCode(() => decompressPage(match(0)))).to.equal("ltx_invalid");
+    expect(formatErrorCode(() => decompressPage(match(2)))).to.equal("ltx_invalid");
   });
 
   it("of any bytes is refused or a whole page", () => {

@@ -33,6 +33,3 @@ export type CodecAnswer =
       readonly message: string;
       readonly details: ErrorDetails;
     };
-
-/** Room for a page's block in place of the page: no block is longer. */
-export const MOST_BLOCK_BYTES = 4_200;

@@ -2,12 +2,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { FormatError } from "../../formats/format-error.ts";
-import { compressPage, decompressPage } from "../../formats/page-codec.ts";
+import { compressPageInto, decompressPageInto, MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
-import { MOST_BLOCK_BYTES, type CodecAnswer, type CodecRequest } from "./codec-protocol.ts";
+import type { CodecAnswer, CodecRequest } from "./codec-protocol.ts";
 
 const hashes = new Map<number, Hash>();
-/** Where blocks are put together before they take their pages' place. */
+/** Where pages and blocks are put together. */
 let scratch = new Uint8Array(0);
 
 parentPort?.on("message", (request: CodecRequest) => {
@@ -47,34 +47,39 @@ function hashPages({ pass, bytes, pages }: { pass: number; bytes: SharedArrayBuf
 }
 
 function compress({ bytes, pages }: { bytes: SharedArrayBuffer; pages: number }): CodecAnswer {
-  if (scratch.length < pages * MOST_BLOCK_BYTES) {
-    scratch = new Uint8Array(pages * MOST_BLOCK_BYTES);
-  }
+  const blocks = scratchOf(pages * MOST_BLOCK_BYTES);
   const lengths: number[] = [];
   let used = 0;
   for (let page = 0; page < pages; page += 1) {
-    const block = compressPage(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES));
-    scratch.set(block, used);
-    used += block.length;
-    lengths.push(block.length);
+    const length = compressPageInto(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES), blocks, used);
+    used += length;
+    lengths.push(length);
   }
-  new Uint8Array(bytes).set(scratch.subarray(0, used));
+  new Uint8Array(bytes).set(blocks.subarray(0, used));
   return { kind: "blocks", bytes, lengths };
 }
 
 function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate" }>): CodecAnswer {
-  const hash = hashOf(pass);
+  const pages = scratchOf(lengths.length * PAGE_BYTES);
   let offset = 0;
   try {
-    for (const length of lengths) {
-      hash.update(decompressPage(new Uint8Array(bytes, offset, length)));
+    for (const [page, length] of lengths.entries()) {
+      decompressPageInto(new Uint8Array(bytes, offset, length), pages, page * PAGE_BYTES);
       offset += length;
     }
-    return { kind: "done", bytes };
   } catch (error) {
     if (error instanceof FormatError) {
       return { kind: "refused", bytes, code: error.code, message: error.message, details: error.details };
     }
     throw error;
   }
+  hashOf(pass).update(pages.subarray(0, lengths.length * PAGE_BYTES));
+  return { kind: "done", bytes };
+}
+
+function scratchOf(bytes: number): Uint8Array {
+  if (scratch.length < bytes) {
+    scratch = new Uint8Array(bytes);
+  }
+  return scratch;
 }

@@ -1,8 +1,8 @@
 /**
  * One pass over the pages of one image, in order, for its digest and for what is between pages and blocks.
  *
- * Calls take effect in the order in which they are made, also where the earlier one has not resolved yet. What was handed in may be
- * read until then.
+ * Calls take effect in the order in which they are made, also where the earlier one has not resolved yet. What is handed in is read
+ * before the call returns: the memory may be used again then.
  */
 export interface ImagePass {
   /** Hashes pages and gives their LZ4 blocks. */

@@ -1,8 +1,8 @@
 import { InvariantError } from "../../errors.ts";
+import { MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import type { BorrowedBlocks, Codec, ImagePass } from "./codec.ts";
 import type { CodecAnswer } from "./codec-protocol.ts";
-import { MOST_BLOCK_BYTES } from "./codec-protocol.ts";
 import { CodecThread } from "./codec-thread.ts";
 
 /** What goes to the thread at once at the most, as long as nobody hands in more: 256 pages, or their blocks. */

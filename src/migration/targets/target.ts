@@ -71,6 +71,8 @@ export interface StagedRows {
   /** The pages in them, for resuming: first and one past the last. */
   readonly firstPgno: number;
   readonly endPgno: number;
+  /** Gives the rows' memory back to the stager, which may use it again: once they are committed, or never. */
+  readonly release?: () => void;
 }
 
 /** Turns the LZ4 blocks of pages, in order, into rows of transaction size; holds at most one transaction's worth. */

@@ -58,6 +58,11 @@ export class EntryReader {
     return entries;
   }
 
+  /** Copies what it has of an entry that is not complete, where the rows pushed so far are about to be no longer good. */
+  keep(): void {
+    this.#chunks = this.#chunks.map((chunk) => concatBytes(chunk));
+  }
+
   end(): void {
     if (this.#key !== undefined) {
       throw corrupt("An entry has no metadata row.", this.#key);

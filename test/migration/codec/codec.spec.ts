@@ -103,6 +103,19 @@ describe("a codec", function () {
     expect(pages.every((page) => page.length === PAGE)).to.equal(true);
   });
 
+  it("reads what it is given before the call returns", async () => {
+    for (const codec of [threaded, inlineCodec]) {
+      const pass = codec.begin();
+      const lent = pagesOf(Uint8Array.from(TEXT));
+      const blocks = pagesOf(TEXT).map(compressPage);
+      const calls = [pass.compress(lent), pass.hash(lent), pass.inflate(blocks)];
+      [...lent, ...blocks].forEach((bytes) => bytes.fill(0xdb));
+      await Promise.all(calls);
+      expect(await pass.digest()).to.equal(sha256(Buffer.concat([TEXT, TEXT, TEXT])));
+      pass.end();
+    }
+  });
+
   it("whose thread has ended fails what is under way, and begins anew", async () => {
     const codec = new ThreadCodec();
     const pass = codec.begin();

@@ -95,6 +95,50 @@ export function describeReads(makeStore: MakeStore): void {
         }
       });
 
+      it("lends values that are right until the next batch is asked for, also to several readers at once", async () => {
+        const { store, key } = corner();
+        const names = Array.from({ length: 40 }, (_, index) => String(index).padStart(3, "0"));
+        await corner().write((tx) => {
+          for (const name of names) {
+            tx.set(key(name), Buffer.alloc(30_000, name));
+          }
+        });
+        const read = async (reverse: boolean): Promise<void> => {
+          const found = await store.transact(async (tx) => {
+            const values: string[] = [];
+            // Its own writes are as good as what is stored.
+            tx.set(key("zzz"), Buffer.alloc(30_000, "zzz"));
+            for await (const batch of tx.getRange(corner().everything, { reverse, snapshot: true, lent: true })) {
+              await new Promise(setImmediate);
+              values.push(...batch.map(({ value }) => String(text(value))));
+            }
+            tx.clear(key("zzz"));
+            return values;
+          });
+          const expected = [...names, "zzz"].map((name) => Buffer.alloc(30_000, name).toString());
+          expect(found.length).to.equal(expected.length);
+          expect(found.join() === (reverse ? expected.reverse() : expected).join()).to.equal(true);
+        };
+        await Promise.all([read(false), read(true), read(false)]);
+      });
+
+      it("does not lend what is not asked for so", async () => {
+        const { store, key } = corner();
+        await corner().put({ a: "1", b: "2" });
+        const kept = await store.transact(async (tx) => {
+          const rows = [];
+          for await (const batch of tx.getRange(corner().everything, { lent: true })) {
+            rows.push(batch.length);
+          }
+          for await (const batch of tx.getRange(corner().everything)) {
+            rows.push(...batch);
+          }
+          return rows;
+        });
+        expect(kept.flatMap((row) => (typeof row === "number" ? [] : [text(row.value)]))).to.deep.equal(["1", "2"]);
+        expect(text(await store.transact((tx) => tx.get(key("b"))))).to.equal("2");
+      });
+
       it("takes keys of up to 10,000 bytes, each where it sorts", async () => {
         const { store, key } = corner();
         const room = 10_000 - key("").length;

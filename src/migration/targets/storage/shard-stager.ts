@@ -2,6 +2,7 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
+import { type Slab, SlabPool } from "../../../formats/slab.ts";
 import type { PhysicalRow } from "../../../formats/split-value.ts";
 import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import { shardKey } from "../../../formats/v2-keys.ts";
@@ -11,6 +12,12 @@ import { logicalRows, storageBytesOf } from "./storage-rows.ts";
 
 /** A shard is at most about 265 kB, so a transaction stays below 1.1 MB. */
 const TRANSACTION_BYTES = 800_000;
+/** Memory for the rows of one transaction. */
+const SLAB_BYTES = 1_100_000;
+/** Pages of an image that comes to more than one transaction even where all pages are noise: a smaller one has arrays of their own. */
+const SLAB_PAGES = 256;
+/** Slabs kept for later: as many as there are transactions under way. */
+const MOST_FREE = 4;
 
 /** Layout `shards`: an LTX blob per 64 pages, as the engine's compaction leaves them; several per transaction. */
 export class ShardStager implements Stager {
@@ -18,6 +25,8 @@ export class ShardStager implements Stager {
   readonly #spec: ImageSpec;
   readonly #rows: PhysicalRow[] = [];
   readonly #blob: ByteBuffer;
+  readonly #slabs: SlabPool | undefined;
+  #slab: Slab | undefined;
   /** The shard that is open, if any, and its first page. */
   #shard: { readonly encoder: LtxEncoder; readonly firstPgno: number } | undefined;
   #rowBytes = 0;
@@ -29,6 +38,7 @@ export class ShardStager implements Stager {
     this.#id = id;
     this.#spec = spec;
     // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
+    this.#slabs = spec.pageCount > SLAB_PAGES ? new SlabPool(SLAB_BYTES, MOST_FREE) : undefined;
     this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
 
@@ -51,7 +61,14 @@ export class ShardStager implements Stager {
 
   take(): StagedRows {
     const firstOpen = this.#shard?.firstPgno ?? this.#nextPgno;
+    const slab = this.#slab;
+    this.#slab = undefined;
     const staged = {
+      release: () => {
+        if (slab !== undefined) {
+          this.#slabs?.give(slab);
+        }
+      },
       rows: this.#rows.splice(0),
       storageBytes: this.#storageBytes,
       firstPgno: this.#firstPgno,
@@ -81,7 +98,9 @@ export class ShardStager implements Stager {
     this.#shard = undefined;
     const key = shardKey(this.#id, Math.floor(firstPgno / SHARD_PAGES));
     encoder.finish();
-    const value = encoder.take();
+    this.#slab ??= this.#slabs?.take();
+    const slab = this.#slab;
+    const value = slab === undefined ? encoder.take() : encoder.takeInto((bytes) => slab.copyOf(bytes));
     this.#rows.push(...logicalRows(key, value));
     this.#storageBytes += storageBytesOf(key, value);
     this.#rowBytes += value.length;

@@ -1,9 +1,10 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
+import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
-import { decodeSplitHead, joinPieces, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
+import { assertPieces, decodeSplitHead, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
@@ -17,6 +18,9 @@ const SHARDS_TOGETHER = 4;
 const READ_AHEAD = 2;
 const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
+/** Buffers that shards are put together in: not in use, and in use by shards that are read or about to be. */
+type Buffers = ByteBuffer[];
+
 /** The pages of one shard as PIDX names them: which txid holds which page. */
 interface ShardOutline {
   readonly firstPgno: number;
@@ -27,6 +31,8 @@ interface ShardOutline {
 /** The same with the shard's own blocks, where a page is in no DELTA. */
 interface ShardPlan extends ShardOutline {
   readonly shardBlocks: ReadonlyMap<number, Uint8Array>;
+  /** What the blocks lie in, to be used again. */
+  readonly memory?: ByteBuffer;
 }
 
 /**
@@ -39,10 +45,19 @@ export async function* readStorageBlocks(
   pageCount: number,
 ): AsyncGenerator<BlockBatch, void, undefined> {
   const deltas = new Map<bigint, DeltaCursor>();
+  const free: Buffers = [];
   try {
-    for await (const plans of inOrder(readShards(rows, id, pageCount), READ_AHEAD)) {
+    for await (const plans of inOrder(readShards(rows, id, pageCount, free), READ_AHEAD)) {
+      const blocks: Uint8Array[] = [];
       for (const plan of plans) {
-        yield { firstPgno: plan.firstPgno, blocks: await blocksOf(rows, id, plan, deltas) };
+        blocks.push(...(await blocksOf(rows, id, plan, deltas)));
+      }
+      yield { firstPgno: plans[0]?.firstPgno ?? 1, blocks };
+      for (const { memory } of plans) {
+        if (memory !== undefined) {
+          memory.wipe();
+          free.push(memory);
+        }
       }
     }
     for (const cursor of deltas.values()) {
@@ -87,31 +102,39 @@ async function* readShards(
   rows: ImageRows,
   id: ActorId,
   pageCount: number,
+  free: Buffers,
 ): AsyncGenerator<() => Promise<ShardPlan[]>, void, undefined> {
   let outlines: ShardOutline[] = [];
   for await (const outline of outlineShards(rows, id, pageCount)) {
     outlines.push(outline);
     if (outlines.length === SHARDS_TOGETHER) {
-      yield readTogether(rows, id, outlines);
+      yield readTogether(rows, id, outlines, free);
       outlines = [];
     }
   }
   if (outlines.length > 0) {
-    yield readTogether(rows, id, outlines);
+    yield readTogether(rows, id, outlines, free);
   }
 }
 
-function readTogether(rows: ImageRows, id: ActorId, outlines: readonly ShardOutline[]): () => Promise<ShardPlan[]> {
+function readTogether(
+  rows: ImageRows,
+  id: ActorId,
+  outlines: readonly ShardOutline[],
+  free: Buffers,
+): () => Promise<ShardPlan[]> {
   const isCovered = ({ firstPgno, endPgno, txidOf }: ShardOutline): boolean => txidOf.size === endPgno - firstPgno;
   if (outlines.every(isCovered)) {
     return () => Promise.resolve(outlines.map((outline) => ({ ...outline, shardBlocks: NO_BLOCKS })));
   }
-  const planOf = async (from: Rows, outline: ShardOutline): Promise<ShardPlan> => ({
-    ...outline,
-    shardBlocks: isCovered(outline)
-      ? NO_BLOCKS
-      : await readShard(from, id, Math.floor(outline.firstPgno / SHARD_PAGES)),
-  });
+  const planOf = async (from: Rows, outline: ShardOutline): Promise<ShardPlan> => {
+    if (isCovered(outline)) {
+      return { ...outline, shardBlocks: NO_BLOCKS };
+    }
+    const memory = free.pop() ?? new ByteBuffer();
+    const shardBlocks = await readShard(from, id, Math.floor(outline.firstPgno / SHARD_PAGES), memory);
+    return { ...outline, shardBlocks, memory };
+  };
   return async () => rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
 }
 
@@ -152,23 +175,36 @@ async function* readPidx(rows: Rows, id: ActorId): AsyncGenerator<{ pgno: number
   }
 }
 
-async function readShard(rows: Rows, id: ActorId, shard: number): Promise<ReadonlyMap<number, Uint8Array>> {
+/** The blocks of a shard: views of `memory` where it is split in pieces. */
+async function readShard(
+  rows: Rows,
+  id: ActorId,
+  shard: number,
+  memory: ByteBuffer,
+): Promise<ReadonlyMap<number, Uint8Array>> {
   const key = shardKey(id, shard);
-  const [row, pieces] = await Promise.all([rows.get(physicalKey(V2_SUBSPACE, key)), collectValues(rows, key)]);
+  const [row, pieces] = await Promise.all([rows.get(physicalKey(V2_SUBSPACE, key)), appendPieces(rows, key, memory)]);
   if (row === undefined) {
     return NO_BLOCKS;
   }
   const head = decodeSplitHead(row);
-  const { blocks } = decodeLtx(head.kind === "inline" ? head.value : joinPieces(head, pieces));
+  if (head.kind === "split") {
+    assertPieces(head, pieces);
+  }
+  const { blocks } = decodeLtx(head.kind === "inline" ? head.value : memory.peek());
   return new Map(blocks.map(({ pgno, block }) => [pgno, block]));
 }
 
-async function collectValues(rows: Rows, logicalKey: Uint8Array): Promise<Uint8Array[]> {
-  const values: Uint8Array[] = [];
-  for await (const batch of rows.getRange(piecesRange(logicalKey))) {
-    values.push(...batch.map((row) => row.value));
+/** Puts the pieces of a value one after the other; returns their lengths. */
+async function appendPieces(rows: Rows, logicalKey: Uint8Array, memory: ByteBuffer): Promise<number[]> {
+  const lengths: number[] = [];
+  for await (const batch of rows.getRange(piecesRange(logicalKey), { lent: true })) {
+    for (const { value } of batch) {
+      memory.append(value);
+      lengths.push(value.length);
+    }
   }
-  return values;
+  return lengths;
 }
 
 /** Goes through one DELTA's blocks in order. */
