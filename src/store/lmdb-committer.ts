@@ -2,6 +2,7 @@ import { ABORT } from "lmdb";
 import type { Clock } from "./clock.ts";
 import type { LmdbEnvironment } from "./lmdb-environment.ts";
 import { toLmdbStoreError } from "./lmdb-errors.ts";
+import type { LmdbGate } from "./lmdb-gate.ts";
 import { type CommitRequest, LmdbResolver, type Resolution } from "./lmdb-resolver.ts";
 import type { ReadVersions } from "./read-versions.ts";
 
@@ -22,6 +23,7 @@ const READER_CHECK_MS = 10_000;
  */
 export class LmdbCommitter {
   readonly #environment: LmdbEnvironment;
+  readonly #gate: LmdbGate;
   readonly #resolver: LmdbResolver;
   readonly #clock: Clock;
   #queue: PendingCommit[] = [];
@@ -29,8 +31,9 @@ export class LmdbCommitter {
   #lastReaderCheckMs: number;
 
   /** `reads`: of all transactions that may be committed here, until they have been. */
-  constructor(environment: LmdbEnvironment, clock: Clock, reads: ReadVersions) {
+  constructor(environment: LmdbEnvironment, gate: LmdbGate, clock: Clock, reads: ReadVersions) {
     this.#environment = environment;
+    this.#gate = gate;
     this.#resolver = new LmdbResolver(environment, clock, reads);
     this.#clock = clock;
     this.#lastReaderCheckMs = clock.nowMs();
@@ -62,17 +65,20 @@ export class LmdbCommitter {
     let batch: PendingCommit[] = [];
     let resolution: Resolution | undefined;
     try {
-      // A child transaction, because only that can be undone: an error in the middle must not leave half a batch.
-      await this.#environment.root.childTransaction(() => {
-        batch = this.#takeBatch();
-        resolution = this.#resolver.resolve(batch);
-        return resolution.record === undefined ? ABORT : undefined;
-      });
+      await this.#gate.pass(() =>
+        // A child transaction, because only that can be undone: an error in the middle must not leave half a batch.
+        this.#environment.root.childTransaction(() => {
+          batch = this.#takeBatch();
+          resolution = this.#resolver.resolve(batch);
+          return resolution.record === undefined ? ABORT : undefined;
+        }),
+      );
     } catch (error) {
       this.#resolver.forget();
       const cause = await causeOf(error);
+      const origin = { directory: this.#environment.path, isOfCommit: cause !== error };
       for (const pending of batch.length > 0 ? batch : this.#takeBatch()) {
-        pending.reject(toLmdbStoreError(cause, this.#environment.path));
+        pending.reject(toLmdbStoreError(cause, origin));
       }
       return;
     }
@@ -111,7 +117,7 @@ export class LmdbCommitter {
   }
 }
 
-/** The binding rejects with an error that promises the real one. */
+/** When a commit fails, the binding rejects with an error that promises the real one. */
 async function causeOf(error: unknown): Promise<unknown> {
   if (error instanceof Error && "commitError" in error) {
     try {

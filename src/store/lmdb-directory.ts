@@ -1,9 +1,12 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UnavailableError } from "../errors.ts";
 
 const DATA_FILE = "data.mdb";
 const LOCK_FILE = "lock.mdb";
+/** Of the locks that keep opening and commits apart, an environment of LMDB of its own. */
+export const GATE_DIRECTORY = "gate";
+const OWN_NAMES: ReadonlySet<string> = new Set([DATA_FILE, LOCK_FILE, GATE_DIRECTORY]);
 /** What every file of LMDB says in its first page: its magic number and the version of its format, both little-endian. */
 const MAGIC = Buffer.from("dec0efbe02000000", "hex");
 const MAGIC_OFFSET = 24;
@@ -26,11 +29,14 @@ export function unusable(path: string, message: string, cause?: unknown): Unavai
  */
 export function assertUsableDirectory(path: string, options: EnvironmentOptions): void {
   const names = listUsable(path, options);
+  if (names.includes(GATE_DIRECTORY) && existsSync(join(path, GATE_DIRECTORY, DATA_FILE))) {
+    assertLmdbFile(join(path, GATE_DIRECTORY));
+  }
   if (names.includes(DATA_FILE)) {
     assertLmdbFile(path);
     return;
   }
-  if (names.some((name) => name !== "lost+found" && name !== LOCK_FILE)) {
+  if (names.some((name) => !OWN_NAMES.has(name) && name !== "lost+found")) {
     throw unusable(path, "the directory holds other files and no store: name a new or an empty one");
   }
   if (!options.create) {
@@ -45,7 +51,7 @@ function listUsable(path: string, options: EnvironmentOptions): string[] {
       mkdirSync(path, { recursive: true });
     }
     const names = readdirSync(path);
-    for (const name of [".", DATA_FILE, LOCK_FILE]) {
+    for (const name of [".", ...OWN_NAMES]) {
       if (name === "." || names.includes(name)) {
         accessSync(join(path, name), constants.R_OK | constants.W_OK);
       }

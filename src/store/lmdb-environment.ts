@@ -2,7 +2,7 @@ import { type Database, open, type RootDatabase, type RootDatabaseOptions } from
 import { UnavailableError } from "../errors.ts";
 import { concatBytes } from "../formats/bytes.ts";
 import type { Slab } from "../formats/slab.ts";
-import { assertUsableDirectory, type EnvironmentOptions, unusable } from "./lmdb-directory.ts";
+import { unusable } from "./lmdb-directory.ts";
 
 /** Of the store's own layout in the environment; raised when an older Ferry could not read it. */
 const FORMAT = "ferry-store 1";
@@ -10,7 +10,7 @@ const FORMAT_KEY = Buffer.from("format");
 /** Address space to map, not disk: the file grows as it is used. Large enough never to be changed under other processes. */
 const MAP_BYTES = 2 ** 40;
 /** Read snapshots at once, of all processes; 64 bytes each in the lock file. */
-const MAX_READERS = 4_096;
+export const MAX_READERS = 4_096;
 
 /** A table of LMDB with plain bytes on both sides. */
 export type LmdbTable = Database<Uint8Array, Uint8Array>;
@@ -25,13 +25,12 @@ export interface LmdbEnvironment {
 }
 
 /**
- * Opens the LMDB environment in a directory.
+ * Opens the LMDB environment in a directory, which must have passed `assertUsableDirectory`, while no other process commits: see `LmdbGate`.
  *
  * Plain LMDB durability: a commit returns when it is on disk (no overlapping sync, whose commits are visible to others before).
- * @throws UnavailableError when it is no directory, cannot be used, or holds something else.
+ * @throws UnavailableError when it cannot be used, or holds something else.
  */
-export function openEnvironment(path: string, options: EnvironmentOptions): LmdbEnvironment {
-  assertUsableDirectory(path, options);
+export function openEnvironment(path: string): LmdbEnvironment {
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
   let root: RootDatabase<Buffer, Uint8Array> | undefined;
   try {

@@ -113,7 +113,7 @@ export class LmdbResolver {
       }
       log.removeSync(key);
     }
-    log.putSync(encodeVersion(record.version), encodeCommitRecord(record) as Buffer);
+    log.putSync(encodeVersion(record.version), encodeCommitRecord(record));
     root.putSync(VERSION_KEY, encodeVersion(record.version) as Buffer);
   }
 

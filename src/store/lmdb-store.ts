@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "./clock.ts";
 import { EngineStore } from "./engine-store.ts";
 import { LmdbCommitter } from "./lmdb-committer.ts";
-import type { EnvironmentOptions } from "./lmdb-directory.ts";
-import { type LmdbEnvironment, openEnvironment } from "./lmdb-environment.ts";
+import { assertUsableDirectory, type EnvironmentOptions } from "./lmdb-directory.ts";
+import { type LmdbEnvironment, MAX_READERS, openEnvironment } from "./lmdb-environment.ts";
+import { LmdbGate } from "./lmdb-gate.ts";
 import { LmdbRows } from "./lmdb-rows.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
 import { batchSlabs, LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
@@ -19,6 +20,7 @@ export type LmdbStoreOptions = TransactorOptions & EnvironmentOptions;
 const CLOSE_DELAY_MS = 25;
 
 interface OpenDirectory {
+  readonly gate: LmdbGate;
   readonly environment: LmdbEnvironment;
   readonly committer: LmdbCommitter;
   readonly reads: ReadVersions;
@@ -56,11 +58,23 @@ function openDirectory(path: string, clock: Clock, options: EnvironmentOptions):
     known.users += 1;
     return known;
   }
-  const environment = openEnvironment(path, options);
+  assertUsableDirectory(path, options);
+  const gate = new LmdbGate(path, { maxCommits: MAX_READERS });
+  const environment = openBehind(gate, path);
   const reads = new ReadVersions();
-  const directory = { environment, committer: new LmdbCommitter(environment, clock, reads), reads, users: 1 };
+  const committer = new LmdbCommitter(environment, gate, clock, reads);
+  const directory = { gate, environment, committer, reads, users: 1 };
   openDirectories.set(realpathSync(path), directory);
   return directory;
+}
+
+function openBehind(gate: LmdbGate, path: string): LmdbEnvironment {
+  try {
+    return gate.alone(() => openEnvironment(path));
+  } catch (error) {
+    void gate.close();
+    throw error;
+  }
 }
 
 async function closeDirectory(directory: OpenDirectory): Promise<void> {
@@ -79,4 +93,5 @@ async function closeDirectory(directory: OpenDirectory): Promise<void> {
   // other processes writing, rows were lost. There is nothing else to wait for.
   await sleep(CLOSE_DELAY_MS);
   await root.close();
+  await directory.gate.close();
 }

@@ -18,7 +18,7 @@ describe("the resolver of one of several processes", () => {
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "ferry-resolver-"));
-    environment = openEnvironment(directory, { create: true });
+    environment = openEnvironment(directory);
     clock = new ManualClock();
   });
 

@@ -239,7 +239,7 @@ describe("the embedded store", () => {
   it("makes its directory, also one whose name has a dot", async () => {
     const path = join(directory, "new", "data.d");
     await open({}, path);
-    expect(await readdir(path)).to.have.members(["data.mdb", "lock.mdb"]);
+    expect(await readdir(path)).to.have.members(["data.mdb", "gate", "lock.mdb"]);
   });
 
   describe("says in a sentence", () => {
