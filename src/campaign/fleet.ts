@@ -27,6 +27,8 @@ export interface Heartbeat {
   readonly limit: number;
   /** Why the limit is below the concurrency. */
   readonly throttledBecause?: string;
+  /** Whether it has lost Redis, and so gets no work. */
+  readonly queueLost?: boolean;
   /** Actors under way, by campaign; "" for those of none. */
   readonly inFlight: Readonly<Record<string, number>>;
   /** Seconds of its slots by activity since it started: the attribution of its time. */

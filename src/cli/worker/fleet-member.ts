@@ -45,7 +45,7 @@ export interface SlotClock {
   end(): void;
 }
 
-type HostControl = Pick<WorkerHost, "inFlight" | "pause" | "resume" | "setConcurrency" | "isPaused">;
+type HostControl = Pick<WorkerHost, "inFlight" | "isConnected" | "pause" | "resume" | "setConcurrency" | "isPaused">;
 
 export class FleetMember {
   readonly #options: FleetMemberOptions;
@@ -188,6 +188,7 @@ export class FleetMember {
       concurrency,
       limit,
       ...(because === undefined ? {} : { throttledBecause: because }),
+      ...(this.#host?.isConnected === false ? { queueLost: true } : {}),
       inFlight: Object.fromEntries([...this.#inFlight].filter(([, count]) => count > 0)),
       activitySeconds,
       recentSeconds: this.#recent.since(activitySeconds, Date.now()),
