@@ -93,13 +93,14 @@ function withoutUndefined(limits: FleetPatch): FleetLimits {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
+/** Not with batch priority: a worker that the store holds back must be heard to say so, and not be taken for one that is gone. */
 export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {
   await store.transact(
     (tx) => {
       tx.set(workerKey(heartbeat.workerId), encodeJson(heartbeat));
       return Promise.resolve();
     },
-    { label: "heartbeat", maxAttempts: 3, timeoutMs: 5_000 },
+    { label: "heartbeat", priority: "default", maxAttempts: 3, timeoutMs: 5_000 },
   );
 }
 

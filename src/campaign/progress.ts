@@ -158,10 +158,15 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
   if (!feeding && live > counts.open.actors) {
     return "no feeder at work";
   }
+  const throttled = throttledBecause(facts);
+  // Nothing begins: what the last minutes' pace was says nothing of how long that lasts.
+  const isHeld = workers.every(({ limit }) => limit === 0);
+  if (isHeld && throttled !== undefined) {
+    return `throttled by the store: ${throttled}`;
+  }
   if (actorsPerSecond > STILL_PER_SECOND || recentSamples(facts).length < ENOUGH_SAMPLES) {
     return undefined;
   }
-  const throttled = throttledBecause(facts);
   if (throttled !== undefined) {
     return `throttled: ${throttled}`;
   }

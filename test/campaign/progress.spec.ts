@@ -142,7 +142,12 @@ describe("progress", () => {
       "being cancelled: 3 in flight, no workers connected, no feeder at work to end it",
     );
     const limited = worker({ limit: 0, throttledBecause: "commits take 900 ms" });
-    expect(progress({ ...still, workers: [limited] }).standstill).to.equal("throttled: commits take 900 ms");
+    expect(progress({ ...still, workers: [{ ...limited, limit: 1 }] }).standstill).to.equal(
+      "throttled: commits take 900 ms",
+    );
+    // Also while the last minutes' pace was a good one.
+    expect(progress({ workers: [limited] }).standstill).to.equal("throttled by the store: commits take 900 ms");
+    expect(progress({ workers: [limited, worker()] }).standstill).to.equal(undefined);
     const naps = countsOf({ later: 7, migrated: 400 });
     expect(progress({ ...still, counts: naps }).standstill).to.equal("waiting for 7 deferred actors");
     const nap = countsOf({ later: 1, migrated: 400 });

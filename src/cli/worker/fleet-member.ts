@@ -3,7 +3,7 @@ import { readWorkersRest, type IdleReason } from "../../campaign/fleet-rest.ts";
 import { RecentActivity } from "../../campaign/recent-activity.ts";
 import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet.ts";
 import { readClusterVerdict } from "../../queue/cluster-verdict.ts";
-import type { LoadGovernor } from "../../queue/load-governor.ts";
+import type { ClusterVerdict, LoadGovernor } from "../../queue/load-governor.ts";
 import type { WorkerHost } from "../../queue/worker-host.ts";
 import type { Store } from "../../store/store.ts";
 import type { Logger } from "../../telemetry/log.ts";
@@ -154,8 +154,8 @@ export class FleetMember {
   }
 
   async #govern(host: HostControl): Promise<void> {
-    const { governor, store, log } = this.#options;
-    const verdict = await readClusterVerdict(store);
+    const { governor, log } = this.#options;
+    const verdict = await this.#clusterVerdict();
     const { limit, because } = governor.decide(verdict);
     if (limit === 0) {
       await host.pause();
@@ -171,6 +171,16 @@ export class FleetMember {
       log.info(event, text, { limit, reason: because });
     }
     this.#because = because;
+  }
+
+  /** A cluster that is too busy to tell must not keep the governor from judging by the worker's own transactions. */
+  async #clusterVerdict(): Promise<ClusterVerdict | undefined> {
+    try {
+      return await readClusterVerdict(this.#options.store);
+    } catch (error) {
+      this.#options.log.warn("fleet.unheard", "The cluster's status cannot be read", { error });
+      return undefined;
+    }
   }
 
   async #beat(): Promise<void> {
