@@ -42,6 +42,8 @@ WORKDIR /app
 COPY --from=production-dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
+# Pages that `ferry campaign report --html` puts into its file.
+COPY docs/runbooks docs/runbooks
 COPY bin bin
 # For `kubectl exec … -- ferry …`.
 RUN ["ln", "-s", "/app/bin/ferry.mjs", "/usr/local/bin/ferry"]

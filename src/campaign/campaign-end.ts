@@ -1,10 +1,10 @@
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
-import { readCampaign, setState } from "./campaign-store.ts";
+import { readCampaign, setState, type Author } from "./campaign-store.ts";
 import { writeSample } from "./samples.ts";
 
-/** A change of state that the feeder makes by itself. */
+/** A change of state that comes about by itself. */
 export interface FeederVerdict {
   readonly from: Campaign["state"];
   readonly to: "paused" | "completed" | "cancelled";
@@ -40,17 +40,17 @@ export function endVerdict(campaign: Campaign, counts: CampaignCounts): FeederVe
 
 /**
  * Changes the state where it is still what the verdict was based on, and nothing is open that was counted as done. `guard` runs in the
- * transaction, to stop a feeder that is no longer the one. @returns the campaign as changed, or undefined.
+ * transaction, to stop a feeder that is no longer the one; `author` is the feeder unless somebody asked. @returns the campaign as changed, or undefined.
  */
 export async function applyVerdict(
   store: Store,
   name: string,
   verdict: FeederVerdict,
-  at: { readonly guard: (tx: Transaction) => Promise<void>; readonly nowMs: number },
+  at: { readonly guard?: (tx: Transaction) => Promise<void>; readonly author?: Author; readonly nowMs: number },
 ): Promise<Campaign | undefined> {
   const changed = await store.transact(
     async (tx) => {
-      await at.guard(tx);
+      await at.guard?.(tx);
       const current = await readCampaign(tx, name);
       const counts = await readCounts(tx, name);
       const over = verdict.to !== "paused";
@@ -59,9 +59,9 @@ export async function applyVerdict(
         return undefined;
       }
       const patch = over ? { finishedAtMs: at.nowMs } : {};
-      const author = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
+      const ofFeeder = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
       const change = { state: verdict.to, what: verdict.what, nowMs: at.nowMs, patch };
-      return { campaign: setState(tx, current, change, author), counts };
+      return { campaign: setState(tx, current, change, at.author ?? ofFeeder), counts };
     },
     { label: "campaign" },
   );

@@ -2,17 +2,19 @@ import { UsageError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Campaign, CampaignSettings, CampaignState } from "./campaign.ts";
 import { finishedAndBad, readCounts } from "./campaign-counts.ts";
+import { applyVerdict, endVerdict } from "./campaign-end.ts";
 import { addHistory, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
 
 /*
  * The states and who changes them:
  *
  *   created ──start──▶ running ◀─resume── paused ◀─pause, circuit breaker── running
- *   running, paused ──cancel──▶ draining ──(nothing in flight)──▶ cancelled                 by the feeder
+ *   running, paused ──cancel──▶ draining ──(nothing in flight)──▶ cancelled                 by the feeder, or by cancel
  *   created ──cancel──▶ cancelled
  *   running ──(every actor done with)──▶ completed                                          by the feeder
  *
- * Every verb is idempotent: asked again it says what it found and changes nothing.
+ * Every verb is idempotent: asked again it says what it found and changes nothing. But cancel ends a campaign of which nothing is in
+ * flight any more: nobody must start a feeder for that.
  */
 
 export type Verb = "start" | "pause" | "resume" | "cancel";
@@ -35,6 +37,26 @@ const RULES: Record<Verb, { from: readonly CampaignState[]; already: readonly Ca
 
 /** @throws UsageError when the campaign is in a state from which the verb leads nowhere; the message says which and what to do. */
 export async function applyVerb(
+  store: Store,
+  name: string,
+  verb: Verb,
+  author: Author,
+  nowMs: number,
+): Promise<VerbResult> {
+  const done = await changeByVerb(store, name, verb, author, nowMs);
+  const { campaign } = done;
+  if (verb !== "cancel" || campaign.state !== "draining") {
+    return done;
+  }
+  // In a transaction of its own: what was fed before the first one committed is counted now, and nothing is fed after it.
+  // A millisecond later, as the history is in order of time.
+  const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
+  const verdict = endVerdict(campaign, counts);
+  const ended = verdict && (await applyVerdict(store, name, verdict, { author, nowMs: nowMs + 1 }));
+  return { ...done, open: counts.open.actors, ...(ended === undefined ? {} : { result: "changed", campaign: ended }) };
+}
+
+async function changeByVerb(
   store: Store,
   name: string,
   verb: Verb,

@@ -1,7 +1,7 @@
 import type { CampaignSettings } from "./campaign.ts";
 import { percentagesOf, type Share } from "./percentages.ts";
 import { plural } from "./plural.ts";
-import { throttledBecause } from "./progress.ts";
+import { queueLostText, throttledBecause } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 
 /** What limits a campaign now, in a word: for machines; the sentence is for people. */
@@ -13,6 +13,7 @@ export type Limit =
   | "over"
   | "no_workers"
   | "no_feeder"
+  | "queue"
   | "finding_actors"
   | "deferred_actors"
   | "store"
@@ -41,17 +42,55 @@ const IDLE_PERCENT = 50;
 const TELLING_MS = 60_000;
 const MIB = 1024 * 1024;
 
-/** Names what limits a campaign now. */
-export function explainCampaign(view: CampaignView): Explanation {
+/**
+ * Names what limits a campaign now.
+ * @param queueTrouble why the queue cannot be reached from here, in a sentence, where that was tried
+ */
+export function explainCampaign(view: CampaignView, queueTrouble?: string): Explanation {
   const { amounts, of } = workersTime(view);
   const attribution = percentagesOf(amounts);
-  return { ...verdictOf(view, attribution), attribution, attributionOf: of };
+  return { ...verdictOf(view, attribution, queueTrouble), attribution, attributionOf: of };
+}
+
+/** Whether a campaign needs the queue now. */
+export function needsQueue({ campaign, counts }: CampaignView): boolean {
+  return campaign.state === "running" || (campaign.state === "draining" && counts.open.actors > 0);
 }
 
 type Verdict = Pick<Explanation, "limit" | "sentence" | "advice">;
 
-function verdictOf(view: CampaignView, attribution: readonly Share[]): Verdict {
-  return verdictOfState(view) ?? verdictOfPresence(view) ?? verdictOfTime(view, attribution);
+function verdictOf(view: CampaignView, attribution: readonly Share[], queueTrouble?: string): Verdict {
+  return (
+    verdictOfQueue(view, queueTrouble) ??
+    verdictOfState(view) ??
+    verdictOfPresence(view) ??
+    verdictOfTime(view, attribution)
+  );
+}
+
+/**
+ * Workers' word counts; what was seen from here only while none of them works on anything, as they may well reach a Redis that this
+ * machine does not.
+ */
+function verdictOfQueue(view: CampaignView, queueTrouble: string | undefined): Verdict | undefined {
+  const { workers } = view;
+  if (!needsQueue(view)) {
+    return undefined;
+  }
+  const lost = queueLostText(workers);
+  const isIdle = workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
+  const because = lost ?? (isIdle ? queueTrouble : undefined);
+  if (because === undefined) {
+    return undefined;
+  }
+  return {
+    limit: "queue",
+    sentence: `The queue cannot be reached, so nothing is fed and no worker gets an actor: ${because}`.replace(
+      /\.?$/,
+      ".",
+    ),
+    advice: `Bring Redis back, empty if need be: the feeder fills it again from the ledger.${workers.length === 0 ? " And no worker is connected: ferry worker" : ""}`,
+  };
 }
 
 /** What a campaign's state alone explains. */
@@ -91,13 +130,16 @@ function verdictOfState(view: CampaignView): Verdict | undefined {
   }
 }
 
-function adviceOfCancelling({ counts, workers, feeding }: CampaignView): string {
+function adviceOfCancelling({ campaign, counts, workers, feeding }: CampaignView): string {
   if (counts.open.actors > 0 && workers.length === 0) {
     return "No worker is connected that could finish or hand them back: ferry worker";
   }
-  return feeding
-    ? "Nothing to turn: it ends when they are done."
-    : "No feeder is at work, and it is the feeder that ends it: ferry feeder";
+  if (feeding) {
+    return "Nothing to turn: it ends when they are done.";
+  }
+  return counts.open.actors === 0
+    ? `No feeder is at work that would end it. End it now: ferry campaign cancel ${campaign.name}`
+    : `No feeder is at work that would end it then: ferry feeder, or ferry campaign cancel ${campaign.name} --wait`;
 }
 
 /** What explains itself by who is missing. */

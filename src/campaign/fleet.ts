@@ -27,6 +27,8 @@ export interface Heartbeat {
   readonly limit: number;
   /** Why the limit is below the concurrency. */
   readonly throttledBecause?: string;
+  /** Whether it has lost Redis, and so gets no work. */
+  readonly queueLost?: boolean;
   /** Actors under way, by campaign; "" for those of none. */
   readonly inFlight: Readonly<Record<string, number>>;
   /** Seconds of its slots by activity since it started: the attribution of its time. */
@@ -91,13 +93,14 @@ function withoutUndefined(limits: FleetPatch): FleetLimits {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
+/** Not with batch priority: a worker that the store holds back must be heard to say so, and not be taken for one that is gone. */
 export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {
   await store.transact(
     (tx) => {
       tx.set(workerKey(heartbeat.workerId), encodeJson(heartbeat));
       return Promise.resolve();
     },
-    { label: "heartbeat", maxAttempts: 3, timeoutMs: 5_000 },
+    { label: "heartbeat", priority: "default", maxAttempts: 3, timeoutMs: 5_000 },
   );
 }
 

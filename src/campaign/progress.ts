@@ -13,6 +13,8 @@ const STILL_PER_SECOND = 0.01;
 const ENOUGH_SAMPLES = 4;
 /** A third in which nothing ended by chance is not believed to be slower than this share of the average. */
 const SLOWEST = 0.25;
+/** Where what is left is larger by more than this, actor for actor, than what was carried lately, its pace is not known. */
+const COMPARABLE = 8;
 /** Samples older than this say nothing of now: the feeder stood still meanwhile. */
 const RATE_MS = 360_000;
 /** After the newest sample's time plus this, what the counts say now is a sample of its own. */
@@ -31,8 +33,11 @@ export interface Progress {
   readonly actorsPerSecond: number;
   /** Of migrated actors. */
   readonly bytesPerSecond: number;
-  /** Milliseconds to go, from and to. Absent while there is nothing to base it on. */
-  readonly eta?: { readonly lowMs: number; readonly highMs: number };
+  /**
+   * Milliseconds to go, from and to. Absent while there is nothing to base it on; without an end where larger actors are left than
+   * those the pace is known of, or some that only claim to be.
+   */
+  readonly eta?: { readonly lowMs: number; readonly highMs?: number };
   /** Why there is no time given: what it waits for. */
   readonly standstill?: string;
 }
@@ -103,7 +108,11 @@ function rateOf(samples: readonly Sample[]): Rate {
   };
 }
 
-/** From the fastest and the slowest third of the last minutes, by actors and by bytes: whichever is the worse at each end. */
+/**
+ * From the fastest and the slowest third of the last minutes, by actors and by bytes: the better of them at one end, the worse at the
+ * other. Small actors are slow by the byte, so that their rate says nothing of what a few large ones take, or only claim to: then there
+ * is no worse end.
+ */
 function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Progress["eta"] {
   if (samples.length < ENOUGH_SAMPLES) {
     return undefined;
@@ -111,14 +120,15 @@ function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Pro
   const whole = rateOf(samples);
   const third = Math.ceil((samples.length - 1) / 3);
   const thirds = [0, 1, 2].map((part) => rateOf(samples.slice(part * third, (part + 1) * third + 1)));
-  const secondsAt = (choose: (...rates: number[]) => number): number => {
+  const secondsAt = (choose: (...values: number[]) => number): number[] => {
     const actors = choose(whole.actors, ...thirds.map((rate) => rate.actors));
     const bytes = choose(whole.bytes, ...thirds.map((rate) => rate.bytes));
     const byActors = left / Math.max(actors, whole.actors * SLOWEST, STILL_PER_SECOND);
-    return whole.bytes > 0 ? Math.max(byActors, leftBytes / Math.max(bytes, whole.bytes * SLOWEST)) : byActors;
+    return whole.bytes > 0 ? [byActors, leftBytes / Math.max(bytes, whole.bytes * SLOWEST)] : [byActors];
   };
-  const [low, high] = [secondsAt(Math.max), secondsAt(Math.min)];
-  return { lowMs: Math.round(low * 1000), highMs: Math.round(high * 1000) };
+  const lowMs = Math.round(Math.min(...secondsAt(Math.max)) * 1000);
+  const isComparable = leftBytes * whole.actors <= COMPARABLE * whole.bytes * left;
+  return isComparable ? { lowMs, highMs: Math.round(Math.max(...secondsAt(Math.min)) * 1000) } : { lowMs };
 }
 
 function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | undefined {
@@ -130,7 +140,7 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
     case "paused":
       return campaign.stateReason === undefined ? "paused" : `paused: ${campaign.stateReason}`;
     case "draining":
-      return `being cancelled: ${counts.open.actors} in flight`;
+      return drainingText(facts);
     case "completed":
       return "completed";
     case "cancelled":
@@ -141,13 +151,22 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
   if (workers.length === 0) {
     return "no workers connected";
   }
+  const lost = queueLostText(workers);
+  if (lost !== undefined) {
+    return `the queue cannot be reached: ${lost}`;
+  }
   if (!feeding && live > counts.open.actors) {
     return "no feeder at work";
+  }
+  const throttled = throttledBecause(facts);
+  // Nothing begins: what the last minutes' pace was says nothing of how long that lasts.
+  const isHeld = workers.every(({ limit }) => limit === 0);
+  if (isHeld && throttled !== undefined) {
+    return `throttled by the store: ${throttled}`;
   }
   if (actorsPerSecond > STILL_PER_SECOND || recentSamples(facts).length < ENOUGH_SAMPLES) {
     return undefined;
   }
-  const throttled = throttledBecause(facts);
   if (throttled !== undefined) {
     return `throttled: ${throttled}`;
   }
@@ -158,6 +177,24 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
     return "looking for actors";
   }
   return live > 0 ? `${counts.open.actors} actors under way, none finished lately` : "about to end";
+}
+
+/** Which workers have lost Redis, in words; undefined when none has. */
+export function queueLostText(workers: readonly Heartbeat[]): string | undefined {
+  const lost = workers.filter(({ queueLost }) => queueLost === true).length;
+  return lost === 0
+    ? undefined
+    : `${lost} of ${plural(workers.length, "worker")} ${lost === 1 ? "has" : "have"} lost Redis`;
+}
+
+/** What a campaign that is being cancelled waits for, and who is missing. */
+function drainingText({ counts, workers, feeding }: ProgressFacts): string {
+  const open = counts.open.actors;
+  const missing = [
+    ...(open > 0 && workers.length === 0 ? ["no workers connected"] : []),
+    ...(feeding ? [] : ["no feeder at work to end it"]),
+  ];
+  return [`being cancelled: ${open} in flight`, ...missing].join(", ");
 }
 
 /** Why the campaign is held back, in words, or undefined. */

@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { REJECT_REASONS, type OutcomeState } from "../migration/outcome.ts";
+import { DEFER_REASONS, REJECT_REASONS, SKIP_REASONS, type OutcomeState } from "../migration/outcome.ts";
 import { actorAtEnd } from "../migration/ferry-keys.ts";
 import type { Store } from "../store/store.ts";
 import { allRows } from "./audit.ts";
@@ -17,6 +17,8 @@ import { Series, type SeriesPoint } from "./report-series.ts";
 import type { Sample } from "./samples.ts";
 import { readView } from "./view.ts";
 
+/** A reason of another version of Ferry has none. */
+const REASONS_WITH_PAGE: readonly string[] = [...REJECT_REASONS, ...SKIP_REASONS, ...DEFER_REASONS];
 /** How many of the slowest actors are named. */
 const SLOWEST = 10;
 
@@ -105,11 +107,16 @@ export async function makeReport(store: Store, name: string, nowMs: number): Pro
 function reasonsOf(counts: CampaignCounts): ReasonLine[] {
   return counts.byReason
     .filter(({ reason }) => reason !== "")
-    .map((line) => ({
-      ...line,
-      ...(REJECT_REASONS.some((known) => known === line.reason) ? { runbook: `docs/runbooks/${line.reason}.md` } : {}),
-    }))
+    .map((line) => {
+      const page = pageOf(line);
+      return { ...line, ...(page === undefined ? {} : { runbook: `docs/runbooks/${page}.md` }) };
+    })
     .sort((a, b) => b.tally.actors - a.tally.actors);
+}
+
+/** The reason of a failure is an error's code: one page is about them all. */
+function pageOf({ state, reason }: Pick<ReasonLine, "state" | "reason">): string | undefined {
+  return state === "failed" ? "failed" : REASONS_WITH_PAGE.find((known) => known === reason);
 }
 
 /** What is kept of all actors' rows. */

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { describeError } from "./describe-error.ts";
 import { exitStatusOf, EXIT, type ExitStatus } from "./exit-status.ts";
+import { interruptionOr } from "./interrupted-error.ts";
 import type { Notes } from "./notes.ts";
 import { OutputClosedError } from "./output.ts";
 import { makeProgram } from "./program.ts";
@@ -13,7 +14,8 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   try {
     await makeProgram(runner, surroundings).parseAsync(args, { from: "user" });
     return runner.exitStatus;
-  } catch (error) {
+  } catch (thrown) {
+    const error = interruptionOr(thrown, surroundings.signal);
     if (error instanceof OutputClosedError) {
       return EXIT.done;
     }

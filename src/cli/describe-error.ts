@@ -8,6 +8,7 @@ import { InterruptedError } from "./interrupted-error.ts";
 
 /** What to do about an error whose message does not say it already. */
 const ADVICE: Readonly<Record<string, string>> = {
+  store_missing: "Check --store (or FERRY_STORE); ferry v1 import and ferry store load make a new one.",
   store_unavailable: "Check --store (or FERRY_STORE), and that the place is there and can be used.",
   store_timed_out: "The store is too busy or cannot be reached: try again, or check it.",
   store_disk_full: "Make room on the disk that holds the store.",

@@ -9,3 +9,8 @@ export class InterruptedError extends Error {
     this.signalNumber = constants.signals[signal];
   }
 }
+
+/** The interruption where an error is only how a timer or an attempt says that it was stopped by it; else the error. */
+export function interruptionOr(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && error instanceof Error && error.cause === signal.reason ? signal.reason : error;
+}

@@ -25,7 +25,11 @@ export interface Run extends Surroundings {
   readonly config: Config;
   /** Whether standard output is for machines. */
   readonly json: boolean;
-  /** The store of the configuration. @throws UsageError, UnavailableError */
+  /**
+   * The store of the configuration. A misspelt path must not become a new, empty store, whose campaigns end with nothing to do: only
+   * what brings data in asks for `create`.
+   * @throws UsageError, UnavailableError
+   */
   openStore(options?: OpenStoreOptions): Promise<Store>;
   /** The queue of the configuration. @throws UsageError, UnavailableError */
   openQueue(): Promise<MigrationQueue>;
@@ -56,7 +60,7 @@ export class Runner {
       // Loaded when needed: the engines and the queue's client take a third of a second, and --help needs neither.
       openStore: async (options) => {
         const { openStore } = await import("../store/open-store.ts");
-        return keep(await openStore(config.store, options));
+        return keep(await openStore(config.store, { create: false, ...options }));
       },
       openQueue: async () => {
         const { MigrationQueue } = await import("../queue/migration-queue.ts");

@@ -1,4 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import { ferryKey } from "./ferry-keys.ts";
 import { opensClean } from "./verify-actor.ts";
@@ -44,7 +45,10 @@ export async function cleanupActor(
   signal: AbortSignal,
 ): Promise<CleanupResult> {
   const nowMs = context.now();
-  const outcome = await context.store.transact(async (tx) => context.ledger.read(tx, id), { label: "cleanup", signal });
+  const { outcome, hasV1 } = await context.store.transact(
+    async (tx) => ({ outcome: await context.ledger.read(tx, id), hasV1: await hasRows(tx, id) }),
+    { label: "cleanup", signal },
+  );
   if (outcome?.state !== "migrated") {
     return { kind: "refused", id, reason: "not_migrated" };
   }
@@ -54,17 +58,21 @@ export async function cleanupActor(
   if (nowMs - Date.parse(outcome.finishedAt) < options.holdMs) {
     return { kind: "refused", id, reason: "on_hold" };
   }
+  // Before v2 is read to its end: whoever goes on after an interruption must not check all that was removed again.
+  if (!hasV1) {
+    return { kind: "refused", id, reason: "no_v1_data" };
+  }
   if (!(await opensClean(context, id, "quick", signal))) {
     return { kind: "refused", id, reason: "v2_not_clean" };
   }
   return context.store.transact(
     async (tx) => {
-      const [state, current, v1] = await Promise.all([
+      const [state, current, stillHasV1] = await Promise.all([
         context.target.readState(tx, id),
         context.ledger.read(tx, id),
-        collect(tx.getRange(v1Range(id), { limit: 1 })),
+        hasRows(tx, id),
       ]);
-      if (v1.length === 0) {
+      if (!stillHasV1) {
         return { kind: "refused", id, reason: "no_v1_data" } as const;
       }
       if (current?.state !== "migrated" || (state.kind !== "migrated" && state.kind !== "native")) {
@@ -80,4 +88,8 @@ export async function cleanupActor(
     },
     { label: "cleanup", signal },
   );
+}
+
+async function hasRows(tx: Transaction, id: ActorId): Promise<boolean> {
+  return (await collect(tx.getRange(v1Range(id), { limit: 1 }))).length > 0;
 }

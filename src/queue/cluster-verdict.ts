@@ -1,5 +1,5 @@
 import type { Store } from "../store/store.ts";
-import type { ClusterVerdict } from "./load-governor.ts";
+import { STATUS_LABEL, type ClusterVerdict } from "./load-governor.ts";
 
 /*
  * FoundationDB's own opinion of its load: `cluster.qos` of \xff\xff/status/json (its manual, "Machine-readable status").
@@ -19,7 +19,7 @@ export async function readClusterVerdict(store: Store): Promise<ClusterVerdict |
     return undefined;
   }
   const status = await store.transact(async (tx) => tx.get(STATUS_KEY, { snapshot: true }), {
-    label: "status",
+    label: STATUS_LABEL,
     maxAttempts: 2,
     timeoutMs: 5_000,
   });

@@ -5,7 +5,8 @@ import type { TransactionReport } from "../store/store.ts";
  *
  *   calm      limit rises by one per interval, up to the configured concurrency
  *   slow      commits took longer than SLOW_COMMIT_MS (nine in ten): limit falls to 70 %, never below one
- *   severe    the cluster throttles, or commits took longer than SEVERE_COMMIT_MS: limit is zero, nothing new begins
+ *   severe    the cluster throttles, commits took longer than SEVERE_COMMIT_MS, or none came through and some ran out of time:
+ *             limit is zero, nothing new begins
  *
  * Multiplicative decrease and additive increase, so that workers who see the same load settle on fair shares. No actor fails for load.
  */
@@ -13,6 +14,8 @@ import type { TransactionReport } from "../store/store.ts";
 const SLOW_COMMIT_MS = 500;
 const SEVERE_COMMIT_MS = 2_500;
 const DECREASE = 0.7;
+/** Of the transactions that read the cluster's status: with a large cluster they take seconds, however idle it is. */
+export const STATUS_LABEL = "status";
 /** A verdict from fewer commits says nothing. */
 const MIN_COMMITS = 5;
 /** Commits remembered per interval: enough for a quantile, bounded whatever the rate. */
@@ -37,6 +40,7 @@ export class LoadGovernor {
   #because: string | undefined;
   #commitMs: number[] = [];
   #throttled = 0;
+  #timedOut = 0;
 
   constructor(concurrency: number) {
     this.#concurrency = concurrency;
@@ -52,6 +56,8 @@ export class LoadGovernor {
   observe(report: TransactionReport): void {
     if (report.result === "throttled") {
       this.#throttled += 1;
+    } else if (report.result === "timed_out" && report.label !== STATUS_LABEL) {
+      this.#timedOut += 1;
     } else if (report.result === "committed" && this.#commitMs.length < MAX_COMMITS) {
       this.#commitMs.push(report.commitMs);
     }
@@ -62,6 +68,7 @@ export class LoadGovernor {
     const { level, because } = worse(this.#ownVerdict(), cluster ?? { level: "calm" });
     this.#commitMs = [];
     this.#throttled = 0;
+    this.#timedOut = 0;
     switch (level) {
       case "severe":
         this.#limit = 0;
@@ -81,6 +88,9 @@ export class LoadGovernor {
   #ownVerdict(): ClusterVerdict {
     if (this.#throttled > 0) {
       return { level: "severe", because: "the store throttles Ferry's transactions" };
+    }
+    if (this.#timedOut > 0 && this.#commitMs.length === 0) {
+      return { level: "severe", because: "the store does not answer in time" };
     }
     if (this.#commitMs.length < MIN_COMMITS) {
       return { level: "calm" };

@@ -66,6 +66,7 @@ export class WorkerHost {
   readonly #stopNow = new AbortController();
   #state: WorkerState = "running";
   #isPaused = false;
+  #isConnected = true;
   #stopped: Promise<void> | undefined;
 
   /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
@@ -139,6 +140,11 @@ export class WorkerHost {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** Whether Redis is there, as far as the connection tells. */
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   get concurrency(): number {
@@ -217,16 +223,15 @@ export class WorkerHost {
     this.#worker.on("stalled", (jobId) => {
       this.#emit({ type: "job_stalled", jobId });
     });
-    let isConnected = true;
     this.#redis.on("close", () => {
-      if (isConnected && this.#state === "running") {
-        isConnected = false;
+      if (this.#isConnected && this.#state === "running") {
+        this.#isConnected = false;
         this.#emit({ type: "redis_lost" });
       }
     });
     this.#redis.on("ready", () => {
-      if (!isConnected) {
-        isConnected = true;
+      if (!this.#isConnected) {
+        this.#isConnected = true;
         this.#emit({ type: "redis_back" });
       }
     });

@@ -17,6 +17,11 @@ export interface EnvironmentOptions {
   readonly create: boolean;
 }
 
+/** The error of a place that is not there, or has nothing in it. */
+function missing(path: string, message: string, cause?: unknown): UnavailableError {
+  return new UnavailableError("store_missing", message, { details: { path }, cause });
+}
+
 /** The error of a place that cannot be used as a store. */
 export function unusable(path: string, message: string, cause?: unknown): UnavailableError {
   return new UnavailableError("store_unavailable", message, { details: { path }, cause });
@@ -40,7 +45,7 @@ export function assertUsableDirectory(path: string, options: EnvironmentOptions)
     throw unusable(path, "the directory holds other files and no store: name a new or an empty one");
   }
   if (!options.create) {
-    throw unusable(path, "the directory holds no store");
+    throw missing(path, "there is no store here: the directory holds none");
   }
 }
 
@@ -58,7 +63,9 @@ function listUsable(path: string, options: EnvironmentOptions): string[] {
     }
     return names;
   } catch (error) {
-    throw unusable(path, reasonOf(error), error);
+    throw codeOf(error) === "ENOENT"
+      ? missing(path, "there is no store here: the directory does not exist", error)
+      : unusable(path, reasonOf(error), error);
   }
 }
 
@@ -75,9 +82,7 @@ function assertLmdbFile(path: string): void {
 
 /** Why the system would not let a directory be made or listed. */
 function reasonOf(error: unknown): string {
-  switch (error instanceof Error && "code" in error ? error.code : undefined) {
-    case "ENOENT":
-      return "there is no store here: the directory does not exist";
+  switch (codeOf(error)) {
     case "ENOTDIR":
     case "EEXIST":
       return "an embedded store is a directory, and this is a file or lies under one: name another place";
@@ -89,4 +94,8 @@ function reasonOf(error: unknown): string {
     default:
       return "the directory of the store cannot be used";
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -13,6 +13,8 @@ export interface OpenStoreOptions {
   readonly priority?: Priority;
   /** Whether writes are refused with `read_only`, and nothing is made when there is no store. Default: no. */
   readonly readOnly?: boolean;
+  /** Whether an embedded store is made where there is none. Default: yes, unless it is to be read only. */
+  readonly create?: boolean;
   readonly clock?: Clock;
 }
 
@@ -38,7 +40,7 @@ async function openWritable(url: string, options: OpenStoreOptions): Promise<Sto
   }
   switch (kind) {
     case "lmdb":
-      return openLmdbStore(place, { ...options, create: options.readOnly !== true });
+      return openLmdbStore(place, { ...options, create: options.create ?? options.readOnly !== true });
     case "fdb":
       return openFdbStore(place, options);
   }

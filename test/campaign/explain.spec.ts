@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { explainCampaign, type Explanation } from "../../src/campaign/explain.ts";
+import type { Heartbeat } from "../../src/campaign/fleet.ts";
 import { percentagesOf } from "../../src/campaign/percentages.ts";
 import { RecentActivity } from "../../src/campaign/recent-activity.ts";
 import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../support/campaign-facts.ts";
@@ -46,6 +47,24 @@ describe("explain", () => {
     expect(explain({ feeding: false }).limit).to.equal("no_feeder");
     expect(explain({ counts: countsOf({ later: 3, migrated: 1 }) }).limit).to.equal("deferred_actors");
     expect(explain({ campaign: campaignIn("completed") }).limit).to.equal("over");
+  });
+
+  it("names a queue that workers have lost before a feeder that has stopped for it", () => {
+    const lost = worker({ queueLost: true });
+    const { limit, sentence, advice } = explain({ workers: [lost, busy], feeding: false });
+    expect(limit).to.equal("queue");
+    expect(sentence).to.match(/^The queue cannot be reached, .*: 1 of 2 workers has lost Redis\.$/);
+    expect(advice).to.contain("Bring Redis back");
+    expect(explain({ workers: [lost], campaign: campaignIn("draining") }).limit).to.equal("queue");
+    expect(explain({ workers: [lost], campaign: campaignIn("paused") }).limit).to.equal("paused");
+  });
+
+  it("believes a look at the queue from here where no worker works on anything", () => {
+    const trouble = "Redis at redis://there does not answer.";
+    const at = (...workers: Heartbeat[]): string => explainCampaign(viewOf({ workers }), trouble).sentence;
+    expect(at()).to.match(/^The queue cannot be reached.*: Redis at redis:\/\/there does not answer\.$/);
+    expect(at(worker({ inFlight: { spring: 0 } }))).to.contain(trouble);
+    expect(at({ ...busy, inFlight: { spring: 3 } })).not.to.contain("queue");
   });
 
   it("says what busy workers are busiest with", () => {
@@ -105,6 +124,8 @@ describe("explain", () => {
     expect(explain(draining).advice).to.contain("ends when they are done");
     expect(explain({ ...draining, workers: [] }).advice).to.contain("ferry worker");
     expect(explain({ ...draining, feeding: false }).advice).to.contain("ferry feeder");
+    const idle = explain({ ...draining, feeding: false, counts: countsOf({ todo: 5 }) });
+    expect(idle.advice).to.contain("End it now: ferry campaign cancel spring");
   });
 
   it("tells a tail from a window that is too small and from a slow feeder", () => {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { progressOf, type Progress, type ProgressFacts } from "../../src/campaign/progress.ts";
 import { sampleOf } from "../../src/campaign/samples.ts";
+import { endText } from "../../src/cli/campaign/progress-text.ts";
 import { campaignIn, countsOf, NOW_MS, samplesOf, worker } from "../support/campaign-facts.ts";
 
 describe("progress", () => {
@@ -87,6 +88,18 @@ describe("progress", () => {
     expect(eta?.highMs).to.be.at.most(80_000);
   });
 
+  it("does not take the pace of small actors for that of a few that are, or claim to be, large", () => {
+    const counts = { ...countsOf({ migrated: 400 }), todo: { actors: 3, bytes: 3 * 2 ** 33 } };
+    const view = progress({ counts });
+    expect(view.eta).to.deep.equal({ lowMs: 300 });
+    expect(endText(view)).to.equal("at least 300ms to go: larger actors are left than those done lately");
+  });
+
+  it("has both paces in its range where sizes differ a little", () => {
+    const counts = { ...countsOf({ migrated: 400 }), todo: { actors: 100, bytes: 400 * 4096 } };
+    expect(progress({ counts }).eta).to.deep.equal({ lowMs: 10_000, highMs: 40_000 });
+  });
+
   it("gives no time at a standstill, whatever it is that stands, and says why", () => {
     const states = fc.constantFrom("created", "running", "paused", "draining", "completed", "cancelled");
     const standing = fc.record({
@@ -120,8 +133,21 @@ describe("progress", () => {
     expect(progress({ campaign: paused }).standstill).to.equal("paused: lunch");
     expect(progress({ workers: [] }).standstill).to.equal("no workers connected");
     expect(progress({ feeding: false }).standstill).to.equal("no feeder at work");
+    expect(progress({ feeding: false, workers: [worker({ queueLost: true })] }).standstill).to.equal(
+      "the queue cannot be reached: 1 of 1 worker has lost Redis",
+    );
+    const draining = { campaign: campaignIn("draining"), counts: countsOf({ open: 3 }) };
+    expect(progress(draining).standstill).to.equal("being cancelled: 3 in flight");
+    expect(progress({ ...draining, feeding: false, workers: [] }).standstill).to.equal(
+      "being cancelled: 3 in flight, no workers connected, no feeder at work to end it",
+    );
     const limited = worker({ limit: 0, throttledBecause: "commits take 900 ms" });
-    expect(progress({ ...still, workers: [limited] }).standstill).to.equal("throttled: commits take 900 ms");
+    expect(progress({ ...still, workers: [{ ...limited, limit: 1 }] }).standstill).to.equal(
+      "throttled: commits take 900 ms",
+    );
+    // Also while the last minutes' pace was a good one.
+    expect(progress({ workers: [limited] }).standstill).to.equal("throttled by the store: commits take 900 ms");
+    expect(progress({ workers: [limited, worker()] }).standstill).to.equal(undefined);
     const naps = countsOf({ later: 7, migrated: 400 });
     expect(progress({ ...still, counts: naps }).standstill).to.equal("waiting for 7 deferred actors");
     const nap = countsOf({ later: 1, migrated: 400 });

@@ -9,6 +9,7 @@ import { Series } from "../../src/campaign/report-series.ts";
 import { makeReport, type CampaignReport } from "../../src/campaign/report.ts";
 import { reportHtml } from "../../src/cli/campaign/html/report-html.ts";
 import { reportText } from "../../src/cli/campaign/report-text.ts";
+import { readRunbook } from "../../src/cli/runbooks.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
 import {
   campaignOf,
@@ -91,7 +92,7 @@ describe("a report", () => {
     });
 
     it("is one HTML file without scripts or anything to fetch, for light and dark, with all text escaped", () => {
-      const html = reportHtml(report);
+      const html = reportHtml(report, readRunbook);
       expect(html).not.to.match(/<script|<link|<img|@import|src=|url\(\s*['"]?http/i);
       expect(html.match(/https?:\/\/[^"' )<]+/g) ?? []).to.satisfy((urls: string[]) =>
         urls.every((url) => url.startsWith("http://www.w3.org/")),
@@ -99,13 +100,27 @@ describe("a report", () => {
       expect(html).to.contain("prefers-color-scheme: dark").and.contain("&lt;b&gt;operator&lt;/b&gt;");
       expect(html).not.to.contain("<b>operator");
       expect(html.match(/<svg /g) ?? []).to.have.length(2 * 6);
-      expect(html).to.contain('href="docs/runbooks/chunk_missing.md"');
       expect(html).not.to.match(/NaN|undefined|\[object/);
+    });
+
+    it("has the runbooks of its reasons in it, and no link that leads out of it", () => {
+      const { reasons } = report;
+      const failed = { ...reasons[0], state: "failed", reason: "store_timed_out", runbook: "docs/runbooks/failed.md" };
+      const html = reportHtml({ ...report, reasons: [...reasons, failed, failed] as never }, readRunbook);
+      const links = [...html.matchAll(/href="([^"]*)"/g)].map(([, link = ""]) => link);
+      expect(new Set(links)).to.deep.equal(new Set(["#docs/runbooks/chunk_missing.md", "#docs/runbooks/failed.md"]));
+      for (const link of new Set(links)) {
+        expect(html.split(`id="${link.slice(1)}"`)).to.have.length(2);
+      }
+      expect(html).to.contain("Do not fill the gap with zeros");
+      expect(reportHtml(report, () => undefined))
+        .to.contain("docs/runbooks/chunk_missing.md")
+        .and.not.contain("href=");
     });
 
     it("leaves room for the longest reason beside its bar, also in the widest of usual fonts", () => {
       const reason = "header_page_count_mismatch";
-      const html = reportHtml({ ...report, reasons: report.reasons.map((line) => ({ ...line, reason })) });
+      const html = reportHtml({ ...report, reasons: report.reasons.map((line) => ({ ...line, reason })) }, readRunbook);
       const [, end = "0"] = /translate\(([\d.]+) [\d.]+\)"[^>]*>header_page_count_mismatch</.exec(html) ?? [];
       // A character of 12 px takes up to 7.5 there.
       expect(Number(end)).to.be.at.least(7.5 * reason.length);

@@ -5,6 +5,7 @@ import { Canvas } from "../../src/cli/campaign/canvas.ts";
 import { plainLine, watchLines } from "../../src/cli/campaign/watch-lines.ts";
 import { Output } from "../../src/cli/output.ts";
 import { openStore } from "../../src/store/open-store.ts";
+import { returnActor } from "../../src/campaign/feed.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
 import {
   actorIds,
@@ -28,6 +29,11 @@ describe("ferry campaign", function () {
   const run = (args: readonly string[], input = ""): Promise<Ended> =>
     ferryHere(["--store", folder.store, ...args], { env: { FERRY_USER: "ann" }, input });
   const campaign = (...args: string[]): Promise<Ended> => run(["campaign", ...args]);
+
+  beforeEach(async () => {
+    await run(["store", "load", "-"]);
+  });
+
   const json = async (...args: string[]): Promise<Record<string, unknown>> => {
     const { stdout, status, stderr } = await run(["--json", "campaign", ...args]);
     expect(stdout, stderr).to.match(/^\{[^\n]*\}\n$/);
@@ -36,6 +42,20 @@ describe("ferry campaign", function () {
   const seed = async (): Promise<void> => {
     const store = await openStore(folder.store);
     await writeSizes(store, new Map(IDS.map((id) => [id, 4096])));
+    await store.close();
+  };
+  /** A feeder that feeds once, and ends. */
+  const feedOnce = async (): Promise<void> => {
+    const store = await openStore(folder.store);
+    const feeder = makeFeeder({ store, queue: new MemoryQueue(), clock: new TestClock() });
+    await feeder.tick();
+    await feeder.run(AbortSignal.abort());
+    await store.close();
+  };
+  /** What workers do with jobs of a campaign that is being cancelled. */
+  const handBack = async (name: string): Promise<void> => {
+    const store = await openStore(folder.store);
+    await Promise.all(IDS.map((id) => returnActor(store, name, id, Date.now())));
     await store.close();
   };
   /** Feeds and works until nothing moves any more, as feeder and workers do. */
@@ -112,7 +132,8 @@ describe("ferry campaign", function () {
     expect(await json("pause", "all", "--wait")).to.include({ result: "already", state: "paused" });
     expect((await json("explain", "all"))["sentence"]).to.equal("Campaign all is paused: lunch.");
     expect(await json("resume", "all")).to.include({ result: "changed", before: "paused" });
-    expect(await json("cancel", "all")).to.include({ result: "changed", state: "draining" });
+    await feedOnce();
+    expect(await json("cancel", "all")).to.include({ result: "changed", state: "draining", inFlight: 12 });
     expect(await json("cancel", "all")).to.include({ result: "already", state: "draining" });
     expect((await campaign("resume", "all")).status).to.equal(2);
     expect((await campaign("delete", "all")).status).to.equal(2);
@@ -141,16 +162,30 @@ describe("ferry campaign", function () {
     expect((await campaign("show", "good")).status).to.equal(2);
   });
 
-  it("cancels what was never started at once, without a feeder, and says of others how they end", async () => {
+  it("cancels at once, without a feeder, what has nothing in flight, and says of others how they end", async () => {
     await campaign("create", "slip", "--scan");
     expect(await json("cancel", "slip", "--wait")).to.include({ before: "created", state: "cancelled", status: 0 });
     expect(await json("cancel", "slip")).to.include({ result: "already", state: "cancelled" });
     expect(await json("delete", "slip")).to.include({ result: "deleted" });
     await campaign("create", "all", "--scan", "--start");
     expect((await campaign("delete", "all")).stderr).to.contain('"all" is running; cancel it before');
-    await campaign("cancel", "all");
-    expect((await campaign("delete", "all")).stderr).to.contain("still being cancelled");
     expect((await campaign("show", "all")).stdout).not.to.contain("ACTORS");
+    expect(await json("cancel", "all")).to.include({ before: "running", state: "cancelled", inFlight: 0 });
+    expect((await campaign("history", "all")).stdout).to.match(
+      /ann {2}cancel {2}running → draining\n.*ann {2}cancelled {2}draining → cancelled\n$/,
+    );
+
+    await seed();
+    await campaign("create", "fed", "--scan", "--start");
+    await feedOnce();
+    const asked = await campaign("cancel", "fed", "--wait");
+    expect(asked.stdout).to.equal("campaign fed: running → draining, 12 actors in flight\n");
+    expect(asked.stderr).to.match(/No worker is connected.*not waiting.*\n.*ferry worker/);
+    expect((await campaign("show", "fed")).stdout).to.contain("12 in flight, no workers connected");
+    expect((await campaign("delete", "fed")).stderr).to.contain("still being cancelled");
+    await handBack("fed");
+    expect((await campaign("explain", "fed")).stdout).to.contain("End it now: ferry campaign cancel fed");
+    expect(await json("cancel", "fed")).to.include({ result: "changed", before: "draining", state: "cancelled" });
   });
 
   it("says that nobody takes part in a campaign of an empty list, or of a reason that nothing has", async () => {

@@ -14,6 +14,8 @@ describe("bad input to ferry", function () {
   this.timeout(60_000);
   const folder = temporaryFolder();
 
+  const makeStore = (): Promise<unknown> => ferryHere(["store", "load", "-", "--store", folder.store]);
+
   /** One line on stderr that says what to do, nothing on stdout, no stack trace. */
   async function expectRefusal(
     args: readonly string[],
@@ -76,11 +78,38 @@ describe("bad input to ferry", function () {
   it("refuses a bad line on standard input as well", () =>
     expectRefusal(["enqueue", "--from", "-"], 2, /Line 2 of standard input/, { input: `${ID}\n${ID}x\n` }));
 
-  it("refuses a Redis of unknown kind with status 2", () =>
-    expectRefusal(["enqueue", ID, "--redis", "http://x"], 2, /is not a Redis URL; write redis:/));
+  it("refuses a Redis of unknown kind with status 2", async () => {
+    await makeStore();
+    await expectRefusal(["enqueue", ID, "--redis", "http://x"], 2, /is not a Redis URL; write redis:/);
+  });
 
-  it("says with status 3 that there is no store", () =>
-    expectRefusal(["outcomes"], 3, /There is no store here.*Check --store/));
+  const onStores: readonly (readonly string[])[] = [
+    ["outcomes"],
+    ["inspect", ID],
+    ["enqueue", ID],
+    ["requeue", "--state", "failed"],
+    ["waive", ID, "--reason-text", "x"],
+    ["worker", "--metrics-port", "off"],
+    ["feeder", "--metrics-port", "off"],
+    ["campaign", "create", "all", "--scan"],
+    ["campaign", "plan", "--scan"],
+    ["campaign", "start", "all"],
+    ["campaign", "set", "all", "--rate", "5"],
+    ["campaign", "delete", "all"],
+    ["campaign", "list"],
+    ["throttle", "set", "--rate", "5"],
+    ["throttle", "clear"],
+    ["rollback", ID],
+    ["cleanup", "--campaign", "all", "--delete", "--confirm", "all"],
+    ["v2", "export", ID, "out.sqlite"],
+    ["store", "dump"],
+  ];
+  for (const args of onStores) {
+    it(`says with status 3 that there is no store for "${args.join(" ")}", and makes none`, async () => {
+      await expectRefusal(args, 3, /There is no store here.*store\)\. Check --store.*ferry v1 import/);
+      expect(await readdir(folder.path)).to.deep.equal([]);
+    });
+  }
 
   it("says with status 3 that a directory holds something else", async () => {
     await writeFile(folder.in("file"), "x");
@@ -93,6 +122,7 @@ describe("bad input to ferry", function () {
   });
 
   it("says with status 3 that Redis does not answer, without its password", async () => {
+    await makeStore();
     const redis = `redis://user:hunter2@127.0.0.1:${await freePort()}`;
     const message = /Redis at redis:\/\/user:\*\*\*@127\.0\.0\.1:\d+ does not answer/;
     await Promise.all([

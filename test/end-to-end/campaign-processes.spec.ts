@@ -56,6 +56,32 @@ describe("feeders and workers of a campaign, as processes", function () {
     expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
   });
 
+  it("explain says within seconds that the queue is away, and ends with status 3 while it is", async () => {
+    await writeSmallActors(cluster.store, 40, madeImages());
+    await cluster.ferry(["campaign", "create", "one", "--scan", "--rate", "1", "--start"]);
+    await cluster.run("feeder");
+    await (await cluster.run("worker")).said("worker.started");
+    const explain = (status: number): Promise<string> =>
+      cluster.ferry(["campaign", "explain", "one"], { status }).then(({ stdout }) => stdout);
+    expect(await explain(0)).not.to.contain("queue cannot be reached");
+    await cluster.redis.interrupt("SIGKILL");
+    await cluster.until(
+      "a worker says so",
+      async () => (await cluster.ferry(["campaign", "show", "one"])).stdout.includes("1 of 1 worker has lost Redis"),
+      DEADLINE_MS,
+    );
+    const askedAtMs = Date.now();
+    expect(await explain(3)).to.match(/^The queue cannot be reached, .*: 1 of 1 worker has lost Redis\.\n/);
+    expect(Date.now() - askedAtMs).to.be.below(15_000);
+    await cluster.redis.resume();
+    await cluster.until(
+      "it is back",
+      async () => !(await cluster.ferry(["campaign", "show", "one"])).stdout.includes("lost Redis"),
+      DEADLINE_MS,
+    );
+    expect(await explain(0)).not.to.contain("queue cannot be reached");
+  });
+
   it("a small campaign is through while a big one that began before is not", async () => {
     const actors = await writeSmallActors(cluster.store, 400, madeImages());
     await cluster.ferry(["campaign", "create", "big", "--from", "-", "--start"], {

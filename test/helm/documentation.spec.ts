@@ -108,6 +108,7 @@ describeWith(["redis-server"], "the Redis user of docs/operating.md", () => {
 
   it("may do all that enqueue, worker and feeder do", async () => {
     const id = "hgntzjwuaxgkrv4190px2o9bu6bl00";
+    await ferryHere(["store", "load", "-"], { env });
     expect((await ferryHere(["enqueue", id], { env })).stdout).to.contain("enqueued 1");
     const worker = await new FerryProcess(["worker", "--drain"], { env }).ended();
     expect(worker.stderr).not.to.match(/NOPERM|NOAUTH/);

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import sqlite from "node-sqlite3-wasm";
 import { stringify } from "yaml";
 
-import { FerryProcess } from "../support/cli.ts";
+import { ferryHere, FerryProcess } from "../support/cli.ts";
 import { freePort, TestRedis } from "../support/redis.ts";
 import { CHART, Chart, ROOT } from "./support/chart.ts";
 import { seriesIn } from "./support/promql.ts";
@@ -77,6 +77,7 @@ describeWith(["helm", "prometheus", "redis-server"], "a real Prometheus and a re
     folder = await mkdtemp(join(tmpdir(), "ferry-prometheus-"));
     redis = await TestRedis.start();
     env = { FERRY_STORE: `lmdb:${join(folder, "store")}`, FERRY_REDIS_URL: redis.url, FERRY_LOG_FORMAT: "json" };
+    await ferryHere(["store", "load", "-"], { env });
     worker = new FerryProcess(["worker"], { env: { ...env, FERRY_METRICS_PORT: "0" } });
     await worker.said('"metrics.listening"');
     workerUrl = `127.0.0.1:${/"metrics\.listening".*"port":(\d+)/.exec(worker.stderr)?.[1] ?? ""}`;

@@ -50,7 +50,7 @@ describe("the Dockerfile", () => {
     }
   });
 
-  it("ends with production dependencies and what was built, and nothing that builds", () => {
+  it("ends with production dependencies what was built and runbooks, and nothing that builds", () => {
     const copies = ofKind(stage("ferry"), "COPY").map((copy) => [originOf(copy) ?? "", ...wordsOf(copy)]);
     expect(copies).to.deep.equal([
       ["foundationdb", "/usr/lib/libfdb_c.so", "/usr/lib/libfdb_c.so"],
@@ -58,6 +58,7 @@ describe("the Dockerfile", () => {
       ["production-dependencies", "/app/node_modules", "node_modules"],
       ["build", "/app/dist", "dist"],
       ["", "package.json", "LICENSE", "./"],
+      ["", "docs/runbooks", "docs/runbooks"],
       ["", "bin", "bin"],
     ]);
   });

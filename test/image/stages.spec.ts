@@ -40,6 +40,7 @@ async function follow({ name, instructions }: Stage, folder: string): Promise<vo
         const from = originOf(instruction);
         const [source = ""] = words;
         const target = inImage(words.at(-1) ?? "", workdir);
+        await mkdir(dirname(target), { recursive: true }); // as Docker does
         if (from === undefined) {
           await run("cp", ["-R", ...words.slice(0, -1).map((word) => join(ROOT, word)), target]);
         } else if (existsSync(join(folder, from))) {
@@ -104,7 +105,12 @@ describe("the image's stages, followed in a clean folder", function () {
   });
 
   it("end with what runs, and without what only builds and tests", () => {
-    for (const path of ["dist/workers/worker.js", "dist/producers/campaign.js", "dist/src/cli/main.js"]) {
+    for (const path of [
+      "dist/workers/worker.js",
+      "dist/producers/campaign.js",
+      "dist/src/cli/main.js",
+      "docs/runbooks/failed.md",
+    ]) {
       expect(existsSync(join(app, path)), path).to.equal(true);
     }
     for (const path of ["node_modules/typescript", "node_modules/tsx", "src", "test", ".git"]) {
@@ -120,8 +126,10 @@ describe("the image's stages, followed in a clean folder", function () {
   });
 
   it("end with a worker that serves, is ready, and stops when it is told to", async () => {
+    const store = `lmdb:${join(folder, "store")}`;
+    await run(join(app, "bin/ferry.mjs"), ["store", "load", "/dev/null", "--store", store], { env: CLEAN });
     const worker = start(app, wordsOf(lastOf("ENTRYPOINT")), wordsOf(lastOf("CMD")), {
-      FERRY_STORE: `lmdb:${join(folder, "store")}`,
+      FERRY_STORE: store,
       FERRY_REDIS_URL: redis.url,
     });
     try {

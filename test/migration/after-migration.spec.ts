@@ -145,6 +145,15 @@ describe("after a migration", () => {
       expect(await rollbackActor(context, actor.id, { dryRun: false })).to.include({ reason: "no_v1_data" });
     });
 
+    it("reads nothing of v2 again for an actor whose rows it removed: whoever goes on need not wait for that", async () => {
+      const { store, clock, context } = await migrated();
+      clock.advance(8 * DAY_MS);
+      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ kind: "removed" });
+      const [row] = v2RowsOf(actor, store.dump()).filter(({ value }) => value.length > 200);
+      store.load([{ key: row?.key ?? new Uint8Array(), value: Uint8Array.of(0) }]);
+      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ reason: "no_v1_data" });
+    });
+
     it("keeps v1 when nothing was verified, or v2 does not open clean", async () => {
       const unverified = await migrated({ verify: false });
       unverified.clock.advance(8 * DAY_MS);

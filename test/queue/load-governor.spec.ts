@@ -44,6 +44,19 @@ describe("the load governor", () => {
     expect(governor.decide().limit).to.equal(1);
   });
 
+  it("begins nothing while its transactions run out of time and none commits, the reading of the status aside", () => {
+    const governor = new LoadGovernor(4);
+    const late = { label: "stage", result: "timed_out", writtenBytes: 0, durationMs: 5_000, commitMs: 0 } as const;
+    governor.observe({ ...late, label: "status" });
+    expect(governor.decide()).to.deep.equal({ limit: 4 });
+    governor.observe(late);
+    expect(governor.decide()).to.deep.equal({ limit: 0, because: "the store does not answer in time" });
+    expect(governor.decide().limit).to.equal(1);
+    governor.observe(late);
+    commits(governor, 1, 20);
+    expect(governor.decide().limit).to.equal(2);
+  });
+
   it("takes the worse of its own and the cluster's verdict", () => {
     const governor = new LoadGovernor(4);
     commits(governor, 20, 900);

@@ -243,11 +243,12 @@ describe("the embedded store", () => {
   });
 
   describe("says in a sentence", () => {
-    const refusal = async (path: string, options: OpenStoreOptions = {}): Promise<string> => {
+    const refusalOf = async (code: string, path: string, options: OpenStoreOptions = {}): Promise<string> => {
       const error = await errorOf(openStore(`lmdb:${path}`, options));
-      expect(error).to.be.instanceOf(UnavailableError).with.property("code", "store_unavailable");
+      expect(error).to.be.instanceOf(UnavailableError).with.property("code", code);
       return (error as UnavailableError).message;
     };
+    const refusal = (path: string): Promise<string> => refusalOf("store_unavailable", path);
 
     it("that its place is a file, or under one", async () => {
       const path = join(directory, "file");
@@ -273,12 +274,14 @@ describe("the embedded store", () => {
       expect(await refusal(directory)).to.contain("is damaged");
     });
 
-    it("that there is no store, when opened to be read only, and makes none", async () => {
-      const path = join(directory, "none");
-      expect(await refusal(path, { readOnly: true })).to.contain("does not exist");
-      await mkdir(path);
-      expect(await refusal(path, { readOnly: true })).to.contain("holds no store");
-      expect(await readdir(path)).to.deep.equal([]);
-    });
+    for (const options of [{ readOnly: true }, { create: false }]) {
+      it(`that there is no store, when opened with ${JSON.stringify(options)}, and makes none`, async () => {
+        const path = join(directory, "none");
+        expect(await refusalOf("store_missing", path, options)).to.contain("does not exist");
+        await mkdir(path);
+        expect(await refusalOf("store_missing", path, options)).to.contain("the directory holds none");
+        expect(await readdir(path)).to.deep.equal([]);
+      });
+    }
   });
 });

@@ -26,6 +26,9 @@ export function endText({ eta, standstill, totalIsExact }: Progress): string {
   if (eta === undefined) {
     return totalIsExact ? "too early to say" : "not known while actors are still being found";
   }
+  if (eta.highMs === undefined) {
+    return `at least ${formatDuration(eta.lowMs)} to go: larger actors are left than those done lately`;
+  }
   const [low, high] = [formatDuration(eta.lowMs), formatDuration(eta.highMs)];
   return low === high ? `about ${low} to go` : `${low} to ${high} to go`;
 }

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { makeReport } from "../../campaign/report.ts";
 import { fileError, STANDARD } from "../files.ts";
+import { readRunbook } from "../runbooks.ts";
 import type { Run } from "../run.ts";
 import { reportText } from "./report-text.ts";
 import { sayLines } from "./show.ts";
@@ -15,7 +16,7 @@ export async function reportOne(run: Run, name: string, flags: { html?: string }
   }
   // The charts' library takes half a second to load.
   const { reportHtml } = await import("./html/report-html.ts");
-  const html = reportHtml(report);
+  const html = reportHtml(report, readRunbook);
   if (flags.html === STANDARD) {
     await run.output.text(html);
     return;

@@ -1,6 +1,9 @@
 import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
-import { explainCampaign } from "../../campaign/explain.ts";
+import { explainCampaign, needsQueue, type Explanation } from "../../campaign/explain.ts";
 import { readView, type CampaignView } from "../../campaign/view.ts";
+import { UnavailableError } from "../../errors.ts";
+import { describeError } from "../describe-error.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { progressText } from "./progress-text.ts";
 import { sourceText, showText, timeText } from "./show-text.ts";
@@ -54,10 +57,38 @@ export async function showOne(run: Run, name: string): Promise<undefined> {
   await sayLines(run, run.json ? [viewJson(view)] : showText(view));
 }
 
-/** `ferry campaign explain`. */
-export async function explainOne(run: Run, name: string): Promise<undefined> {
+/** `ferry campaign explain`; 3 when it is the queue, and it cannot be reached from here either. */
+export async function explainOne(run: Run, name: string): Promise<ExitStatus> {
   const store = await run.openStore({ readOnly: true });
-  const explanation = explainCampaign(await readView(store, name, Date.now()));
+  let view = await readView(store, name, Date.now());
+  const queueTrouble = needsQueue(view) ? await queueTroubleOf(run) : undefined;
+  if (queueTrouble !== undefined) {
+    // That took seconds, in which workers may have told more.
+    view = await readView(store, name, Date.now());
+  }
+  const explanation = explainCampaign(view, queueTrouble);
+  const isQueue = explanation.limit === "queue";
+  if (queueTrouble !== undefined && !isQueue) {
+    run.notes.say(`Not seen from here: the queue. ${queueTrouble}`);
+  }
+  await sayExplanation(run, name, explanation);
+  return queueTrouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
+}
+
+/** Why the queue cannot be reached from here, in a sentence; undefined when it can. */
+async function queueTroubleOf(run: Run): Promise<string | undefined> {
+  try {
+    await run.openQueue();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnavailableError) {
+      return describeError(error);
+    }
+    throw error;
+  }
+}
+
+async function sayExplanation(run: Run, name: string, explanation: Explanation): Promise<void> {
   if (run.json) {
     await run.output.line(JSON.stringify({ name, ...explanation }));
     return;

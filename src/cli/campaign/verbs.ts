@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readCampaign } from "../../campaign/campaign-store.ts";
 import { applyVerb, type Verb, type VerbResult } from "../../campaign/campaign-verbs.ts";
+import { explainCampaign } from "../../campaign/explain.ts";
 import { readView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
@@ -25,7 +26,7 @@ export async function changeState(run: Run, name: string, verb: Verb, flags: Ver
   const done = await applyVerb(store, name, verb, authorOf(run, flags), Date.now());
   if (flags.wait === true) {
     run.notes.say(nextOf(verb, done));
-    await waitUntilIdle(run, store, name);
+    await waitUntilIdle(run, store, name, () => applyVerb(store, name, "cancel", authorOf(run, flags), Date.now()));
   }
   const view = await readView(store, name, Date.now());
   const { state } = view.campaign;
@@ -39,8 +40,10 @@ export async function changeState(run: Run, name: string, verb: Verb, flags: Ver
       run.notes.say(nextOf(verb, done));
     }
   }
-  if (state === "running" || state === "draining") {
+  if (state === "running") {
     sayHelpers(run, view);
+  } else if (state === "draining") {
+    run.notes.say(explainCampaign(view).advice);
   }
 }
 
@@ -63,34 +66,32 @@ function nextOf(verb: Verb, { open, campaign }: VerbResult): string {
     case "pause":
       return open === 0
         ? `Nothing is in flight. Next: ferry campaign resume ${name}`
-        : `${open} actors are in flight: those under way are finished, the others go back. Next: ferry campaign resume ${name}`;
+        : `${plural(open, "actor")} in flight: those under way are finished, the others go back. Next: ferry campaign resume ${name}`;
     case "cancel":
       return state === "cancelled"
         ? "It is over."
-        : `${open} actors are in flight: those under way are finished, the others stay undone; then it is cancelled.`;
+        : `${plural(open, "actor")} in flight: those under way are finished, the others stay undone; then it is cancelled.`;
   }
 }
 
-/** Waits until nothing of the campaign is in flight and, where it is being cancelled, until it is. */
-async function waitUntilIdle(run: Run, store: Store, name: string): Promise<void> {
+/** Waits until nothing of the campaign is in flight; where it is being cancelled, cancels again then, which ends it. */
+async function waitUntilIdle(run: Run, store: Store, name: string, cancel: () => Promise<unknown>): Promise<void> {
   let said = -1;
   for (;;) {
     const view = await readView(store, name, Date.now());
     const open = view.counts.open.actors;
-    if (open === 0 && view.campaign.state !== "draining") {
+    if (open === 0) {
+      await (view.campaign.state === "draining" ? cancel() : undefined);
       return;
     }
-    if (open > 0 && view.workers.length === 0) {
+    if (view.workers.length === 0) {
       run.notes.say(`No worker is connected, so none of the ${open} actors is under way; not waiting for them.`);
-      return;
-    }
-    if (open === 0 && !view.feeding) {
-      run.notes.say("No feeder is at work, so nobody ends it; not waiting for that.");
       return;
     }
     if (open !== said) {
       said = open;
-      run.notes.say(`${plural(open, "actor")} in flight`);
+      const lost = view.feeding ? "" : "; no feeder is at work that would find them again if Redis lost their jobs";
+      run.notes.say(`${plural(open, "actor")} in flight${lost}`);
     }
     await sleep(LOOK_EVERY_MS, undefined, { signal: run.signal }).catch((error: unknown) => {
       if (run.signal.aborted) {

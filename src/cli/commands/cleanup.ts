@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { TokenBucket } from "../../campaign/token-bucket.ts";
 import { UsageError } from "../../errors.ts";
-import { cleanupActor } from "../../migration/cleanup-actor.ts";
+import { cleanupActor, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { parseDuration } from "../../config/duration.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
@@ -19,6 +19,8 @@ interface CleanupFlags {
 }
 
 const WAIT_MS = 200;
+/** Results for which next to nothing was read. */
+const FREE = new Set<string>(["no_v1_data", "on_hold", "not_migrated", "not_verified"] satisfies CleanupRefusal[]);
 
 /** `ferry cleanup`. */
 export function registerCleanup(program: Command, runner: Runner): void {
@@ -62,19 +64,27 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
       while (bucket.available(perSecond, Date.now()) < 1) {
         await delay(WAIT_MS, undefined, { signal: run.signal });
       }
-      bucket.take(1);
       const result = await cleanupActor(context, id, options, run.signal);
       const what = result.kind === "refused" ? result.reason : result.kind;
+      // What was removed before costs nothing: to go on after an interruption takes no longer than the rest.
+      bucket.take(FREE.has(what) ? 0 : 1);
       counts.set(what, (counts.get(what) ?? 0) + 1);
       await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
     }
   } finally {
     await checker.close();
-  }
-  if (!run.json) {
-    run.notes.say([...counts].map(([what, count]) => `${count} ${what}`).join(", ") || "No migrated actors.");
+    sayCounts(run, counts);
   }
   return counts.has("v2_not_clean") ? EXIT.rejected : EXIT.done;
+}
+
+function sayCounts(run: Run, counts: ReadonlyMap<string, number>): void {
+  const text = [...counts].map(([what, count]) => `${count} ${what}`).join(", ");
+  if (run.signal.aborted) {
+    run.notes.say(`Stopped in the middle${text === "" ? "" : `, after ${text}`}: the same command goes on from there.`);
+  } else if (!run.json) {
+    run.notes.say(text || "No migrated actors.");
+  }
 }
 
 function readHold(text: string): number {

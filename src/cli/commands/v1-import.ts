@@ -52,7 +52,7 @@ async function importFile(run: Run, database: string, flags: ImportFlags): Promi
   ];
   await Promise.all(files.map(({ file }) => assertReadable(file)));
   await noteSidecars(run, database, flags);
-  const store = await run.openStore();
+  const store = await run.openStore({ create: true });
   await prepareActor(store, id, flags, run.signal);
   const writer = new RowWriter(store, { label: "import", signal: run.signal });
   let bytes = 0;

@@ -3,7 +3,7 @@ import { readWorkersRest, type IdleReason } from "../../campaign/fleet-rest.ts";
 import { RecentActivity } from "../../campaign/recent-activity.ts";
 import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet.ts";
 import { readClusterVerdict } from "../../queue/cluster-verdict.ts";
-import type { LoadGovernor } from "../../queue/load-governor.ts";
+import type { ClusterVerdict, LoadGovernor } from "../../queue/load-governor.ts";
 import type { WorkerHost } from "../../queue/worker-host.ts";
 import type { Store } from "../../store/store.ts";
 import type { Logger } from "../../telemetry/log.ts";
@@ -45,7 +45,7 @@ export interface SlotClock {
   end(): void;
 }
 
-type HostControl = Pick<WorkerHost, "inFlight" | "pause" | "resume" | "setConcurrency" | "isPaused">;
+type HostControl = Pick<WorkerHost, "inFlight" | "isConnected" | "pause" | "resume" | "setConcurrency" | "isPaused">;
 
 export class FleetMember {
   readonly #options: FleetMemberOptions;
@@ -163,8 +163,8 @@ export class FleetMember {
   }
 
   async #govern(host: HostControl): Promise<void> {
-    const { governor, store, log } = this.#options;
-    const verdict = await readClusterVerdict(store);
+    const { governor, log } = this.#options;
+    const verdict = await this.#clusterVerdict();
     const { limit, because } = governor.decide(verdict);
     if (limit === 0) {
       await host.pause();
@@ -182,6 +182,16 @@ export class FleetMember {
     this.#because = because;
   }
 
+  /** A cluster that is too busy to tell must not keep the governor from judging by the worker's own transactions. */
+  async #clusterVerdict(): Promise<ClusterVerdict | undefined> {
+    try {
+      return await readClusterVerdict(this.#options.store);
+    } catch (error) {
+      this.#options.log.warn("fleet.unheard", "The cluster's status cannot be read", { error });
+      return undefined;
+    }
+  }
+
   async #beat(): Promise<void> {
     const { store, governor, identity, concurrency } = this.#options;
     const { limit, because } = governor.decision;
@@ -197,6 +207,7 @@ export class FleetMember {
       concurrency,
       limit,
       ...(because === undefined ? {} : { throttledBecause: because }),
+      ...(this.#host?.isConnected === false ? { queueLost: true } : {}),
       inFlight: Object.fromEntries([...this.#inFlight].filter(([, count]) => count > 0)),
       activitySeconds,
       recentSeconds: this.#recent.since(activitySeconds, Date.now()),

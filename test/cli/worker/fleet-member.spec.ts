@@ -15,6 +15,7 @@ const SLOTS = 4;
 /** A worker host as its member sees it. */
 class FakeHost {
   inFlight = 0;
+  isConnected = true;
   concurrency = SLOTS;
   isPaused = false;
   pauses = 0;

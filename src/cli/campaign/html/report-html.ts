@@ -19,12 +19,20 @@ table { border-collapse: collapse; margin: .6em 0; } th, td { text-align: left; 
 td.number { text-align: right; font-variant-numeric: tabular-nums; } code { font-size: .92em; } a { color: inherit; }
 figure { margin: 1.6em 0; } figcaption { font-weight: 600; margin-bottom: .4em; } svg { width: 100%; height: auto; }
 .dark { display: none; } @media (prefers-color-scheme: dark) { .dark { display: block; } .light { display: none; } }
+pre { white-space: pre-wrap; font-size: .85em; border-left: 3px solid var(--line); padding-left: 1em; }
 @media print { .dark { display: none; } .light { display: block; } }
 `;
 
-/** A report as one HTML file: nothing is fetched, nothing is run, and it can be read in light and in dark. */
-export function reportHtml(report: CampaignReport): string {
+/** The text of a runbook by its path, where there is one. */
+type ReadRunbook = (path: string) => string | undefined;
+
+/**
+ * A report as one HTML file: nothing is fetched, nothing is run, and it can be read in light and in dark. The runbooks it names are in
+ * it, as it is read where there is no checkout.
+ */
+export function reportHtml(report: CampaignReport, readRunbook: ReadRunbook): string {
   const { campaign } = report;
+  const runbooks = runbooksOf(report, readRunbook);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -38,7 +46,7 @@ export function reportHtml(report: CampaignReport): string {
 ${summary(report)}
 <h2>Outcomes</h2>
 ${outcomes(report)}
-${section("Reasons", report.reasons.length > 0, () => reasons(report))}
+${section("Reasons", report.reasons.length > 0, () => reasons(report, runbooks))}
 ${section("Plan against actual", report.plan !== undefined, () => planTable(report))}
 <h2>Charts</h2>
 ${reportCharts(report).map(figure).join("\n")}
@@ -47,6 +55,7 @@ ${section("Slowest actors", report.slowest.length > 0, () => slowest(report))}
 ${configuration(report)}
 <h2>History</h2>
 ${history(report)}
+${section("Runbooks", runbooks.size > 0, () => pages(runbooks))}
 </body>
 </html>
 `;
@@ -66,16 +75,37 @@ function outcomes({ counts }: CampaignReport): string {
   );
 }
 
-function reasons(report: CampaignReport): string {
+/** By path. */
+function runbooksOf({ reasons: lines }: CampaignReport, readRunbook: ReadRunbook): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { runbook } of lines) {
+    const text = runbook === undefined ? undefined : readRunbook(runbook);
+    if (runbook !== undefined && text !== undefined) {
+      texts.set(runbook, text);
+    }
+  }
+  return texts;
+}
+
+function reasons(report: CampaignReport, runbooks: ReadonlyMap<string, string>): string {
   return htmlTable(
     ["State", "Reason", "Actors", "What to do"],
     report.reasons.map(({ state, reason, tally, runbook }) => [
       state,
       `<code>${escapeHtml(reason)}</code>`,
       tally.actors,
-      runbook === undefined ? "" : `<a href="${escapeHtml(runbook)}">${escapeHtml(runbook)}</a>`,
+      runbook === undefined ? "" : runbookCell(runbook, runbooks.has(runbook)),
     ]),
   );
+}
+
+function runbookCell(path: string, isHere: boolean): string {
+  const name = escapeHtml(path);
+  return isHere ? `<a href="#${name}">${name}</a>` : name;
+}
+
+function pages(runbooks: ReadonlyMap<string, string>): string {
+  return [...runbooks].map(([path, text]) => `<pre id="${escapeHtml(path)}">${escapeHtml(text)}</pre>`).join("\n");
 }
 
 function planTable(report: CampaignReport): string {
