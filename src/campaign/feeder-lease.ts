@@ -20,7 +20,10 @@ export class FeederReplacedError extends FerryError {
   }
 }
 
-/** Takes or renews the feeder's lease. @returns whether this feeder is the one now. */
+/**
+ * Takes or renews the feeder's lease; not with batch priority, so that one whom the store holds back does not count as gone.
+ * @returns whether this feeder is the one now.
+ */
 export async function holdFeederLease(
   store: Store,
   me: { token: string; host: string },
@@ -38,7 +41,7 @@ export async function holdFeederLease(
       }
       return true;
     },
-    { label: "feeder_lease" },
+    { label: "feeder_lease", priority: "default" },
   );
 }
 
