@@ -45,7 +45,7 @@ describe("a worker that goes away in the middle of a large actor", function () {
       await start(64 * MIB);
       const first = fleet.worker();
       await fleet.until(hasStaged(10));
-      first.kill("SIGSTOP");
+      await fleet.stopBetweenCommits(first);
       await expectFinishedBy(await fleet.worker("--drain").ended());
       const before = await fleet.rows();
       first.kill("SIGCONT");

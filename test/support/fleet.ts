@@ -1,3 +1,4 @@
+import { LmdbGate } from "../../src/store/lmdb-gate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";
@@ -93,6 +94,37 @@ export class Fleet {
       throw new Error("it did not happen in time");
     } finally {
       await store.close();
+    }
+  }
+
+  /**
+   * Stops a process between two commits. Stopped within one it would hold LMDB's locks, and until it goes on nobody could commit to an
+   * embedded store or open it, which no Ferry can help.
+   */
+  async stopBetweenCommits(worker: FerryProcess): Promise<void> {
+    for (let tries = 0; tries < 100; tries += 1) {
+      worker.kill("SIGSTOP");
+      if (await this.#isIdle()) {
+        return;
+      }
+      worker.kill("SIGCONT");
+      await new Promise((resolve) => setTimeout(resolve, 1 + (tries % 7)));
+    }
+    throw new Error("the process was in the middle of a commit each time");
+  }
+
+  /** Whether no process that goes on or is stopped is in the middle of a commit; on FoundationDB it would not matter. */
+  async #isIdle(): Promise<boolean> {
+    if (!this.storeUrl.startsWith("lmdb:")) {
+      return true;
+    }
+    const gate = new LmdbGate(this.storeUrl.slice("lmdb:".length), { maxCommits: 1, waitMs: 100 });
+    try {
+      return gate.alone(() => true);
+    } catch {
+      return false;
+    } finally {
+      await gate.close();
     }
   }
 
