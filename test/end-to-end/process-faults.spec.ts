@@ -50,7 +50,7 @@ const SHORT_DEPOT: readonly Trouble[] = ["kill worker", "stop worker for a while
 const EVERY = Object.keys(TROUBLES) as Trouble[];
 
 /** What somebody says of troubles: without it they prove nothing. */
-const NOTICED = ["queue.redis_lost", "queue.lock_lost", "queue.job_stalled", "queue.job_retrying"];
+const NOTICED = ["queue.redis_lost", "queue.lock_lost", "queue.job_stalled"];
 
 const TARGETS = [
   {
