@@ -210,7 +210,7 @@ export class MigrationQueue {
       // An id of its own per add tells a new job from one that was there: BullMQ answers with the id of the job that holds the actor.
       const add = randomBytes(6).toString("hex");
       const ids = open.map(({ request }, index) => `${request.actorId}-${add}-${index}`);
-      // The turn goes ahead on the same connection: no job has one that is not noted.
+      // Sent ahead and awaited with the jobs: turns are asked for between calls.
       const [jobs] = await Promise.all([
         this.#queue.addBulk(
           open.map(({ request, index: position }, index) => {

@@ -1,3 +1,4 @@
+import { UnavailableError } from "../../src/errors.ts";
 import { LmdbGate } from "../../src/store/lmdb-gate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -121,8 +122,11 @@ export class Fleet {
     const gate = new LmdbGate(this.storeUrl.slice("lmdb:".length), { maxCommits: 1, waitMs: 100 });
     try {
       return gate.alone(() => true);
-    } catch {
-      return false;
+    } catch (error) {
+      if (error instanceof UnavailableError) {
+        return false;
+      }
+      throw error;
     } finally {
       await gate.close();
     }

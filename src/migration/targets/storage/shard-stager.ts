@@ -37,8 +37,8 @@ export class ShardStager implements Stager {
   constructor(id: ActorId, spec: ImageSpec) {
     this.#id = id;
     this.#spec = spec;
-    // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
     this.#slabs = spec.pageCount > SLAB_PAGES ? new SlabPool(SLAB_BYTES, MOST_FREE) : undefined;
+    // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
     this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
 
