@@ -21,6 +21,7 @@ import { WorkerHost } from "../src/queue/worker-host.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/store.ts";
 import { startCampaign } from "./fixtures.ts";
+import { isFlat, quarters } from "./flat.ts";
 import { ferryHere } from "../test/support/cli.ts";
 import { TestRedis } from "../test/support/redis.ts";
 
@@ -43,8 +44,6 @@ const FULL = 0.5;
 const WINDOW_LOOK_MS = 1_000;
 /** `show`, and a frame of `watch`, have to be there within this. */
 const SHOW_LIMIT_MS = 1_000;
-/** Memory that rises by more than this from the second quarter of the time to the last is not flat. */
-const FLAT = 1.3;
 /** Fewer looks than these say nothing of memory. */
 const ENOUGH_LOOKS = 20;
 
@@ -267,19 +266,6 @@ function summarize(
   if (slowest > SHOW_LIMIT_MS || full < windows.length || idle > 0 || leaks) {
     process.exitCode = 1;
   }
-}
-
-/** The most in each quarter of the time: a leak shows as quarters that rise. */
-function quarters(values: readonly number[]): number[] {
-  return [0.25, 0.5, 0.75, 1].map((part) => {
-    const until = Math.max(1, Math.round(values.length * part));
-    return Math.max(...values.slice(Math.max(0, Math.round(values.length * (part - 0.25))), until));
-  });
-}
-
-/** The first quarter is not judged: a process grows until its heap has found its size. */
-function isFlat([, second = 0, third = 0, last = 0]: readonly number[]): boolean {
-  return Math.max(third, last) <= second * FLAT;
 }
 
 function memoryText(values: readonly number[]): string {
