@@ -35,7 +35,8 @@ export function storeRows(store: Store, signal: AbortSignal): ImageRows {
   };
 }
 
-function transactionRows(tx: Transaction): Rows {
+/** Rows as one transaction sees them; it ends as every transaction of the store does, so what is read has to be little. */
+export function transactionRows(tx: Transaction): Rows {
   return {
     get: async (key) => tx.get(key, { snapshot: true }),
     getRange: (range, options) => tx.getRange(range, { ...options, snapshot: true }),

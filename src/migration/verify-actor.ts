@@ -8,17 +8,20 @@ import type { IntegrityMode } from "./integrity/integrity.ts";
 import type { Outcome } from "./outcome.ts";
 import { inflated, type PageBatch } from "./pages.ts";
 import type { ByteSource } from "./recovery/byte-source.ts";
-import { storeRows } from "./rows.ts";
+import { storeRows, transactionRows } from "./rows.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
 
+/** What a later look at a migrated actor found. */
+export type Verification = ImageVerification | NoImage;
+
 /**
- * What a later look at a migrated actor found.
+ * Of an actor with a v2 image.
  *
  * `comparison`: `same`, `different`; or why v1 and v2 were not compared: `no_v1_data` (cleaned up), `written_since` (v2 goes on by
  * itself), `not_migrated` (v2 is not of Ferry's making, as far as the ledger knows). `integrity`: what SQLite says of the v2 image.
  */
-export interface Verification {
+export interface ImageVerification {
   readonly comparison: "same" | "different" | "no_v1_data" | "written_since" | "not_migrated";
   readonly integrity: "ok" | "failed" | "unreadable";
   /** SQLite's lines, or the sentence that says why v2 cannot be read. */
@@ -26,22 +29,34 @@ export interface Verification {
   readonly pages: number;
 }
 
-/**
- * Compares an actor's v2 image with v1, as far as that still means something, and has SQLite check v2 in any case.
- * @returns undefined when there is no complete v2 image.
- */
+/** There is no complete v2 image: as it has to be when the actor was taken back to v1, and a loss otherwise. */
+export interface NoImage {
+  readonly comparison: "rolled_back" | "no_v2_image";
+}
+
+/** Compares an actor's v2 image with v1, as far as that still means something, and has SQLite check v2 in any case. */
 export async function verifyActor(
   context: MigrationContext,
   id: ActorId,
   options: MigrationOptions,
   mode: IntegrityMode,
   signal: AbortSignal,
-): Promise<Verification | undefined> {
-  const rows = storeRows(context.store, signal);
-  const pages = await context.target.readPageCount(rows, id);
+): Promise<Verification> {
+  // Together: an actor that is migrated again between the two must not be found with neither.
+  const { pages, outcome } = await context.store.transact(
+    async (tx) => {
+      const [count, last] = await Promise.all([
+        context.target.readPageCount(transactionRows(tx), id),
+        context.ledger.read(tx, id),
+      ]);
+      return { pages: count, outcome: last };
+    },
+    { label: "verify", signal },
+  );
   if (pages === undefined) {
-    return undefined;
+    return { comparison: outcome?.reason === "rolled_back" ? "rolled_back" : "no_v2_image" };
   }
+  const rows = storeRows(context.store, signal);
   const read = (): AsyncGenerator<PageBatch, void, undefined> => inflated(context.target.readBlocks(rows, id, pages));
   try {
     const comparison = await compare(context, id, options, read, signal);
@@ -84,7 +99,7 @@ async function compare(
   options: MigrationOptions,
   readV2: () => AsyncIterable<PageBatch>,
   signal: AbortSignal,
-): Promise<Verification["comparison"]> {
+): Promise<ImageVerification["comparison"]> {
   const seen = await context.store.transact(
     async (tx) => {
       const [outcome, survey] = await Promise.all([

@@ -110,6 +110,13 @@ describe("the target of jobs and campaigns", function () {
     const rollback = await ferry(["rollback", "--campaign", "spring", "--confirm", "spring"]);
     expect([rollback.status, rollback.stderr]).to.deep.equal([0, "2 rolled_back\n"]);
     expect(await pointers()).to.equal(0);
+
+    const all = await ferry(["verify", "--campaign", "spring"]);
+    expect([all.status, all.stderr]).to.deep.equal([0, "All 2 were rolled back: there was nothing to verify.\n"]);
+    await ferry(["enqueue", FIRST ?? "", "--force", "--target", "depot", "--namespace", NAMESPACE_ID]);
+    await work();
+    const again = await ferry(["verify", "--campaign", "spring"]);
+    expect([again.status, again.stderr]).to.deep.equal([0, "1 good, 0 bad, 1 rolled back.\n"]);
   });
 
   it("is not overruled by a worker's configuration, nor by a flag of a later command", async () => {

@@ -117,12 +117,22 @@ describe("after a migration", () => {
     it("finds a difference, and says when there is nothing to compare with", async () => {
       const { store, context } = await migrated();
       store.load(entryRows(actor, fileChunkK(TAG.main, 1), new Uint8Array(4096).fill(1)));
-      expect((await verify(context))?.comparison).to.equal("different");
+      expect((await verify(context)).comparison).to.equal("different");
       engineWrites(store);
-      expect((await verify(context))?.comparison).to.equal("written_since");
-      expect(await verifyActor(context, testActor(42).id, DEFAULT_MIGRATION_OPTIONS, "full", signal)).to.equal(
-        undefined,
-      );
+      expect((await verify(context)).comparison).to.equal("written_since");
+      expect(await verifyActor(context, testActor(42).id, DEFAULT_MIGRATION_OPTIONS, "full", signal)).to.deep.equal({
+        comparison: "no_v2_image",
+      });
+    });
+
+    it("tells an actor that was rolled back from one that lost its image, until it is migrated again", async () => {
+      const { store, clock, context } = await migrated();
+      await rollbackActor(context, actor.id, { dryRun: false });
+      expect(await verify(context)).to.deep.equal({ comparison: "rolled_back" });
+      expect((await attempt(store, actor, clock)).state).to.equal("migrated");
+      expect((await verify(context)).comparison).to.equal("same");
+      store.load(entryRows(actor, fileChunkK(TAG.main, 1), new Uint8Array(4096).fill(1)));
+      expect((await verify(context)).comparison).to.equal("different");
     });
   });
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { PassThrough, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { runCommandLine } from "../../src/cli/command-line.ts";
+import { InterruptedError } from "../../src/cli/interrupted-error.ts";
 import { Notes } from "../../src/cli/notes.ts";
 import { Output } from "../../src/cli/output.ts";
 
@@ -83,18 +84,30 @@ export class FerryProcess {
   }
 }
 
-/** Runs a command in this process: the same code without the second it takes to start one. */
-export async function ferryHere(args: readonly string[], options: Omit<CommandOptions, "cwd"> = {}): Promise<Ended> {
+/**
+ * Runs a command in this process: the same code without the second it takes to start one.
+ * `interruptAtOutput`: as Ctrl-C when it first writes to standard output.
+ */
+export async function ferryHere(
+  args: readonly string[],
+  options: Pick<CommandOptions, "env" | "input"> & { readonly interruptAtOutput?: boolean } = {},
+): Promise<Ended> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const texts = { stdout: "", stderr: "" };
-  stdout.setEncoding("utf8").on("data", (text: string) => (texts.stdout += text));
+  const interruption = new AbortController();
+  stdout.setEncoding("utf8").on("data", (text: string) => {
+    texts.stdout += text;
+    if (options.interruptAtOutput === true) {
+      interruption.abort(new InterruptedError("SIGINT"));
+    }
+  });
   stderr.setEncoding("utf8").on("data", (text: string) => (texts.stderr += text));
   const status = await runCommandLine(args, {
     environment: options.env ?? {},
     stdin: Readable.from([Buffer.from(options.input ?? "")]),
     output: new Output(stdout),
     notes: new Notes(stderr),
-    signal: new AbortController().signal,
+    signal: interruption.signal,
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { status, ...texts };

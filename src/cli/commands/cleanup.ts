@@ -5,6 +5,7 @@ import { UsageError } from "../../errors.ts";
 import { cleanupActor, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { parseDuration } from "../../config/duration.ts";
+import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
 import { authorOf } from "../campaign/author.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -56,35 +57,30 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
   }
   const checker = new IntegrityChecker();
   const bucket = new TokenBucket();
-  const counts = new Map<string, number>();
-  try {
-    const context = await commandContext(run, store, selection, checker);
-    const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
-    for await (const id of actors) {
-      while (bucket.available(perSecond, Date.now()) < 1) {
-        await delay(WAIT_MS, undefined, { signal: run.signal });
+  const counts = await saidCounts(run, { end: endOf, changes: deletes }, async (counted) => {
+    try {
+      const context = await commandContext(run, store, selection, checker);
+      const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
+      for await (const id of actors) {
+        while (bucket.available(perSecond, Date.now()) < 1) {
+          await delay(WAIT_MS, undefined, { signal: run.signal });
+        }
+        const result = await cleanupActor(context, id, options, run.signal);
+        const what = result.kind === "refused" ? result.reason : result.kind;
+        // What was removed before costs nothing: to go on after an interruption takes no longer than the rest.
+        bucket.take(FREE.has(what) ? 0 : 1);
+        counted.add(what);
+        await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
       }
-      const result = await cleanupActor(context, id, options, run.signal);
-      const what = result.kind === "refused" ? result.reason : result.kind;
-      // What was removed before costs nothing: to go on after an interruption takes no longer than the rest.
-      bucket.take(FREE.has(what) ? 0 : 1);
-      counts.set(what, (counts.get(what) ?? 0) + 1);
-      await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
+    } finally {
+      await checker.close();
     }
-  } finally {
-    await checker.close();
-    sayCounts(run, counts);
-  }
-  return counts.has("v2_not_clean") ? EXIT.rejected : EXIT.done;
+  });
+  return counts.of("v2_not_clean") > 0 ? EXIT.rejected : EXIT.done;
 }
 
-function sayCounts(run: Run, counts: ReadonlyMap<string, number>): void {
-  const text = [...counts].map(([what, count]) => `${count} ${what}`).join(", ");
-  if (run.signal.aborted) {
-    run.notes.say(`Stopped in the middle${text === "" ? "" : `, after ${text}`}: the same command goes on from there.`);
-  } else if (!run.json) {
-    run.notes.say(text || "No migrated actors.");
-  }
+function endOf({ text }: ResultCounts): string {
+  return text || "No migrated actors.";
 }
 
 function readHold(text: string): number {

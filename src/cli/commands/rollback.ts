@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
+import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
@@ -44,17 +45,19 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
   const context = await commandContext(run, store, selection);
-  const counts = new Map<string, number>();
-  for await (const id of actors) {
-    run.signal.throwIfAborted();
-    const result = await rollbackActor(context, id, { dryRun });
-    const what = result.kind === "refused" ? result.reason : dryRun ? "would_roll_back" : "rolled_back";
-    counts.set(what, (counts.get(what) ?? 0) + 1);
-    await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
-  }
-  if (!run.json) {
-    run.notes.say([...counts].map(([what, count]) => `${count} ${what}`).join(", ") || "No actors.");
-  }
-  const refused = [...counts.keys()].some((what) => what !== "rolled_back" && what !== "would_roll_back");
-  return refused ? EXIT.rejected : EXIT.done;
+  const counts = await saidCounts(run, { end: endOf, changes: !dryRun }, async (counted) => {
+    for await (const id of actors) {
+      run.signal.throwIfAborted();
+      const result = await rollbackActor(context, id, { dryRun });
+      const what = result.kind === "refused" ? result.reason : dryRun ? "would_roll_back" : "rolled_back";
+      counted.add(what);
+      await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
+    }
+  });
+  const refused = counts.total - counts.of("rolled_back") - counts.of("would_roll_back");
+  return refused > 0 ? EXIT.rejected : EXIT.done;
+}
+
+function endOf({ text }: ResultCounts): string {
+  return text || "No actors.";
 }

@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
-import { verifyActor, type Verification } from "../../migration/verify-actor.ts";
+import { verifyActor, type ImageVerification, type Verification } from "../../migration/verify-actor.ts";
+import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, selectActors } from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { migrationOptions } from "../migration-options.ts";
@@ -12,6 +13,10 @@ interface VerifyFlags {
   readonly check: "quick" | "full";
 }
 
+const HELP = `
+Exit status 1 when an actor differs, is damaged, or has no v2 image. One that was rolled back has none, and that is no failure: it is
+counted apart until it is migrated again.`;
+
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
   const command = program
@@ -21,7 +26,7 @@ export function registerVerify(program: Command, runner: Runner): void {
     .option("--campaign <name>", "all actors that a campaign migrated")
     .addOption(new Option("--check <how>", "SQLite's check").choices(["quick", "full"]).default("full"))
     .action((ids: string[], flags: VerifyFlags, self: Command) => runner.run(self, (run) => verify(run, ids, flags)))
-    .addHelpText("after", "\nExit status 1 when an actor differs, is damaged, or has no v2 image.");
+    .addHelpText("after", HELP);
   addSettings(command, "target", "namespace");
 }
 
@@ -30,27 +35,41 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
   const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);
   const checker = new IntegrityChecker();
-  const counts = { good: 0, bad: 0 };
-  try {
-    const context = await commandContext(run, store, selection, checker);
-    for await (const id of actors) {
-      run.signal.throwIfAborted();
-      const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);
-      const good = found !== undefined && found.comparison !== "different" && found.integrity === "ok";
-      counts[good ? "good" : "bad"] += 1;
-      await run.output.line(
-        run.json
-          ? JSON.stringify({ actorId: id, ok: good, ...(found ?? { comparison: "no_v2_image" }) })
-          : textOf(id, found),
-      );
+  const counts = await saidCounts(run, { end: endOf, changes: false, always: ["good", "bad"] }, async (counted) => {
+    try {
+      const context = await commandContext(run, store, selection, checker);
+      for await (const id of actors) {
+        run.signal.throwIfAborted();
+        const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);
+        const result = resultOf(found);
+        counted.add(result);
+        await run.output.line(
+          run.json ? JSON.stringify({ actorId: id, ok: result !== "bad", ...found }) : textOf(id, found),
+        );
+      }
+    } finally {
+      await checker.close();
     }
-  } finally {
-    await checker.close();
+  });
+  return counts.of("bad") === 0 ? EXIT.done : EXIT.rejected;
+}
+
+function resultOf(found: Verification): "good" | "bad" | "rolled back" {
+  if (!isOfImage(found)) {
+    return found.comparison === "rolled_back" ? "rolled back" : "bad";
   }
-  if (!run.json) {
-    run.notes.say(`${counts.good} good, ${counts.bad} bad.`);
-  }
-  return counts.bad === 0 ? EXIT.done : EXIT.rejected;
+  return found.comparison !== "different" && found.integrity === "ok" ? "good" : "bad";
+}
+
+function endOf(counts: ResultCounts): string {
+  const rolledBack = counts.of("rolled back");
+  return rolledBack > 0 && rolledBack === counts.total
+    ? `All ${rolledBack} were rolled back: there was nothing to verify.`
+    : `${counts.text}.`;
+}
+
+function isOfImage(found: Verification): found is ImageVerification {
+  return "integrity" in found;
 }
 
 const COMPARISONS: Record<Verification["comparison"], string> = {
@@ -59,11 +78,13 @@ const COMPARISONS: Record<Verification["comparison"], string> = {
   no_v1_data: "not compared: v1 is gone",
   written_since: "not compared: v2 has had writes since",
   not_migrated: "not compared: Ferry did not migrate it",
+  rolled_back: "not compared: it was rolled back",
+  no_v2_image: "has no v2 image",
 };
 
-function textOf(id: string, found: Verification | undefined): string {
-  if (found === undefined) {
-    return `${id} has no v2 image`;
+function textOf(id: string, found: Verification): string {
+  if (!isOfImage(found)) {
+    return `${id} ${COMPARISONS[found.comparison]}`;
   }
   const integrity =
     found.integrity === "ok" ? "SQLite finds it sound" : `${found.integrity}: ${found.lines.join("; ")}`;
