@@ -9,7 +9,8 @@ class SettingOption extends Option {
 
   constructor(name: SettingName) {
     const setting: Setting<unknown> = SETTINGS[name];
-    super(setting.flag ?? "", `${setting.meaning} (${setting.env}; default ${setting.fallbackText})`);
+    const fallback = setting.fallbackText === "" ? "" : `; default ${setting.fallbackText}`;
+    super(setting.flag ?? "", `${setting.meaning} (${setting.env}${fallback})`);
     this.setting = name;
   }
 }

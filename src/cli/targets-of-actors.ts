@@ -26,21 +26,32 @@ export async function depotOptionsOfActor(config: Config, store: Store, id: Acto
 async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]): Promise<RequestOptions> {
   const asked = requestOptions(config);
   const outcomes = await readOutcomes(store, ids);
-  return withTargetOf(store, new Set(ids.map((id) => outcomes.get(id)?.campaign)), asked);
+  const campaigns = new Set(ids.map((id) => outcomes.get(id)?.campaign));
+  // Actors that no campaign asked for have the configured target here, which most often is that of the others.
+  const complete = async (options: RequestOptions): Promise<RequestOptions> => {
+    const target = options["target"] ?? (await new Targets(config, store).configured());
+    const namespace = target === "depot" ? (options["namespace"] ?? config.namespace) : undefined;
+    return { target, ...(namespace === undefined ? {} : { namespace }) };
+  };
+  return withTargetOf(store, campaigns, asked, campaigns.size > 1 && asked["target"] === undefined ? complete : asIs);
 }
+
+const asIs = (options: RequestOptions): Promise<RequestOptions> => Promise.resolve(options);
 
 /**
  * Adds to what was asked for the target and namespace of the actors' campaigns, undefined for none, where it does not say them.
+ * @param complete adds what a campaign, or none, leaves to the configuration: not where that of the workers decides.
  * @throws UsageError for different targets, unless one was asked for.
  */
 export async function withTargetOf(
   store: Store,
   campaigns: ReadonlySet<string | undefined>,
   asked: RequestOptions,
+  complete = asIs,
 ): Promise<RequestOptions> {
   const before = new Map<string, RequestOptions>();
   for (const name of campaigns) {
-    const options = await targetOptionsOf(store, name);
+    const options = await complete(await targetOptionsOf(store, name));
     before.set(JSON.stringify(options), options);
   }
   const [only = {}, ...others] = before.values();

@@ -112,7 +112,7 @@ describe("the target of jobs and campaigns", function () {
     expect(await pointers()).to.equal(0);
 
     const all = await ferry(["verify", "--campaign", "spring"]);
-    expect([all.status, all.stderr]).to.deep.equal([0, "All 2 were rolled back: there was nothing to verify.\n"]);
+    expect([all.status, all.stderr]).to.deep.equal([0, "2 actors rolled back, and no other to verify.\n"]);
     await ferry(["enqueue", FIRST ?? "", "--force", "--target", "depot", "--namespace", NAMESPACE_ID]);
     await work();
     const again = await ferry(["verify", "--campaign", "spring"]);
@@ -218,6 +218,19 @@ describe("the target of jobs and campaigns", function () {
     await ferry([...again, "--target", "depot"]);
     await work();
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+  });
+
+  it("need not be said for actors of a campaign and others where the configuration comes to the same", async () => {
+    await ferry(["campaign", "create", "spring", "--from", "-", "--start"], { input: FIRST ?? "" });
+    await runCampaigns();
+    await ferry(["enqueue", "--scan"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    const verify = ["verify", ...ACTORS.map(({ id }) => id)];
+    const { status, stderr } = await ferry(verify);
+    expect([status, stderr]).to.deep.equal([0, "2 good, 0 bad.\n"]);
+    const other = await ferry(verify, { env: { FERRY_TARGET: "depot", FERRY_NAMESPACE: NAMESPACE_ID } });
+    expect(other.stderr).to.match(/different targets: say --target/);
   });
 
   it("lets a job have its own limit of pages", async () => {

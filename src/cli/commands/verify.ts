@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { plural } from "../../campaign/plural.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { verifyActor, type ImageVerification, type Verification } from "../../migration/verify-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
@@ -64,7 +65,7 @@ function resultOf(found: Verification): "good" | "bad" | "rolled back" {
 function endOf(counts: ResultCounts): string {
   const rolledBack = counts.of("rolled back");
   return rolledBack > 0 && rolledBack === counts.total
-    ? `All ${rolledBack} were rolled back: there was nothing to verify.`
+    ? `${plural(rolledBack, "actor")} rolled back, and no other to verify.`
     : `${counts.text}.`;
 }
 
