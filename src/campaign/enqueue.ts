@@ -35,7 +35,7 @@ export interface EnqueueOptions {
   readonly signal: AbortSignal;
   /** Told before ids go on the queue, with what the ledger said of them until then. */
   readonly onBatch?: (ids: readonly ActorId[], previous: ReadonlyMap<ActorId, Outcome>) => void;
-  /** Told after every batch. */
+  /** Told what it came to so far, whenever that is more. */
   readonly onProgress?: (counts: EnqueueCounts) => void;
 }
 
@@ -45,8 +45,8 @@ export async function enqueueActors(
   options: EnqueueOptions,
 ): Promise<EnqueueCounts> {
   let counts: EnqueueCounts = { enqueued: 0, alreadyQueued: 0, queuedAfterActive: 0, alreadyDone: 0 };
-  const add = async (ids: readonly ActorId[], previous: ReadonlyMap<ActorId, Outcome>): Promise<void> => {
-    counts = addCounts(counts, await enqueueBatch(ids, previous, options));
+  const count = (more: EnqueueCounts): void => {
+    counts = addCounts(counts, more);
     options.onProgress?.(counts);
   };
   // One batch goes on the queue while the next is found and looked up in the ledger.
@@ -55,7 +55,7 @@ export async function enqueueActors(
     for await (const ids of inBatches(source)) {
       const previous = await readOutcomes(options.store, ids);
       await adding;
-      adding = add(ids, previous);
+      adding = enqueueBatch(ids, previous, { ...options, count });
       // Awaited above or below; until then a failure must not count as one nobody looks at.
       adding.catch(() => undefined);
     }
@@ -88,24 +88,21 @@ async function* inBatches(
 async function enqueueBatch(
   ids: readonly ActorId[],
   previous: ReadonlyMap<ActorId, Outcome>,
-  options: EnqueueOptions,
-): Promise<EnqueueCounts> {
+  options: EnqueueOptions & { readonly count: (more: EnqueueCounts) => void },
+): Promise<void> {
   const open = options.force ? ids : ids.filter((id) => !isDone(previous.get(id)));
-  let counts: EnqueueCounts = {
-    enqueued: 0,
-    alreadyQueued: 0,
-    queuedAfterActive: 0,
-    alreadyDone: ids.length - open.length,
-  };
+  const alreadyDone = ids.length - open.length;
+  if (alreadyDone > 0) {
+    options.count({ enqueued: 0, alreadyQueued: 0, queuedAfterActive: 0, alreadyDone });
+  }
   for (let start = 0; start < open.length;) {
     const room = await options.sink.waitForRoom(options.signal);
     options.signal.throwIfAborted();
     const part = open.slice(start, start + room);
     options.onBatch?.(part, previous);
-    counts = addCounts(counts, { ...(await options.sink.add(part)), alreadyDone: 0 });
+    options.count({ ...(await options.sink.add(part)), alreadyDone: 0 });
     start += part.length;
   }
-  return counts;
 }
 
 /** Done until someone asks again; a failure is nobody's verdict on the data, so asking is enough. */

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
 import { countFields, countText } from "./produce-counts.ts";
 import { queueSink } from "./queue-sink.ts";
+import { sayStopped } from "./stopped.ts";
 import { sayCompletion } from "./wait/completion-report.ts";
 import { makeProgress } from "./wait/progress.ts";
 import { waitForCompletion } from "./wait/wait-for-completion.ts";
@@ -60,6 +61,7 @@ async function start(
 ): Promise<{ queue: MigrationQueue; enqueued: Promise<EnqueueCounts> }> {
   const queue = await run.openQueue();
   warnOfUnknownPolicy(run, queue);
+  let soFar: EnqueueCounts | undefined;
   const enqueued = enqueueActors(production.source, {
     store: production.store,
     sink: queueSink(queue, {
@@ -73,6 +75,9 @@ async function start(
     }),
     force: production.force,
     signal: run.signal,
+    onProgress: (counts) => {
+      soFar = counts;
+    },
     ...(tracker === undefined
       ? {}
       : {
@@ -80,6 +85,9 @@ async function start(
             tracker.add(ids, previous);
           },
         }),
+  }).catch((error: unknown) => {
+    sayStopped(run, soFar === undefined ? "" : countText(soFar));
+    throw error;
   });
   return { queue, enqueued };
 }

@@ -38,7 +38,7 @@ describe("ferry rollback and ferry verify", () => {
 
   for (const json of [[], ["--json"]]) {
     it(`says how far a rollback came that is interrupted, and the same command goes on ${json.join("")}`, async () => {
-      const stopped = await ferry(["rollback", ...IDS, ...json], { interruptAtOutput: true });
+      const stopped = await ferry(["rollback", ...IDS, ...json], { interruptAt: "stdout" });
       expect(stopped.status).to.equal(130);
       const done = IDS.length - (await leftInV2());
       expect(done).to.be.within(1, IDS.length - 1);
@@ -55,7 +55,7 @@ describe("ferry rollback and ferry verify", () => {
       [["rollback", "--dry-run"], "\\d+ would_roll_back"],
       [["verify"], "\\d+ good, 0 bad"],
     ] as const) {
-      const stopped = await ferry([...args, ...IDS], { interruptAtOutput: true });
+      const stopped = await ferry([...args, ...IDS], { interruptAt: "stdout" });
       expect(stopped.status).to.equal(130);
       expect(stopped.stderr).to.match(
         new RegExp(`^Stopped in the middle, after ${result}\\.\nferry: Interrupted\\.\n$`),

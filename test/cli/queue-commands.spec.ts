@@ -46,9 +46,9 @@ describe("ferry's commands around the queue", function () {
     await redis.stop();
   });
 
-  function ferry(args: readonly string[], input = ""): Promise<Ended> {
+  function ferry(args: readonly string[], input = "", options: Parameters<typeof ferryHere>[1] = {}): Promise<Ended> {
     const env = { FERRY_STORE: folder.store, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
-    return ferryHere(args, { env, input });
+    return ferryHere(args, { ...options, env, input });
   }
 
   const work = (): Promise<Ended> => ferry(["worker", "--drain"]);
@@ -196,6 +196,19 @@ describe("ferry's commands around the queue", function () {
     const { status, stdout } = await waiting;
     expect(status).to.equal(0);
     expect(JSON.parse(stdout)).to.include({ enqueued: 3, migrated: 3, rejected: 0, pending: 0 });
+  });
+
+  it("say how far they came when they are interrupted, and go on from there", async () => {
+    for (const [args, after] of [
+      [["--window", "2"], ", after enqueued 2, already_queued 0, already_done 0"],
+      [["--window", "2"], ""],
+      [["--window", "4", "--wait"], ", after enqueued 2, already_queued 2, already_done 0"],
+    ] as const) {
+      const stopped = await ferry(["enqueue", "--scan", ...args], "", { interruptAt: "stderr" });
+      expect(stopped.status).to.equal(130);
+      expect(stopped.stderr).to.include(`Stopped in the middle${after}: the same command goes on from there.\n`);
+    }
+    expect(await counts(["enqueue", "--scan"])).to.include({ enqueued: 1, already_queued: 4 });
   });
 
   it("leave no more than the window waiting", async () => {

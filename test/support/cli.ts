@@ -86,22 +86,26 @@ export class FerryProcess {
 
 /**
  * Runs a command in this process: the same code without the second it takes to start one.
- * `interruptAtOutput`: as Ctrl-C when it first writes to standard output.
+ * `interruptAt`: as Ctrl-C when it first writes there.
  */
 export async function ferryHere(
   args: readonly string[],
-  options: Pick<CommandOptions, "env" | "input"> & { readonly interruptAtOutput?: boolean } = {},
+  options: Pick<CommandOptions, "env" | "input"> & { readonly interruptAt?: "stdout" | "stderr" } = {},
 ): Promise<Ended> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const texts = { stdout: "", stderr: "" };
   const interruption = new AbortController();
-  stdout.setEncoding("utf8").on("data", (text: string) => {
-    texts.stdout += text;
-    if (options.interruptAtOutput === true) {
-      interruption.abort(new InterruptedError("SIGINT"));
-    }
-  });
-  stderr.setEncoding("utf8").on("data", (text: string) => (texts.stderr += text));
+  for (const [name, stream] of [
+    ["stdout", stdout],
+    ["stderr", stderr],
+  ] as const) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      texts[name] += text;
+      if (options.interruptAt === name) {
+        interruption.abort(new InterruptedError("SIGINT"));
+      }
+    });
+  }
   const status = await runCommandLine(args, {
     environment: options.env ?? {},
     stdin: Readable.from([Buffer.from(options.input ?? "")]),

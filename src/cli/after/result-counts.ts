@@ -1,4 +1,5 @@
 import type { Run } from "../run.ts";
+import { sayStopped } from "../stopped.ts";
 
 /** How many of a command's actors came to each result. */
 export class ResultCounts {
@@ -51,10 +52,7 @@ export async function saidCounts(
   try {
     await work(counts);
   } catch (error) {
-    if (counts.total > 0 || run.signal.aborted) {
-      const after = counts.total === 0 ? "" : `, after ${counts.text}`;
-      run.notes.say(`Stopped in the middle${after}${changes ? ": the same command goes on from there." : "."}`);
-    }
+    sayStopped(run, counts.total === 0 ? "" : counts.text, { changes });
     throw error;
   }
   if (!run.json) {
