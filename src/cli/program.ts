@@ -3,6 +3,7 @@ import * as commands from "./commands/index.ts";
 import type { Runner, Surroundings } from "./run.ts";
 import { addSettings } from "./setting-options.ts";
 import { ferryVersion } from "./version.ts";
+import { wrapProse } from "./wrap-prose.ts";
 
 /** A command of `ferry`: adds itself to the program, and runs through the runner. */
 export type RegisterCommand = (program: Command, runner: Runner) => void;
@@ -21,12 +22,16 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
   }
   quieten(program, {
     // Nobody waits for help to be written: a reader who has had enough of it must not end up as an unhandled rejection.
-    writeOut: (text) => void output.text(text).catch(() => undefined),
+    // Commander wraps its own part of it, and leaves what comes after that as it is.
+    writeOut: (text) => void output.text(wrapProse(text, output.columns ?? HELP_COLUMNS)).catch(() => undefined),
     writeErr: (text) => notes.stream.write(text),
     outputError: () => undefined,
   });
   return program;
 }
+
+/** Where standard output is no terminal; also Commander's. */
+const HELP_COLUMNS = 80;
 
 const AFTER_HELP = `
 Flags beat environment variables, which beat defaults.
