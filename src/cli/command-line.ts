@@ -1,9 +1,9 @@
-import { CommanderError } from "commander";
 import { describeError } from "./describe-error.ts";
 import { exitStatusOf, EXIT, type ExitStatus } from "./exit-status.ts";
 import { interruptionOr } from "./interrupted-error.ts";
 import type { Notes } from "./notes.ts";
 import { OutputClosedError } from "./output.ts";
+import { ParsingError } from "./parsing-error.ts";
 import { makeProgram } from "./program.ts";
 import { Runner, type Surroundings } from "./run.ts";
 
@@ -19,7 +19,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     if (error instanceof OutputClosedError) {
       return EXIT.done;
     }
-    if (error instanceof CommanderError) {
+    if (error instanceof ParsingError) {
       return endOfParsing(error, notes);
     }
     notes.say(`ferry: ${describeError(error)}`);
@@ -32,12 +32,12 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
 }
 
 /** Help and version end parsing as well; the rest is a command line that makes no sense. */
-function endOfParsing(error: CommanderError, notes: Notes): ExitStatus {
+function endOfParsing(error: ParsingError, notes: Notes): ExitStatus {
   if (error.exitCode === 0) {
     return EXIT.done;
   }
   if (error.code !== "commander.help") {
-    notes.say(`ferry: ${describeError(error)} Try: ferry --help`);
+    notes.say(`ferry: ${describeError(error)} Try: ${error.command} --help`);
   }
   return EXIT.usage;
 }

@@ -1,5 +1,6 @@
 import { Command, type OutputConfiguration } from "commander";
 import * as commands from "./commands/index.ts";
+import { ParsingError } from "./parsing-error.ts";
 import type { Runner, Surroundings } from "./run.ts";
 import { addSettings } from "./setting-options.ts";
 import { ferryVersion } from "./version.ts";
@@ -8,7 +9,7 @@ import { wrapProse } from "./wrap-prose.ts";
 /** A command of `ferry`: adds itself to the program, and runs through the runner. */
 export type RegisterCommand = (program: Command, runner: Runner) => void;
 
-/** The whole command line. Parsing throws CommanderError instead of ending the process, and prints help, but nothing about errors. */
+/** The whole command line. Parsing throws ParsingError instead of ending the process, and prints help, but nothing about errors. */
 export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings, "output" | "notes">): Command {
   const program = new Command("ferry")
     .description("Carries Rivet actors' SQLite databases from v1 to v2 storage in FoundationDB.")
@@ -39,7 +40,9 @@ Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 th
 
 /** Commands take such settings over from their parent only when they are made after it has them. */
 function quieten(command: Command, output: OutputConfiguration): void {
-  command.exitOverride().configureOutput(output);
+  command.configureOutput(output).exitOverride((error) => {
+    throw new ParsingError(error, command);
+  });
   for (const child of command.commands) {
     quieten(child, output);
   }

@@ -34,9 +34,9 @@ describe("bad input to ferry", function () {
 
   const usage: readonly [string, readonly string[], RegExp][] = [
     ["an unknown flag", ["outcomes", "--sate", "failed"], /Unknown option '--sate' \(Did you mean --state\?\)/],
-    ["an unknown command", ["outcome"], /Unknown command 'outcome' \(Did you mean outcomes\?\)/],
-    ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?/],
-    ["a missing argument", ["rejected", "show"], /Missing required argument 'id'/],
+    ["an unknown command", ["outcome"], /Unknown command 'outcome' \(Did you mean outcomes\?\)\. Try: ferry --help$/m],
+    ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?\)\. Try: ferry store --help$/m],
+    ["a missing argument", ["rejected", "show"], /Missing required argument 'id'\. Try: ferry rejected show --help$/m],
     ["one argument too many", ["inspect", ID, ID], /Too many arguments/],
     ["a flag without its value", ["outcomes", "--state"], /argument missing/],
     ["a state that is none", ["outcomes", "--state", "done"], /Allowed choices are migrated, skipped, rejected/],
