@@ -35,7 +35,8 @@ LABEL org.opencontainers.image.title="ferry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${FERRY_VERSION}" \
       org.opencontainers.image.revision="${FERRY_REVISION}"
-ENV NODE_ENV=production
+# Two of glibc's arenas, not sixteen: each of a process's threads would leave megabytes that it freed in one of its own.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 COPY --from=foundationdb /usr/lib/libfdb_c.so /usr/lib/libfdb_c.so
 COPY --from=foundationdb /usr/lib/fdb/multiversion /usr/lib/fdb/multiversion
 WORKDIR /app

@@ -97,7 +97,7 @@ export async function writeActors(store: Store, ids: readonly ActorId[], image: 
 }
 
 /** As a worker's: its thread starts with the first large image, and keeps no process alive. */
-const codec = new ThreadCodec();
+export const benchCodec = new ThreadCodec();
 const random = new RandomPool();
 
 /** A context as a worker has it, without a worker's metrics. */
@@ -108,7 +108,7 @@ export function benchContext(store: Store, parts: Partial<MigrationContext> = {}
     ledger,
     now: Date.now,
     randomBytes: (count) => random.take(count),
-    codec,
+    codec: benchCodec,
     observer: { enter: () => undefined },
     ...parts,
   };

@@ -22,11 +22,11 @@ export type BenchTarget = (typeof BENCH_TARGETS)[number];
 /** Measures one thing with each of them. */
 export async function onEachTarget(
   bench: Bench,
-  measure: (bench: Bench, target: BenchTarget) => Promise<Result>,
+  measure: (bench: Bench, target: BenchTarget) => Promise<Result[]>,
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (const target of BENCH_TARGETS) {
-    results.push(await measure(bench, target));
+    results.push(...(await measure(bench, target)));
   }
   return results;
 }

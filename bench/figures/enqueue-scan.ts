@@ -1,10 +1,13 @@
+import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { enqueueActors, type JobSink } from "../../src/campaign/enqueue.ts";
 import { scanActors } from "../../src/campaign/scan.ts";
 import { splitActorSpace } from "../../src/campaign/v1-actors.ts";
 import { queueSink } from "../../src/cli/queue-sink.ts";
+import type { ActorId } from "../../src/formats/actor-id.ts";
 import { keyAfter } from "../../src/formats/bytes.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
 import type { KeyRange, Store } from "../../src/store/store.ts";
 import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
@@ -15,15 +18,18 @@ const PAGES = 3;
 const PARALLEL = 8;
 const RANGES = 64;
 const ROWS_PER_TRANSACTION = 1_000;
+const JOBS_TOGETHER = 250;
+const BATCHES_AT_ONCE = 2;
 const NEVER = new AbortController().signal;
 
-/** Finding and enqueuing every actor, against reading every key of the same rows; the finding alone as well. */
+/** Finding and enqueuing every actor, against reading every key of the same rows; the finding alone as well, and BullMQ's part. */
 export const enqueueScan: Figure = {
   name: "enqueue",
   run: (bench) =>
     bench.withStore(async (store) => {
       const count = bench.full ? 20_000 : 3_000;
-      await writeActors(store, benchIds(count), mixedImage(PAGES));
+      const ids = benchIds(count);
+      await writeActors(store, ids, mixedImage(PAGES));
       const url = await bench.redisUrl();
       const queue = await MigrationQueue.open({ url });
       const redis = new Redis(url);
@@ -42,6 +48,11 @@ export const enqueueScan: Figure = {
         });
         return count / seconds;
       };
+      const jobs = new Queue(QUEUE_NAME, { connection: redis, prefix: "ferry" });
+      const addAll = async (): Promise<number> => {
+        await redis.flushall();
+        return count / (await secondsOf(() => addJobs(jobs, ids)));
+      };
       const bare = async (): Promise<number> => count / (await secondsOf(() => scanKeys(store)));
       try {
         const whole = await alternate(
@@ -49,6 +60,7 @@ export const enqueueScan: Figure = {
           bench.rounds,
         );
         const finding = await alternate({ subject: () => enqueued(nowhere), baseline: bare }, bench.rounds);
+        const adding = await alternate({ subject: addAll, baseline: bare }, bench.rounds);
         const common = { engine: store.engine, unit: "actors/s", baseline: "bare key scan of the same rows" };
         return [
           {
@@ -66,14 +78,39 @@ export const enqueueScan: Figure = {
             against: finding.baseline,
             value: finding.ratio,
           },
+          {
+            ...common,
+            figure: "for comparison: BullMQ's addBulk of the same jobs, with no scan before",
+            subject: adding.subject,
+            against: adding.baseline,
+            value: adding.ratio,
+          },
         ] satisfies Result[];
       } finally {
         await redis.flushall();
+        await jobs.close();
         redis.disconnect();
         await queue.close();
       }
     }),
 };
+
+/** As many to a batch, and batches at once, as Ferry's queue has. */
+async function addJobs(queue: Queue, ids: readonly ActorId[]): Promise<void> {
+  const batches = Array.from({ length: Math.ceil(ids.length / JOBS_TOGETHER) }, (_, index) =>
+    ids.slice(index * JOBS_TOGETHER, (index + 1) * JOBS_TOGETHER),
+  );
+  const requestedAt = new Date().toISOString();
+  await eachOf(batches, BATCHES_AT_ONCE, (batch) =>
+    queue.addBulk(
+      batch.map((actorId) => ({
+        name: "migrate",
+        data: { actorId, requestedAt },
+        opts: { jobId: `${actorId}-0`, deduplication: { id: actorId, keepLastIfActive: true } },
+      })),
+    ),
+  );
+}
 
 /** Every row of every actor, in as many parallel ranges. */
 async function scanKeys(store: Store): Promise<void> {

@@ -9,6 +9,7 @@ import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type { Bench } from "../bench.ts";
+import { allocatorSettings, heapFlags, workerLimitMib } from "../deployed.ts";
 import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
 import { spreadOf } from "../measure.ts";
@@ -21,7 +22,7 @@ const SAMPLE_MS = 20;
 const DEADLINE_MS = 1_800_000;
 
 /**
- * Peak anonymous memory of a worker process, sampled while it is idle and while it works. Pages of the embedded store's mapped file are
+ * Peak anonymous memory of a worker process as it is deployed, sampled while it is idle and while it works. Pages of the embedded store's mapped file are
  * not in it: they are the system's cache, and stay resident for as long as nobody needs the room.
  */
 export const memory: Figure = {
@@ -90,11 +91,13 @@ async function peakOf(
   const ids = benchIds(load.actors);
   await fill(url, ids, load.mebibytes);
   const queue = await MigrationQueue.open({ url: redisUrl });
+  const flags = heapFlags(workerLimitMib());
   const worker = bench.track(
-    spawn(process.execPath, [LAUNCHER, "worker", "--concurrency", String(load.concurrency)], {
+    spawn(process.execPath, [...flags, LAUNCHER, "worker", "--concurrency", String(load.concurrency)], {
       env: {
         // eslint-disable-next-line n/no-process-env -- the worker runs in the environment this was started in
         ...process.env,
+        ...allocatorSettings(),
         FERRY_STORE: url,
         FERRY_REDIS_URL: redisUrl,
         FERRY_METRICS_PORT: "off",

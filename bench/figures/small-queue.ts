@@ -10,19 +10,24 @@ import { IntegrityChecker } from "../../src/migration/integrity/integrity-checke
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import { LoadGovernor } from "../../src/queue/load-governor.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
+import type { MigrationRequest } from "../../src/queue/migration-request.ts";
 import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
 import { WorkerHost } from "../../src/queue/worker-host.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
-import type { Figure } from "../figure.ts";
+import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
 import { alternate } from "../measure.ts";
+import { bareTransactions } from "./small-direct.ts";
 
 const CONCURRENCY = 32;
 const PAGES = 3;
 
-/** Small actors through queue and worker, with its metrics and log lines, against BullMQ's own worker with nothing to do. */
+/**
+ * Small actors through queue and worker, with its metrics and log lines, against BullMQ's own worker with nothing to do; and that worker
+ * with a bare transaction per actor, which is as near as anything can come on this store.
+ */
 export const smallQueue: Figure = {
   name: "small-queue",
   run: (bench) =>
@@ -41,23 +46,39 @@ export const smallQueue: Figure = {
             await enqueue(queue, groups[round] ?? []);
             return perRound / (await work(url, perRound));
           };
-        const { subject, baseline, ratio } = await alternate(
-          { subject: measured((at, count) => ferryWorker(store, at, count)), baseline: measured(emptyWorker) },
+        const empty = measured((at, count) => bareWorker(at, count, () => Promise.resolve()));
+        const bare = await bareTransactions(store, groups.flat());
+        const least = await alternate(
+          { subject: measured((at, count) => bareWorker(at, count, bare)), baseline: empty },
           bench.rounds,
         );
+        const ferry = await alternate(
+          { subject: measured((at, count) => ferryWorker(store, at, count)), baseline: empty },
+          bench.rounds,
+        );
+        const common = {
+          baseline: "the same queue with an empty processor, same concurrency",
+          engine: store.engine,
+          unit: "actors/s",
+        };
         return [
           {
-            figure: "small actors (3 pages) through queue and worker",
-            baseline: "the same queue with an empty processor, same concurrency",
-            engine: store.engine,
-            unit: "actors/s",
-            subject,
-            against: baseline,
-            value: ratio,
+            ...common,
+            figure: `small actors (${PAGES} pages) through queue and worker`,
+            subject: ferry.subject,
+            against: ferry.baseline,
+            value: ferry.ratio,
             goal: { atLeast: 0.6 },
             note: `concurrency ${CONCURRENCY}`,
           },
-        ];
+          {
+            ...common,
+            figure: "for comparison: a bare transaction per actor as the processor",
+            subject: least.subject,
+            against: least.baseline,
+            value: least.ratio,
+          },
+        ] satisfies Result[];
       } finally {
         await queue.close();
       }
@@ -69,11 +90,11 @@ async function enqueue(queue: MigrationQueue, ids: readonly ActorId[]): Promise<
   await queue.enqueue(ids.map((actorId) => ({ actorId, requestedAt })));
 }
 
-/** Seconds until so many jobs are done. */
-async function emptyWorker(url: string, count: number): Promise<number> {
+/** Seconds until so many jobs are done by BullMQ's own worker. */
+async function bareWorker(url: string, count: number, work: (id: ActorId) => Promise<void>): Promise<number> {
   let done = 0;
   const { hostname: host, port } = new URL(url);
-  const worker = new Worker(QUEUE_NAME, () => Promise.resolve(), {
+  const worker = new Worker<MigrationRequest>(QUEUE_NAME, ({ data }) => work(data.actorId), {
     connection: { host, port: Number(port), maxRetriesPerRequest: null },
     prefix: "ferry",
     autorun: false,
@@ -83,6 +104,9 @@ async function emptyWorker(url: string, count: number): Promise<number> {
   await worker.waitUntilReady();
   const startedAtMs = performance.now();
   await new Promise<void>((resolve, reject) => {
+    worker.on("failed", (_job, error) => {
+      reject(error);
+    });
     worker.on("completed", () => {
       done += 1;
       if (done === count) {
