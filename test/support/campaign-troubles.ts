@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Store } from "../../src/store/store.ts";
 import type { CampaignCluster, Role } from "./campaign-chaos.ts";
 import type { FerryProcess } from "./cli.ts";
 import type { SeededRandom } from "./reference-random.ts";
@@ -64,6 +65,14 @@ export const TROUBLES = {
 } satisfies Record<string, (cluster: CampaignCluster, random: SeededRandom) => Promise<void>>;
 
 export type Trouble = keyof typeof TROUBLES;
+
+/** A cluster's disk is its own. */
+const EMBEDDED_ONLY: readonly Trouble[] = ["fill the store's disk"];
+
+/** Those of the troubles that can befall a campaign on such a store. */
+export function troublesOn(engine: Store["engine"], troubles: readonly Trouble[]): Trouble[] {
+  return troubles.filter((trouble) => engine === "lmdb" || !EMBEDDED_ONLY.includes(trouble));
+}
 
 /** Every round has every trouble once or as often as it is listed, in some order, spread over nine tenths of a campaign's actors. */
 export function scheduleTroubles<T>(
