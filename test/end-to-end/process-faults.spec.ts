@@ -18,7 +18,8 @@ import { World } from "../support/depot-attempt.ts";
 
 /*
  * A campaign whose processes are killed, stopped for longer than their locks last, and cut off from Redis, while Redis goes away with and
- * without its data and the store's disk fills up. Which trouble comes when is drawn from a seed; each comes when so many actors are done.
+ * without its data and the store's disk fills up, or the cluster is locked. Which trouble comes when is drawn from a seed; each comes when
+ * so many actors are done.
  */
 
 const NAME = "faults";
@@ -46,6 +47,7 @@ const SHORT: readonly Trouble[] = [
   "kill redis for a while",
   "kill redis and lose its data",
   "fill the store's disk",
+  "lock the cluster for a while",
 ];
 const SHORT_DEPOT: readonly Trouble[] = ["kill worker", "stop worker for a while", "kill redis and lose its data"];
 const EVERY = Object.keys(TROUBLES) as Trouble[];
