@@ -49,7 +49,7 @@ export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["eng
     // A run that was killed leaves its rows.
     before(async () => {
       const store = await openStore(url);
-      await clear(store);
+      await clearStore(store);
       await store.close();
     });
 
@@ -61,14 +61,15 @@ export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["eng
 
     afterEach(async () => {
       if (stores[0] !== undefined) {
-        await clear(stores[0]);
+        await clearStore(stores[0]);
       }
       await Promise.all(stores.splice(0).map((store) => store.close()));
     });
   });
 }
 
-async function clear(store: Store): Promise<void> {
+/** Removes every row. */
+export async function clearStore(store: Store): Promise<void> {
   await store.transact(async (tx) => {
     tx.clearRange({ begin: new Uint8Array(), end: Uint8Array.of(0xff) });
     await Promise.resolve();
