@@ -3,6 +3,7 @@ import { expectAccountedFor, expectMigratedOnce, expectStorageImages } from "../
 import { scheduleTroubles, TROUBLES } from "../support/campaign-troubles.ts";
 import { SeededRandom } from "../support/reference-random.ts";
 import { LONG, SEED } from "../support/run-options.ts";
+import { forEachEngine } from "../support/stores.ts";
 
 /*
  * A campaign of real actors while everything it runs on fails. What happens when is drawn from a seed: each trouble comes when so
@@ -30,49 +31,55 @@ const CAMPAIGN_TROUBLES = [
 
 describe(`a campaign of ${ACTORS} actors while everything fails (seed ${SEED})`, function () {
   this.timeout(DEADLINE_MS + 60_000);
-  let cluster: CampaignCluster;
+  forEachEngine((makeStore) => {
+    let cluster: CampaignCluster;
 
-  beforeEach(async () => {
-    cluster = await CampaignCluster.start({ FERRY_LOCK: LOCK, FERRY_LEASE: LOCK, FERRY_CONCURRENCY: "4" });
-  });
+    beforeEach(async () => {
+      cluster = await CampaignCluster.start(await makeStore(), {
+        FERRY_LOCK: LOCK,
+        FERRY_LEASE: LOCK,
+        FERRY_CONCURRENCY: "4",
+      });
+    });
 
-  afterEach(async () => {
-    await cluster.stop();
-  });
+    afterEach(async () => {
+      await cluster.stop();
+    });
 
-  it("ends with every actor migrated once, every image right and every count exact", async () => {
-    const imageOf = madeImages();
-    const actors = await writeSmallActors(cluster.store, ACTORS, imageOf);
+    it("ends with every actor migrated once, every image right and every count exact", async () => {
+      const imageOf = madeImages();
+      const actors = await writeSmallActors(cluster.store, ACTORS, imageOf);
 
-    await cluster.ferry(["campaign", "create", NAME, "--scan", "--window", WINDOW, ...PACE, "--start"]);
-    for (let count = 0; count < WORKERS; count += 1) {
-      await cluster.run("worker");
+      await cluster.ferry(["campaign", "create", NAME, "--scan", "--window", WINDOW, ...PACE, "--start"]);
+      for (let count = 0; count < WORKERS; count += 1) {
+        await cluster.run("worker");
+      }
+      for (let count = 0; count < FEEDERS; count += 1) {
+        await cluster.run("feeder");
+      }
+
+      const random = new SeededRandom(SEED);
+      for (const { trouble, at } of scheduleTroubles(CAMPAIGN_TROUBLES, { actors: ACTORS, rounds: ROUNDS }, random)) {
+        const done = async (): Promise<boolean> => (await cluster.finished(NAME)) >= at;
+        await cluster.until(`${at} actors are done, for "${trouble}"`, done, DEADLINE_MS);
+        await (trouble === "pause" ? pause() : TROUBLES[trouble](cluster, random));
+      }
+      await cluster.until("it completes", async () => (await cluster.state(NAME)) === "completed", DEADLINE_MS);
+      await Promise.all(cluster.running("worker").map((worker) => cluster.end(worker, "SIGTERM")));
+      await Promise.all(cluster.running("feeder").map((feeder) => cluster.end(feeder, "SIGTERM")));
+
+      await expectAccountedFor(cluster, NAME, { actors: ACTORS, bytes: ACTORS * imageOf(0).length });
+      await cluster.ferry(["verify", "--campaign", NAME, "--check", "quick"]);
+      await expectStorageImages(cluster.store, actors, imageOf);
+      // Whole in one transaction, so that nobody finds an actor half done.
+      await expectMigratedOnce(cluster, NAME, actors, { attempts: 1 });
+    });
+
+    async function pause(): Promise<void> {
+      await cluster.ferry(["campaign", "pause", NAME, "--reason-text", "lunch"]);
+      const isIdle = async (): Promise<boolean> => (await cluster.counts(NAME)).open.actors === 0;
+      await cluster.until("nothing is in flight", isIdle, DEADLINE_MS);
+      await cluster.ferry(["campaign", "resume", NAME]);
     }
-    for (let count = 0; count < FEEDERS; count += 1) {
-      await cluster.run("feeder");
-    }
-
-    const random = new SeededRandom(SEED);
-    for (const { trouble, at } of scheduleTroubles(CAMPAIGN_TROUBLES, { actors: ACTORS, rounds: ROUNDS }, random)) {
-      const done = async (): Promise<boolean> => (await cluster.finished(NAME)) >= at;
-      await cluster.until(`${at} actors are done, for "${trouble}"`, done, DEADLINE_MS);
-      await (trouble === "pause" ? pause() : TROUBLES[trouble](cluster, random));
-    }
-    await cluster.until("it completes", async () => (await cluster.state(NAME)) === "completed", DEADLINE_MS);
-    await Promise.all(cluster.running("worker").map((worker) => cluster.end(worker, "SIGTERM")));
-    await Promise.all(cluster.running("feeder").map((feeder) => cluster.end(feeder, "SIGTERM")));
-
-    await expectAccountedFor(cluster, NAME, { actors: ACTORS, bytes: ACTORS * imageOf(0).length });
-    await cluster.ferry(["verify", "--campaign", NAME, "--check", "quick"]);
-    await expectStorageImages(cluster.store, actors, imageOf);
-    // Whole in one transaction, so that nobody finds an actor half done.
-    await expectMigratedOnce(cluster, NAME, actors, { attempts: 1 });
   });
-
-  async function pause(): Promise<void> {
-    await cluster.ferry(["campaign", "pause", NAME, "--reason-text", "lunch"]);
-    const isIdle = async (): Promise<boolean> => (await cluster.counts(NAME)).open.actors === 0;
-    await cluster.until("nothing is in flight", isIdle, DEADLINE_MS);
-    await cluster.ferry(["campaign", "resume", NAME]);
-  }
 });

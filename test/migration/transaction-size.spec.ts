@@ -4,12 +4,11 @@ import { LAYOUTS, type Outcome } from "../../src/migration/outcome.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import { LIMITS, type Store, type TransactionReport } from "../../src/store/store.ts";
 import { attempt as attemptOnDepot } from "../support/depot-attempt.ts";
-import { clearStore } from "../support/grounds.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, loadRows, TestClock } from "../support/reference-attempt.ts";
 import { referenceLtx } from "../support/reference.ts";
 import { LONG } from "../support/run-options.ts";
-import { forEachEngine } from "../support/stores.ts";
+import { clearStore, forEachEngine } from "../support/stores.ts";
 import { PAGE, syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
 import { freshWorld } from "./depot/prepared.ts";
 

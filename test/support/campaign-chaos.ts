@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -9,7 +8,6 @@ import { finishedAndBad, readCounts, type CampaignCounts } from "../../src/campa
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
 import { EXIT } from "../../src/cli/exit-status.ts";
-import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";
 import { loadRows } from "./reference-attempt.ts";
@@ -36,14 +34,13 @@ export interface Heard {
 }
 
 /**
- * Everything a campaign runs on, as processes of their own: a Redis, workers and feeders that can be killed and come back, and a
- * store in a temporary folder that this process looks into. `stop` leaves nothing behind, also when a test failed half way.
+ * Everything a campaign runs on, as processes of their own: a Redis, workers and feeders that can be killed and come back, and the
+ * store of a test, which this process looks into. `stop` leaves nothing of them behind, also when a test failed half way.
  */
 export class CampaignCluster {
   readonly redis: TestRedis;
   readonly store: Store;
   readonly heard: Heard = { events: new Map(), migrated: new Map() };
-  readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #processes = new Map<FerryProcess, Member>();
   readonly #killAtExit = (): void => {
@@ -52,18 +49,16 @@ export class CampaignCluster {
     });
   };
 
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<CampaignCluster> {
-    const folder = await mkdtemp(join(tmpdir(), "ferry-campaign-"));
+  static async start(store: Store, env: Readonly<Record<string, string>> = {}): Promise<CampaignCluster> {
     const redis = await TestRedis.start({ append: true, args: ["--maxmemory-policy", "noeviction"] });
-    return new CampaignCluster(folder, redis, await openStore(`lmdb:${folder}`), env);
+    return new CampaignCluster(store, redis, env);
   }
 
-  private constructor(folder: string, redis: TestRedis, store: Store, env: Readonly<Record<string, string>>) {
-    this.#folder = folder;
+  private constructor(store: Store, redis: TestRedis, env: Readonly<Record<string, string>>) {
     this.redis = redis;
     this.store = store;
     this.#env = {
-      FERRY_STORE: `lmdb:${folder}`,
+      FERRY_STORE: store.url,
       FERRY_REDIS_URL: redis.url,
       FERRY_METRICS_PORT: "off",
       FERRY_LOG_FORMAT: "json",
@@ -99,9 +94,9 @@ export class CampaignCluster {
     return this.#processes.get(child)?.link ?? fail("the process has ended");
   }
 
-  /** How large the store's file is now. */
+  /** How large the embedded store's file is now. */
   async storeBytes(): Promise<number> {
-    return (await stat(join(this.#folder, "data.mdb"))).size;
+    return (await stat(join(this.store.url.slice("lmdb:".length), "data.mdb"))).size;
   }
 
   /** The feeder that holds the lease, if one of ours does. */
@@ -178,10 +173,8 @@ export class CampaignCluster {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#processes.keys()].map((child) => this.end(child, "SIGKILL")));
-    await this.store.close();
     await this.redis.stop();
     process.off("exit", this.#killAtExit);
-    await rm(this.#folder, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Store } from "../../src/store/store.ts";
 import type { CampaignCluster, Role } from "./campaign-chaos.ts";
 import type { FerryProcess } from "./cli.ts";
+import { whileLocked } from "./fdb-lock.ts";
 import type { SeededRandom } from "./reference-random.ts";
 
 /*
@@ -61,9 +63,21 @@ export const TROUBLES = {
   },
   "flush redis": async (cluster) => cluster.flushRedis(),
   "fill the store's disk": fillDisk,
+  "lock the cluster for a while": lockCluster,
 } satisfies Record<string, (cluster: CampaignCluster, random: SeededRandom) => Promise<void>>;
 
 export type Trouble = keyof typeof TROUBLES;
+
+/** Troubles of the store itself, which befall one engine only. */
+const ENGINE_OF: Partial<Record<Trouble, Store["engine"]>> = {
+  "fill the store's disk": "lmdb",
+  "lock the cluster for a while": "fdb",
+};
+
+/** Those of the troubles that can befall a campaign on such a store. */
+export function troublesOn(engine: Store["engine"], troubles: readonly Trouble[]): Trouble[] {
+  return troubles.filter((trouble) => (ENGINE_OF[trouble] ?? engine) === engine);
+}
 
 /** Every round has every trouble once or as often as it is listed, in some order, spread over nine tenths of a campaign's actors. */
 export function scheduleTroubles<T>(
@@ -123,6 +137,18 @@ async function fillDisk(cluster: CampaignCluster): Promise<void> {
   await cluster.until("somebody notices that the disk is full", noticed, DEADLINE_MS);
   await sleep(LASTS_MS);
   await replaceAll({});
+}
+
+/** Everybody is refused until one of them has noticed it and a while longer. */
+async function lockCluster(cluster: CampaignCluster): Promise<void> {
+  const everybody = [...cluster.running("worker"), ...cluster.running("feeder")];
+  const saidBefore = new Map(everybody.map((child) => [child, child.stderr.length]));
+  const noticed = (): Promise<boolean> =>
+    Promise.resolve(everybody.some((child) => child.stderr.includes("database is locked", saidBefore.get(child))));
+  await whileLocked(cluster.store.url.slice("fdb:".length), async () => {
+    await cluster.until("somebody notices that the cluster is locked", noticed, DEADLINE_MS);
+    await sleep(LASTS_MS);
+  });
 }
 
 function shuffle<T>(items: readonly T[], random: SeededRandom): T[] {

@@ -2,7 +2,7 @@ import type { Store } from "../../src/store/store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { loadRows } from "./reference-attempt.ts";
 import { LONG } from "./run-options.ts";
-import { forEachEngine } from "./stores.ts";
+import { clearStore, forEachEngine } from "./stores.ts";
 import type { Row } from "./v1-actors.ts";
 
 /** Gives a store with these rows and no others; as often in a test as it likes, each taking the place of the one before. */
@@ -40,13 +40,5 @@ export function forEachGround(declare: (prepare: Prepare) => void): void {
       await loadRows(store, rows);
       return store;
     });
-  });
-}
-
-/** Removes every row. */
-export async function clearStore(store: Store): Promise<void> {
-  await store.transact(async (tx) => {
-    tx.clearRange({ begin: new Uint8Array(), end: Uint8Array.of(0xff) });
-    await Promise.resolve();
   });
 }

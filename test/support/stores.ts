@@ -12,7 +12,8 @@ const CLUSTER_FILE_VARIABLE = "FERRY_TEST_FDB_CLUSTER_FILE";
 
 /**
  * Declares the same tests for every engine there is here: `lmdb` always, `fdb` when FERRY_TEST_FDB_CLUSTER_FILE names a
- * throw-away cluster. All stores one test makes are the same, empty, store.
+ * throw-away cluster. All stores one test makes are the same, empty, store. It is emptied after what the tests themselves do after
+ * each test, so that no process of theirs still writes to it.
  */
 export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["engine"]) => void): void {
   describe("on lmdb", () => {
@@ -23,16 +24,16 @@ export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["eng
       directory = await mkdtemp(join(tmpdir(), "ferry-store-"));
     });
 
-    afterEach(async () => {
-      await Promise.all(stores.splice(0).map((store) => store.close()));
-      await rm(directory, { recursive: true });
-    });
-
     declare(async (options) => {
       const store = await openStore(`lmdb:${directory}`, options);
       stores.push(store);
       return store;
     }, "lmdb");
+
+    afterEach(async () => {
+      await Promise.all(stores.splice(0).map((store) => store.close()));
+      await rm(directory, { recursive: true });
+    });
   });
 
   describe("on fdb", () => {
@@ -42,21 +43,35 @@ export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["eng
       it(`SKIPPED: FoundationDB suite: set ${CLUSTER_FILE_VARIABLE}`);
       return;
     }
+    const url = `fdb:${clusterFile}`;
     const stores: Store[] = [];
 
-    afterEach(async () => {
-      const everything = { begin: new Uint8Array(), end: Uint8Array.of(0xff) };
-      await stores[0]?.transact(async (tx) => {
-        tx.clearRange(everything);
-        await Promise.resolve();
-      });
-      await Promise.all(stores.splice(0).map((store) => store.close()));
+    // A run that was killed leaves its rows.
+    before(async () => {
+      const store = await openStore(url);
+      await clearStore(store);
+      await store.close();
     });
 
     declare(async (options) => {
-      const store = await openStore(`fdb:${clusterFile}`, options);
+      const store = await openStore(url, options);
       stores.push(store);
       return store;
     }, "fdb");
+
+    afterEach(async () => {
+      if (stores[0] !== undefined) {
+        await clearStore(stores[0]);
+      }
+      await Promise.all(stores.splice(0).map((store) => store.close()));
+    });
+  });
+}
+
+/** Removes every row. */
+export async function clearStore(store: Store): Promise<void> {
+  await store.transact(async (tx) => {
+    tx.clearRange({ begin: new Uint8Array(), end: Uint8Array.of(0xff) });
+    await Promise.resolve();
   });
 }
