@@ -6,7 +6,11 @@ export function wrapProse(text: string, columns: number): string {
   const lines: string[] = [];
   let paragraph: string[] = [];
   const flush = (): void => {
-    lines.push(...(paragraph.some(({ length }) => length > columns) ? wrap(paragraph, columns) : paragraph));
+    lines.push(
+      ...(paragraph.some(({ length }) => length > columns)
+        ? wrapped(paragraph.join(" ").split(" "), columns)
+        : paragraph),
+    );
     paragraph = [];
   };
   for (const line of text.split("\n")) {
@@ -21,16 +25,16 @@ export function wrapProse(text: string, columns: number): string {
   return lines.join("\n");
 }
 
-function wrap(paragraph: readonly string[], columns: number): string[] {
+/** Lines of whole words, or of other pieces that stay together. */
+export function wrapped(words: readonly string[], width: number, gap = " "): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of paragraph.join(" ").split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length > columns && line !== "") {
+  for (const word of words) {
+    if (line !== "" && line.length + gap.length + word.length > width) {
       lines.push(line);
       line = word;
     } else {
-      line = longer;
+      line = line === "" ? word : `${line}${gap}${word}`;
     }
   }
   return [...lines, line];

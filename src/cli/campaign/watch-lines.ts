@@ -3,6 +3,7 @@ import type { CampaignView } from "../../campaign/view.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
 import { plural } from "../../campaign/plural.ts";
+import { wrapped } from "../wrap-prose.ts";
 import { paint, type Color } from "./paint.ts";
 
 const BAR_CELLS = 40;
@@ -116,19 +117,4 @@ function bar(part: number, whole: number, cells: number): string {
   const share = whole === 0 ? 0 : Math.floor((part / whole) * cells);
   const filled = part > 0 ? Math.min(cells, Math.max(1, share)) : 0;
   return "█".repeat(filled) + "░".repeat(cells - filled);
-}
-
-/** Lines of whole words, or of other pieces that stay together. */
-function wrapped(words: readonly string[], width: number, gap = " "): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of words) {
-    if (line !== "" && line.length + gap.length + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line}${gap}${word}`;
-    }
-  }
-  return [...lines, line];
 }
