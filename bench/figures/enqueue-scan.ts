@@ -51,7 +51,12 @@ export const enqueueScan: Figure = {
       const jobs = new Queue(QUEUE_NAME, { connection: redis, prefix: "ferry" });
       const addAll = async (): Promise<number> => {
         await redis.flushall();
-        return count / (await secondsOf(() => addJobs(jobs, ids)));
+        const seconds = await secondsOf(() => addJobs(jobs, ids));
+        const waiting = await jobs.count();
+        if (waiting !== count) {
+          throw new Error(`BullMQ has ${waiting} of ${count} jobs`);
+        }
+        return count / seconds;
       };
       const bare = async (): Promise<number> => count / (await secondsOf(() => scanKeys(store)));
       try {
