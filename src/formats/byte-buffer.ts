@@ -1,11 +1,11 @@
-const INITIAL_BYTES = 64 * 1024;
+const SMALLEST_GROWTH_BYTES = 1024;
 
 /** A growing byte array: append at the end, take everything out. Keeps its memory from one `take` to the next. */
 export class ByteBuffer {
   #bytes: Uint8Array;
   #length = 0;
 
-  constructor(initialBytes = INITIAL_BYTES) {
+  constructor(initialBytes = 0) {
     this.#bytes = new Uint8Array(initialBytes);
   }
 
@@ -66,7 +66,7 @@ export class ByteBuffer {
 
   #reserve(more: number): Uint8Array {
     if (this.#length + more > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more, SMALLEST_GROWTH_BYTES));
       grown.set(this.peek());
       this.#bytes = grown;
     }

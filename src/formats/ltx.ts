@@ -147,7 +147,7 @@ export function encodeLtx(header: LtxHeader, blocks: readonly LtxBlock[]): Uint8
  */
 export class LtxDecoder {
   /** Empty at first: a blob that is read whole needs none. */
-  readonly #pending = new ByteBuffer(0);
+  readonly #pending = new ByteBuffer();
   readonly #index = new ByteBuffer(INDEX_BYTES);
   #header: LtxHeader | undefined;
   #offset = 0;

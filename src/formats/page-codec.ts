@@ -12,28 +12,26 @@ import { PAGE_BYTES } from "./sqlite-header.ts";
 /** No LZ4 block of one page is longer: 4,096 literals and their length bytes, rounded up. */
 export const MOST_BLOCK_BYTES = 4_200;
 
-/** The LZ4 block of one 4,096-byte page. */
+/** Gives `use` the LZ4 block of one 4,096-byte page, at most `MOST_BLOCK_BYTES` long: a view that is good for as long as it runs. */
+export function withCompressedPage<T>(page: Uint8Array, use: (block: Uint8Array) => T): T {
+  return withLz4Compressed(page, (sized) => use(sized.subarray(LZ4_SIZE_BYTES)));
+}
+
+/** The LZ4 block of one page, in memory of its own. */
 export function compressPage(page: Uint8Array): Uint8Array {
-  return withLz4Compressed(page, (sized) => sized.slice(LZ4_SIZE_BYTES));
+  return withCompressedPage(page, (block) => block.slice());
 }
 
-/** Writes the LZ4 block of a page into `target` at `offset`; returns the block's length, which is at most `MOST_BLOCK_BYTES`. */
-export function compressPageInto(page: Uint8Array, target: Uint8Array, offset: number): number {
-  return withLz4Compressed(page, (sized) => {
-    target.set(sized.subarray(LZ4_SIZE_BYTES), offset);
-    return sized.length - LZ4_SIZE_BYTES;
-  });
-}
-
-/** @throws FormatError `ltx_invalid` unless the block inflates to exactly one page. */
+/** The page of a block, in memory of its own. @throws FormatError `ltx_invalid` unless it is exactly one page. */
 export function decompressPage(block: Uint8Array): Uint8Array {
-  const page = new Uint8Array(PAGE_BYTES);
-  decompressPageInto(block, page, 0);
-  return page;
+  return withInflatedPage(block, (page) => page.slice());
 }
 
-/** Writes the page of a block into `target` at `offset`. @throws FormatError `ltx_invalid` unless it is exactly one page. */
-export function decompressPageInto(block: Uint8Array, target: Uint8Array, offset: number): void {
+/**
+ * Gives `use` the page of a block: a view that is good for as long as it runs.
+ * @throws FormatError `ltx_invalid` unless it is exactly one page.
+ */
+export function withInflatedPage<T>(block: Uint8Array, use: (page: Uint8Array) => T): T {
   const bytes = lz4InflatedBytes(block, PAGE_BYTES);
   if (bytes === undefined) {
     throw new FormatError("ltx_invalid", "A page's LZ4 block cannot be inflated.", { bytes: block.length });
@@ -41,7 +39,5 @@ export function decompressPageInto(block: Uint8Array, target: Uint8Array, offset
   if (bytes !== PAGE_BYTES) {
     throw new FormatError("ltx_invalid", "A page's LZ4 block does not inflate to one page.", { bytes });
   }
-  withLz4Inflated(block, PAGE_BYTES, (page) => {
-    target.set(page, offset);
-  });
+  return withLz4Inflated(block, PAGE_BYTES, use);
 }

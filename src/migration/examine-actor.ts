@@ -1,6 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
-import { compressPage } from "../formats/page-codec.ts";
+import { withCompressedPage } from "../formats/page-codec.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
@@ -182,7 +182,9 @@ class Written {
 
   add(firstPgno: number, pages: readonly Uint8Array[]): void {
     for (const [index, page] of pages.entries()) {
-      this.#stager.add(firstPgno + index, compressPage(page));
+      withCompressedPage(page, (block) => {
+        this.#stager.add(firstPgno + index, block);
+      });
       if (this.#stager.ready) {
         this.#count(this.#stager.take());
       }

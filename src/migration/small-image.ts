@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorKvSubspace } from "../formats/actor-kv.ts";
 import { FormatError } from "../formats/format-error.ts";
-import { compressPage } from "../formats/page-codec.ts";
+import { withCompressedPage } from "../formats/page-codec.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
@@ -67,7 +67,9 @@ export async function encodeSmallImage(
     storageBytes += staged.storageBytes;
   };
   for (const [index, page] of image.pages.entries()) {
-    stager.add(index + 1, compressPage(page));
+    withCompressedPage(page, (block) => {
+      stager.add(index + 1, block);
+    });
     if (stager.ready) {
       drain(stager.take());
     }

@@ -1,13 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { uncompressSync } from "lz4-napi";
-import {
-  compressPage,
-  compressPageInto,
-  decompressPage,
-  decompressPageInto,
-  MOST_BLOCK_BYTES,
-} from "../../src/formats/page-codec.ts";
+import * as lz4 from "lz4-wasm-nodejs";
+import { compressPage, decompressPage, withCompressedPage, withInflatedPage } from "../../src/formats/page-codec.ts";
 import {
   anyBytes,
   asPooledBuffer,
@@ -28,6 +23,16 @@ const LITERALS = Uint8Array.from([0xf0, ...new Array<number>(16).fill(255), 1, .
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
+}
+
+function raise(): never {
+  throw new Error("raised");
+}
+
+/** Memory that the codec's WebAssembly has come to. */
+function wasmMemoryBytes(): number {
+  const { __wasm } = lz4 as unknown as { readonly __wasm: { readonly memory: { readonly buffer: ArrayBuffer } } };
+  return __wasm.memory.buffer.byteLength;
 }
 
 /** The page a block holds, or undefined when it is refused with the right code. */
@@ -66,19 +71,27 @@ describe("a page's LZ4 block", () => {
     }
   });
 
-  it("is written and inflated in place, and touches nothing beside it", () => {
+  it("is given as a view that is good until what it is given to returns", () => {
     for (const page of [ZEROS, TEXT, RANDOM]) {
-      const blocks = new Uint8Array(MOST_BLOCK_BYTES + 20).fill(7);
-      const length = compressPageInto(page, blocks, 10);
-      expect(same(blocks.subarray(10, 10 + length), compressPage(page))).to.equal(true);
-      expect(blocks.subarray(0, 10).every((byte) => byte === 7)).to.equal(true);
-      expect(blocks.subarray(10 + length).every((byte) => byte === 7)).to.equal(true);
-      const pages = new Uint8Array(PAGE + 20).fill(7);
-      decompressPageInto(blocks.subarray(10, 10 + length), pages, 10);
-      expect(same(pages.subarray(10, 10 + PAGE), page)).to.equal(true);
-      expect(pages.subarray(0, 10).every((byte) => byte === 7)).to.equal(true);
-      expect(pages.subarray(10 + PAGE).every((byte) => byte === 7)).to.equal(true);
+      const block = withCompressedPage(page, (view) => view.slice());
+      expect(same(block, compressPage(page))).to.equal(true);
+      expect(
+        same(
+          withInflatedPage(block, (view) => view.slice()),
+          page,
+        ),
+      ).to.equal(true);
     }
+  });
+
+  it("gives its memory back also where what it is given to throws", () => {
+    const block = compressPage(TEXT);
+    const before = wasmMemoryBytes();
+    for (let round = 0; round < 1_000; round += 1) {
+      expect(() => withCompressedPage(TEXT, raise)).to.throw("raised");
+      expect(() => withInflatedPage(block, raise)).to.throw("raised");
+    }
+    expect(wasmMemoryBytes() - before).to.be.below(2 ** 20);
   });
 
   it("may hold literals only", () => {

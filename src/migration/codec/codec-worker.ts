@@ -2,7 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { FormatError } from "../../formats/format-error.ts";
-import { compressPageInto, decompressPageInto, MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
+import { MOST_BLOCK_BYTES, withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import type { CodecAnswer, CodecRequest } from "./codec-protocol.ts";
 
@@ -51,9 +51,11 @@ function compress({ bytes, pages }: { bytes: SharedArrayBuffer; pages: number })
   const lengths: number[] = [];
   let used = 0;
   for (let page = 0; page < pages; page += 1) {
-    const length = compressPageInto(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES), blocks, used);
-    used += length;
-    lengths.push(length);
+    withCompressedPage(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES), (block) => {
+      blocks.set(block, used);
+      used += block.length;
+      lengths.push(block.length);
+    });
   }
   new Uint8Array(bytes).set(blocks.subarray(0, used));
   return { kind: "blocks", bytes, lengths };
@@ -64,7 +66,9 @@ function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate"
   let offset = 0;
   try {
     for (const [page, length] of lengths.entries()) {
-      decompressPageInto(new Uint8Array(bytes, offset, length), pages, page * PAGE_BYTES);
+      withInflatedPage(new Uint8Array(bytes, offset, length), (inflated) => {
+        pages.set(inflated, page * PAGE_BYTES);
+      });
       offset += length;
     }
   } catch (error) {
