@@ -28,6 +28,11 @@ export function actorStateKey(
 export interface ActorState {
   readonly asleep: boolean;
   readonly sleepTs: Uint8Array | undefined;
+  /**
+   * Whether a later reading can prove that: by SLEEP_TS, or because the engine does not know the actor. One that crashed and waits to be
+   * started again is not placed and has no SLEEP_TS, before it ran once more as after it crashed once more.
+   */
+  readonly provable: boolean;
 }
 
 /** Reads an actor's state off all rows under `actorStatePrefix`. No rows at all counts as asleep. */
@@ -36,12 +41,14 @@ export function decodeActorState(
   rows: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>,
 ): ActorState {
   const prefix = actorStatePrefix(id);
+  let known = false;
   let asleep = true;
   let sleepTs: Uint8Array | undefined;
   for (const { key, value } of rows) {
     if (!startsWith(key, prefix)) {
       continue;
     }
+    known = true;
     const word = key.subarray(prefix.length);
     if (AWAKE_WORDS.some((awake) => startsWith(word, awake))) {
       asleep = false;
@@ -50,5 +57,5 @@ export function decodeActorState(
       sleepTs = value;
     }
   }
-  return { asleep, sleepTs };
+  return { asleep, sleepTs, provable: !known || sleepTs !== undefined };
 }

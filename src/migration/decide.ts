@@ -70,6 +70,17 @@ export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): V
   return undefined;
 }
 
+/** Why an actor that sleeps is not to be copied over several transactions: that it has not woken between them could not be shown. */
+export function reasonNotToStage(actor: ActorState): Verdict | undefined {
+  return actor.provable
+    ? undefined
+    : {
+        state: "deferred",
+        reason: "actor_awake",
+        detail: "The actor has no SLEEP_TS: it crashed or waits to be placed, and may run while it is being copied.",
+      };
+}
+
 /** Removes what an earlier attempt of Ferry's staged and did not switch to. */
 export function discardOwnStage(
   context: MigrationContext,

@@ -4,9 +4,9 @@ import { withCompressedPage } from "../formats/page-codec.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
+import { readSurroundings, reasonNotToMigrate, reasonNotToStage, type Surroundings } from "./decide.ts";
 import { assertNotAborted } from "./errors.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome, Verdict } from "./outcome.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
@@ -95,9 +95,7 @@ async function survey(
   }
   const verdict = reasonNotToMigrate(surroundings, nowMs);
   if (verdict !== undefined) {
-    const { state } = verdict;
-    const reason = "reason" in verdict ? { reason: verdict.reason } : {};
-    return { kind: "decided", examination: { ...NOTHING, state, ...reason } };
+    return decided(verdict);
   }
   const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
   if (image !== undefined) {
@@ -107,6 +105,10 @@ async function survey(
   const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  const unprovable = reasonNotToStage(surroundings.actor);
+  if (unprovable !== undefined) {
+    return decided(unprovable);
+  }
   const outline = { pageCount: Math.ceil(mainBytes / PAGE_BYTES), recovered: recovers };
   const refused = refusal(context, surroundings, outline);
   return refused ?? { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
@@ -115,9 +117,10 @@ async function survey(
 /** What the target says against such an image. @throws FormatError whose code is the reject reason */
 function refusal(context: MigrationContext, { v2 }: Surroundings, image: ImageOutline): Surveyed | undefined {
   const verdict = v2 instanceof FormatError ? undefined : context.target.admit(v2, image);
-  if (verdict === undefined) {
-    return undefined;
-  }
+  return verdict === undefined ? undefined : decided(verdict);
+}
+
+function decided(verdict: Verdict): Surveyed {
   const reason = "reason" in verdict ? { reason: verdict.reason } : {};
   return { kind: "decided", examination: { ...NOTHING, state: verdict.state, ...reason } };
 }

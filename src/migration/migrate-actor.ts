@@ -5,7 +5,13 @@ import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { discardOwnStage, readSurroundings, reasonNotToMigrate, type Surroundings } from "./decide.ts";
+import {
+  discardOwnStage,
+  readSurroundings,
+  reasonNotToMigrate,
+  reasonNotToStage,
+  type Surroundings,
+} from "./decide.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { dropLease } from "./lease.ts";
@@ -248,6 +254,10 @@ async function planStaged(
   const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
+  const unprovable = reasonNotToStage(surroundings.actor);
+  if (unprovable !== undefined) {
+    return { kind: "verdict", verdict: unprovable };
+  }
   // Recovery can change the size; the switch asks again with what came of it.
   const outline = { pageCount: Math.ceil(mainBytes / PAGE_BYTES), recovered: recovers };
   const admission = admissionOf(context, surroundings, outline);

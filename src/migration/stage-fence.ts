@@ -281,7 +281,10 @@ async function reasonToDefer(tx: Transaction, id: ActorId, plan: StagedPlan): Pr
     collect(tx.getRange(fileMetadataRange(id, FILE_TAG.main))),
   ]);
   const unchanged =
-    actor.asleep && equalBytes(actor.sleepTs, plan.sleepTs) && sameRows(metadataRows, plan.metadataRows);
+    actor.asleep &&
+    actor.provable &&
+    equalBytes(actor.sleepTs, plan.sleepTs) &&
+    sameRows(metadataRows, plan.metadataRows);
   return unchanged ? undefined : TORN;
 }
 

@@ -15,13 +15,13 @@ describe("an actor's state", () => {
   });
 
   it("is asleep without rows", () => {
-    expect(decodeActorState(ACTOR.id, [])).to.deep.equal({ asleep: true, sleepTs: undefined });
+    expect(decodeActorState(ACTOR.id, [])).to.deep.equal({ asleep: true, sleepTs: undefined, provable: true });
   });
 
   it("is asleep with SLEEP_TS and DESTROY_TS only, and tells SLEEP_TS", () => {
     const sleep = lifeRow(ACTOR, "SLEEP_TS", 77n);
     const state = decodeActorState(ACTOR.id, [sleep, lifeRow(ACTOR, "DESTROY_TS")]);
-    expect(state).to.deep.equal({ asleep: true, sleepTs: sleep.value });
+    expect(state).to.deep.equal({ asleep: true, sleepTs: sleep.value, provable: true });
   });
 
   it("is awake with any one of CONNECTABLE, RUNNER_ID and ENVOY_KEY, whatever they hold", () => {
@@ -36,6 +36,16 @@ describe("an actor's state", () => {
     expect(decodeActorState(ACTOR.id, [row]).asleep).to.equal(false);
   });
 
+  it("without SLEEP_TS proves nothing of an actor that the engine knows", () => {
+    for (const rows of [
+      [lifeRow(ACTOR, "DESTROY_TS")],
+      [{ key: actorStatePrefix(ACTOR.id), value: new Uint8Array(0) }],
+    ]) {
+      expect(decodeActorState(ACTOR.id, rows)).to.deep.equal({ asleep: true, sleepTs: undefined, provable: false });
+    }
+    expect(decodeActorState(ACTOR.id, [lifeRow(testActor(4), "DESTROY_TS")]).provable).to.equal(true);
+  });
+
   it("is not told by other actors' rows or by other words", () => {
     const foreign = lifeRow(testActor(4), "CONNECTABLE");
     const other = { key: concatBytes(actorStatePrefix(ACTOR.id), Uint8Array.of(0x15, 41)), value: new Uint8Array(1) };
@@ -43,6 +53,6 @@ describe("an actor's state", () => {
       key: concatBytes(lifeKey(ACTOR, "SLEEP_TS"), Uint8Array.of(0x14)),
       value: Uint8Array.of(1),
     };
-    expect(decodeActorState(ACTOR.id, [foreign, other, below])).to.deep.equal({ asleep: true, sleepTs: undefined });
+    expect(decodeActorState(ACTOR.id, [foreign, other, below])).to.include({ asleep: true, sleepTs: undefined });
   });
 });

@@ -1,11 +1,14 @@
 import { expect } from "chai";
 import { readHistory, readOutcome } from "../../src/campaign/ledger.ts";
-import type { MigrationOptions } from "../../src/migration/context.ts";
+import { actorStatePrefix } from "../../src/formats/actor-state.ts";
+import { DEFAULT_MIGRATION_OPTIONS, type MigrationOptions } from "../../src/migration/context.ts";
+import { examineActor, type Examination } from "../../src/migration/examine-actor.ts";
 import { LAYOUTS, type Layout, type Outcome } from "../../src/migration/outcome.ts";
 import { CrashError, FaultyStore, TamperingStore } from "../support/faulty-store.ts";
 import { MemoryStore, type GatePoint } from "../support/memory-store.ts";
 import {
   attempt,
+  contextOn,
   describeEnding,
   endingOf,
   errorCode,
@@ -89,6 +92,11 @@ function staged(
 ): Promise<Outcome> {
   const context = { ...STEPPED.context, ...options.context };
   return attempt(store, ACTOR, clock, { layout, ...STEPPED, ...options, context });
+}
+
+function examined(store: MemoryStore, layout: Layout): Promise<Examination> {
+  const options = { ...DEFAULT_MIGRATION_OPTIONS, ...STAGED, layout };
+  return examineActor(contextOn(store, new TestClock()), ACTOR.id, options, new AbortController().signal);
 }
 
 function expectRight(store: MemoryStore, layout: Layout, image: Uint8Array = IMAGE): void {
@@ -366,6 +374,39 @@ for (const layout of LAYOUTS) {
           const outcome = await attempt(counted, ACTOR, new TestClock(), { layout, ...STEPPED });
           expect([outcome.state, outcome.reason], String(chunk)).to.deep.equal(["deferred", "actor_awake"]);
           expect(counted.commits.includes("discard_stage"), counted.commits.join()).to.equal(nth > 3);
+          expectClean(store);
+        }
+      });
+
+      // A row of the engine's about the actor that says nothing of whether it runs: the engine knows it.
+      const known = { key: bytesOf(actorStatePrefix(ACTOR.id), 0x15, 20), value: new Uint8Array(19) };
+      const written = entryRows(ACTOR, fileChunkK(TAG.main, 2), new Uint8Array(4096).fill(0x5a));
+
+      it("when the engine knows it without SLEEP_TS: it could run and crash meanwhile, and no row would tell", async () => {
+        const store = storeWhere(undefined, [...v1Rows(ACTOR, IMAGE), known]);
+        const counted = new FaultyStore(store);
+        const outcome = await attempt(counted, ACTOR, new TestClock(), { layout, ...STEPPED });
+        expect([outcome.state, outcome.reason]).to.deep.equal(["deferred", "actor_awake"]);
+        expect(outcome.detail).to.contain("no SLEEP_TS");
+        expect(counted.commits, "nothing is copied").to.deep.equal(["migrate_small"]);
+        expectClean(store);
+        const { state, reason } = await examined(store, layout);
+        expect([state, reason], "as the dry run says").to.deep.equal(["deferred", "actor_awake"]);
+      });
+
+      it("when the engine comes to know it while it is copied, and it crashes again before the end", async () => {
+        for (const moment of [{ label: "read_v1", nth: 2 }, { label: "stage", nth: 2 }, { label: "finalize" }]) {
+          const store = storeWhere(
+            {
+              ...moment,
+              act: (where) => {
+                where.load([known, ...written]);
+              },
+            },
+            v1Rows(ACTOR, IMAGE),
+          );
+          const outcome = await staged(store, layout);
+          expect([outcome.state, outcome.reason], moment.label).to.deep.equal(["deferred", "actor_awake"]);
           expectClean(store);
         }
       });
