@@ -4,7 +4,7 @@ import type { ActorId } from "../formats/actor-id.ts";
 import { toHex } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { decodeV1Key, FILE_TAG } from "../formats/v1-file.ts";
-import { readActorState } from "../migration/decide.ts";
+import { readActorState } from "../migration/read-actor-state.ts";
 import { storeRows } from "../migration/rows.ts";
 import { inspectDepot } from "../migration/targets/depot/depot-inspection.ts";
 import { inspectStorage } from "../migration/targets/storage/storage-inspection.ts";

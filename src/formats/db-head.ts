@@ -1,4 +1,5 @@
 import * as bare from "@bare-ts/lib";
+import { newBytes } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 
 /*
@@ -11,6 +12,7 @@ import { FormatError } from "./format-error.ts";
 
 export const DB_HEAD_BYTES = 73;
 const LEGACY_BYTES = 72;
+const CONFIG = bare.Config({});
 const SCHEMA_VERSION = 2;
 const PAGE_SIZE = 4096;
 /** Pages in a SHARD row. */
@@ -55,7 +57,7 @@ export function isStageInProgress(head: DbHead): boolean {
 }
 
 export function encodeDbHead(head: DbHead): Uint8Array {
-  const cursor = new bare.ByteCursor(new Uint8Array(DB_HEAD_BYTES), bare.Config({}));
+  const cursor = new bare.ByteCursor(newBytes(DB_HEAD_BYTES), CONFIG);
   bare.writeU32(cursor, SCHEMA_VERSION);
   bare.writeU64(cursor, head.generation);
   bare.writeU64(cursor, head.headTxid);
@@ -68,7 +70,7 @@ export function encodeDbHead(head: DbHead): Uint8Array {
   bare.writeU64(cursor, head.storageUsedBytes);
   bare.writeU64(cursor, head.maxStorageBytes);
   bare.writeU8(cursor, ORIGINS.indexOf(head.origin));
-  return cursor.bytes.slice(0, cursor.offset);
+  return cursor.bytes;
 }
 
 /** @throws FormatError `v2_meta_undecodable` for anything that is not exactly a head: refuse it, never overwrite it. */
@@ -76,7 +78,7 @@ export function decodeDbHead(bytes: Uint8Array): DbHead {
   if (bytes.length !== DB_HEAD_BYTES && bytes.length !== LEGACY_BYTES) {
     throw undecodable("it is neither 73 nor 72 bytes long", bytes);
   }
-  const cursor = new bare.ByteCursor(bytes, bare.Config({}));
+  const cursor = new bare.ByteCursor(bytes, CONFIG);
   if (bare.readU32(cursor) !== SCHEMA_VERSION) {
     throw undecodable("its schema version is not 2", bytes);
   }

@@ -1,5 +1,5 @@
 import type { ActorId } from "./actor-id.ts";
-import { ASCII, concatBytes, u32be, u64be, viewOf } from "./bytes.ts";
+import { ASCII, asciiBytes, concatBytes, newBytes, u32be, u64be, viewOf } from "./bytes.ts";
 
 /*
  * Depot's keys, DEPOT §1.2: raw bytes at the root of the keyspace, the first 0x02, the second a partition; no tuple wrapping.
@@ -27,12 +27,26 @@ export const DEPOT_RANGE = {
 };
 
 const HEAD = "/META/head";
+const REFCOUNT = ASCII.encode("/refcount");
+const SLASH = ASCII.encode("/");
 
+/** Texts are ASCII. Put together in place: a small actor takes thirty such keys. */
 function key(partition: number, ...parts: readonly (string | Uint8Array)[]): Uint8Array {
-  return concatBytes(
-    Uint8Array.of(SUBSPACE, partition),
-    ...parts.map((part) => (typeof part === "string" ? ASCII.encode(part) : part)),
-  );
+  const bytes = newBytes(parts.reduce((length, part) => length + part.length, 2));
+  bytes[0] = SUBSPACE;
+  bytes[1] = partition;
+  let offset = 2;
+  for (const part of parts) {
+    if (typeof part === "string") {
+      for (let index = 0; index < part.length; index += 1) {
+        bytes[offset + index] = part.charCodeAt(index);
+      }
+    } else {
+      bytes.set(part, offset);
+    }
+    offset += part.length;
+  }
+  return bytes;
 }
 
 /** K1: which branch a bucket is on. */
@@ -47,7 +61,7 @@ export function bucketBranchKey(bucketBranch: Uint8Array): Uint8Array {
 
 /** K3 and K7: how many refer to a branch; `record` is K2 or K6. */
 export function refcountKey(record: Uint8Array): Uint8Array {
-  return concatBytes(record, ASCII.encode("/refcount"));
+  return concatBytes(record, REFCOUNT);
 }
 
 /** K4: present when the database was deleted in this bucket branch. */
@@ -147,7 +161,7 @@ export function deltasPrefix(branch: Uint8Array): Uint8Array {
 }
 
 export function deltaPrefix(branch: Uint8Array, txid: bigint): Uint8Array {
-  return concatBytes(deltasPrefix(branch), u64be(txid), ASCII.encode("/"));
+  return concatBytes(deltasPrefix(branch), u64be(txid), SLASH);
 }
 
 /** K20: a piece of a txid's LTX blob. */
@@ -161,7 +175,7 @@ export function shardsPrefix(branch: Uint8Array): Uint8Array {
 
 /** K21 without its last part, the txid: the versions of one shard. */
 export function shardPrefix(branch: Uint8Array, shard: number): Uint8Array {
-  return concatBytes(shardsPrefix(branch), u32be(shard), ASCII.encode("/"));
+  return concatBytes(shardsPrefix(branch), u32be(shard), SLASH);
 }
 
 /** K22: present once compaction has run. */
@@ -176,7 +190,7 @@ export function dirtyKey(branch: Uint8Array): Uint8Array {
 
 /** K24: the head of a Depot older than branches. */
 export function legacyHeadKey(database: ActorId): Uint8Array {
-  return concatBytes(Uint8Array.of(SUBSPACE), ASCII.encode(`${database}${HEAD}`));
+  return concatBytes(Uint8Array.of(SUBSPACE), asciiBytes(`${database}${HEAD}`));
 }
 
 /** K25 */

@@ -1,5 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import { FormatError } from "./format-error.ts";
+import { newBytes } from "./bytes.ts";
 import { UUID_BYTES } from "./uuid.ts";
 
 /*
@@ -9,13 +10,16 @@ import { UUID_BYTES } from "./uuid.ts";
  */
 
 const VERSION = 1;
+/** What the longest record takes, and more: the cursor grows when it has to. */
+const MOST_BYTES = 128;
+const CONFIG = bare.Config({});
 export const STAMP_BYTES = 16;
 /** Stands for a versionstamp that the commit puts in: ten bytes that it replaces, and six that stay. DEPOT §3. */
 export const STAMP_PLACEHOLDER: Uint8Array = Uint8Array.of(...new Array<number>(10).fill(0xff), 0, 0, 0, 0, 0, 0);
 
 /** Writes one record. */
 export class RecordWriter {
-  readonly #cursor = new bare.ByteCursor(new Uint8Array(128), bare.Config({}));
+  readonly #cursor = new bare.ByteCursor(newBytes(MOST_BYTES), CONFIG);
 
   constructor() {
     bare.writeU16(this.#cursor, VERSION);
@@ -68,7 +72,7 @@ export class RecordReader {
 
   constructor(bytes: Uint8Array) {
     // Not the caller's array: of a Buffer, BARE's own `slice` would give views.
-    this.#cursor = new bare.ByteCursor(Uint8Array.from(bytes), bare.Config({}));
+    this.#cursor = new bare.ByteCursor(Uint8Array.from(bytes), CONFIG);
     if (bare.readU16(this.#cursor) !== VERSION) {
       throw new bare.BareError(0, "the version is not 1");
     }

@@ -1,4 +1,4 @@
-import { ASCII, equalBytes, startsWith, viewOf } from "./bytes.ts";
+import { ASCII, equalBytes, newBytes, startsWith, viewOf } from "./bytes.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { FormatError } from "./format-error.ts";
 import { MOST_BLOCK_BYTES } from "./page-codec.ts";
@@ -38,7 +38,7 @@ export interface LtxBlock {
 }
 
 export function encodeLtxHeader(header: LtxHeader): Uint8Array {
-  const bytes = new Uint8Array(LTX_HEADER_BYTES);
+  const bytes = newBytes(LTX_HEADER_BYTES);
   const view = viewOf(bytes);
   bytes.set(MAGIC);
   view.setUint32(4, FLAG_NO_CHECKSUM);

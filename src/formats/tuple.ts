@@ -8,13 +8,8 @@ export const KEYWORD = {
   PEGBOARD: 3,
   DATA: 4,
   ACTOR: 32,
-  CONNECTABLE: 42,
-  SLEEP_TS: 43,
   METADATA: 44,
-  RUNNER_ID: 51,
-  DESTROY_TS: 69,
   ACTOR_KV: 72,
-  ENVOY_KEY: 116,
 } as const;
 
 /** The engine's user type code for an actor id in a tuple; 19 raw bytes follow it. */

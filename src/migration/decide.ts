@@ -1,13 +1,12 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { actorStatePrefix, decodeActorState, type ActorState } from "../formats/actor-state.ts";
-import { prefixRange } from "../formats/bytes.ts";
+import type { ActorState } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import { readLease, type HeldLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
+import { readActorState } from "./read-actor-state.ts";
 import type { V2State } from "./targets/target.ts";
-import { collect } from "./v1/survey.ts";
 import { rejectionOf } from "./verdict.ts";
 
 /** The engine leaves a stage younger than this alone, and so does Ferry (FORMATS §5). */
@@ -33,10 +32,6 @@ export async function readSurroundings(context: MigrationContext, tx: Transactio
   ]);
   const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
   return { v2, lease, ownStage, actor, previous };
-}
-
-export async function readActorState(tx: Transaction, id: ActorId): Promise<ActorState> {
-  return decodeActorState(id, await collect(tx.getRange(prefixRange(actorStatePrefix(id)))));
 }
 
 /** Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: what v2 holds, who is at work, who is awake. */

@@ -1,7 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
-import { readActorState } from "./decide.ts";
+import { readActorState } from "./read-actor-state.ts";
 import { readLease } from "./lease.ts";
 import type { Outcome } from "./outcome.ts";
 import type { UndoRefusal } from "./targets/target.ts";

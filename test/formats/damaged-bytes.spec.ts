@@ -8,7 +8,6 @@ import {
   encodeEntryMetadata,
   metadataRowKey,
 } from "../../src/formats/actor-kv.ts";
-import { actorLifeKey, decodeActorLife } from "../../src/formats/actor-life.ts";
 import { actorStateKey, decodeActorState } from "../../src/formats/actor-state.ts";
 import { u32be } from "../../src/formats/bytes.ts";
 import { decodeDbHead, encodeDbHead, newDbHead } from "../../src/formats/db-head.ts";
@@ -159,9 +158,9 @@ describe("what is damaged", () => {
       expect(asleep).to.equal(!awake.some((awakeKey) => startsWith(key, awakeKey)));
     },
   });
-  it("an actor's life", {
+  it("the version of an actor's workflow", {
     samples: [Uint8Array.of(0, 0, 0, 2)],
-    decode: (value) => decodeActorLife(id, [{ key: actorLifeKey(id, "VERSION"), value }]),
+    decode: (value) => decodeActorState(id, [{ key: actorStateKey(id, "VERSION"), value }]),
     readsAnything: true,
     check: ({ version }, value) => {
       expect(version).to.equal(value.length === 4 ? Buffer.from(value).readUInt32BE() : Number.MAX_SAFE_INTEGER);

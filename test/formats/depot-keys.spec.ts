@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { parseActorId } from "../../src/formats/actor-id.ts";
-import { poolProtocolKey, actorLifeKey, decodeActorLife } from "../../src/formats/actor-life.ts";
-import { actorStatePrefix } from "../../src/formats/actor-state.ts";
+import { actorStateKey, actorStatePrefix, decodeActorState } from "../../src/formats/actor-state.ts";
 import { toHex } from "../../src/formats/bytes.ts";
 import * as keys from "../../src/formats/depot-keys.ts";
 import { bucketOfNamespace, parseNamespaceId, encodeNamespaceId } from "../../src/formats/namespace-id.ts";
+import { poolProtocolKey } from "../../src/formats/pool-keys.ts";
 import { formatUuid, isNilUuid, makeUuid, NIL_UUID } from "../../src/formats/uuid.ts";
 import { formatErrorCode } from "../support/reference-properties.ts";
 import { hex } from "./vectors.ts";
@@ -102,8 +102,8 @@ describe("a uuid", () => {
 describe("an actor's life", () => {
   it("lies under the keys of DEPOT §7.2", () => {
     const prefix = "141503152015044001333333333333433383333333333333330001";
-    expect(toHex(actorLifeKey(ACTOR, "VERSION"))).to.equal(`${prefix}153b`);
-    expect(toHex(actorLifeKey(ACTOR, "ENVOY_KEY"))).to.equal(`${prefix}1574`);
+    expect(toHex(actorStateKey(ACTOR, "VERSION"))).to.equal(`${prefix}153b`);
+    expect(toHex(actorStateKey(ACTOR, "ENVOY_KEY"))).to.equal(`${prefix}1574`);
     expect(toHex(poolProtocolKey(NAMESPACE, Buffer.from("pool")))).to.equal(
       `141527152e155a15044001${BK}000102${ascii("pool")}00156a`,
     );
@@ -111,11 +111,11 @@ describe("an actor's life", () => {
 
   it("is that of version 1 without a VERSION row, and of none that is known with one that cannot be read", () => {
     const row = (value: string): { key: Uint8Array; value: Uint8Array }[] => [
-      { key: actorLifeKey(ACTOR, "VERSION"), value: hex(value) },
+      { key: actorStateKey(ACTOR, "VERSION"), value: hex(value) },
     ];
-    expect(decodeActorLife(ACTOR, []).version).to.equal(1);
-    expect(decodeActorLife(ACTOR, row("00000002")).version).to.equal(2);
-    expect(decodeActorLife(ACTOR, row("02")).version).to.be.greaterThan(2);
+    expect(decodeActorState(ACTOR, []).version).to.equal(1);
+    expect(decodeActorState(ACTOR, row("00000002")).version).to.equal(2);
+    expect(decodeActorState(ACTOR, row("02")).version).to.be.greaterThan(2);
   });
 
   it("has an unknown row when there is one that no engine up to the source of 2026-08-20 writes", () => {
@@ -125,17 +125,17 @@ describe("an actor's life", () => {
     });
     // CREATE_TS, NAME, WORKFLOW_ID, VERSION, KEY, GENERATION
     const known = ["150f", "1513", "1514", "153b", "154e", "1582"].map(row);
-    expect(decodeActorLife(ACTOR, known).hasUnknownRow).to.equal(false);
+    expect(decodeActorState(ACTOR, known).hasUnknownRow).to.equal(false);
     for (const word of ["1584", "1585", "160101", "02666f6f00"]) {
-      expect(decodeActorLife(ACTOR, [...known, row(word)]).hasUnknownRow, word).to.equal(true);
+      expect(decodeActorState(ACTOR, [...known, row(word)]).hasUnknownRow, word).to.equal(true);
     }
   });
 
   it("takes the pool of actor2 before that of v1", () => {
     const rows = [
-      { key: actorLifeKey(ACTOR, "RUNNER_NAME_SELECTOR"), value: Buffer.from("old") },
-      { key: actorLifeKey(ACTOR, "POOL_NAME"), value: Buffer.from("new") },
+      { key: actorStateKey(ACTOR, "RUNNER_NAME_SELECTOR"), value: Buffer.from("old") },
+      { key: actorStateKey(ACTOR, "POOL_NAME"), value: Buffer.from("new") },
     ];
-    expect(Buffer.from(decodeActorLife(ACTOR, rows).poolName ?? []).toString()).to.equal("new");
+    expect(Buffer.from(decodeActorState(ACTOR, rows).poolName ?? []).toString()).to.equal("new");
   });
 });

@@ -25,13 +25,8 @@ describe("tuples", () => {
       PEGBOARD: 3,
       DATA: 4,
       ACTOR: 32,
-      CONNECTABLE: 42,
-      SLEEP_TS: 43,
       METADATA: 44,
-      RUNNER_ID: 51,
-      DESTROY_TS: 69,
       ACTOR_KV: 72,
-      ENVOY_KEY: 116,
     });
   });
 

@@ -1,8 +1,7 @@
 import { ledger, readHistory } from "../../campaign/ledger.ts";
 import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
-import { actorLifeKey } from "../../formats/actor-life.ts";
 import { toHex, viewOf } from "../../formats/bytes.ts";
-import { readActorState } from "../../migration/decide.ts";
+import { readActorState } from "../../migration/read-actor-state.ts";
 import { readLease, type HeldLease } from "../../migration/lease.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import { storeRows } from "../../migration/rows.ts";
@@ -47,10 +46,9 @@ export async function inspectActor(
   signal: AbortSignal,
 ): Promise<ActorInspection> {
   const rows = storeRows(store, signal);
-  const { actor, destroyTs, lease, outcome } = await store.transact(
+  const { actor, lease, outcome } = await store.transact(
     async (tx) => ({
       actor: await readActorState(tx, id),
-      destroyTs: await tx.get(actorLifeKey(id, "DESTROY_TS")),
       lease: await readLease(tx, id),
       outcome: await ledger.read(tx, id),
     }),
@@ -62,7 +60,7 @@ export async function inspectActor(
     actorId: id,
     label: actorLabel(id),
     asleep: actor.asleep,
-    ...(destroyTs === undefined ? {} : { destroyed: true }),
+    ...(actor.destroyed ? { destroyed: true } : {}),
     ...(actor.sleepTs?.length === 8 ? { sleptAt: timeText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
     ...(v1 === undefined ? {} : { v1 }),
     ...(v2 === undefined ? {} : { v2 }),

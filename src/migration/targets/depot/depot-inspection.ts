@@ -129,13 +129,13 @@ function bucketText({ bucket }: DepotPlace): string {
   return bucket?.kind === "not_live" ? `not live: ${bucket.detail}` : (bucket?.kind ?? "absent");
 }
 
-async function inspectPool(tx: Transaction, { life, namespace }: DepotPlace): Promise<PoolInspection | undefined> {
-  if (life.poolName === undefined || namespace === undefined) {
+async function inspectPool(tx: Transaction, { actor, namespace }: DepotPlace): Promise<PoolInspection | undefined> {
+  if (actor.poolName === undefined || namespace === undefined) {
     return undefined;
   }
-  const { protocol, seenAtMs } = await readPool(tx, namespace, life.poolName);
+  const { protocol, seenAtMs } = await readPool(tx, namespace, actor.poolName);
   return {
-    name: new TextDecoder().decode(life.poolName),
+    name: new TextDecoder().decode(actor.poolName),
     ...(protocol === undefined
       ? {}
       : { protocol: protocol.length === 2 ? viewOf(protocol).getUint16(0) : toHex(protocol) }),

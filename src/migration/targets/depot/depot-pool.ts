@@ -1,7 +1,7 @@
-import type { ActorLife } from "../../../formats/actor-life.ts";
-import { poolProtocolKey } from "../../../formats/actor-life.ts";
+import type { ActorState } from "../../../formats/actor-state.ts";
 import { concatBytes, equalBytes, viewOf } from "../../../formats/bytes.ts";
 import type { NamespaceId } from "../../../formats/namespace-id.ts";
+import { poolProtocolKey } from "../../../formats/pool-keys.ts";
 import type { KeyValue, Transaction } from "../../../store/store.ts";
 import { ferryKey } from "../../ferry-keys.ts";
 import type { Verdict } from "../../outcome.ts";
@@ -42,18 +42,18 @@ export async function readPool(tx: Transaction, namespace: NamespaceId, poolName
 /** Reads the pool's state, serializably. Undefined when it allows the switch. */
 export async function poolObstacle(
   tx: Transaction,
-  life: ActorLife,
+  actor: ActorState,
   namespace: NamespaceId,
   options: DepotOptions,
 ): Promise<PoolObstacle | undefined> {
-  if (!life.known) {
+  if (!actor.known) {
     // No engine knows the actor, so none can wake it: rows that were put in by hand.
     return undefined;
   }
-  if (life.poolName === undefined) {
+  if (actor.poolName === undefined) {
     return onV1("The actor has no row that names its pool.");
   }
-  const { seenKey, protocol, seenAtMs } = await readPool(tx, namespace, life.poolName);
+  const { seenKey, protocol, seenAtMs } = await readPool(tx, namespace, actor.poolName);
   if (protocol === undefined) {
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }

@@ -1,13 +1,13 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import { decodeActorId } from "../../../formats/actor-id.ts";
-import { decodeActorLife, type ActorLife } from "../../../formats/actor-life.ts";
-import { actorStatePrefix } from "../../../formats/actor-state.ts";
-import { concatBytes, prefixRange, u32be } from "../../../formats/bytes.ts";
+import type { ActorState } from "../../../formats/actor-state.ts";
+import { concatBytes, u32be } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeNamespaceId, type NamespaceId } from "../../../formats/namespace-id.ts";
+import { UUID_BYTES } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
 import type { Verdict } from "../../outcome.ts";
-import { collect } from "../../v1/survey.ts";
+import { readActorState } from "../../read-actor-state.ts";
 import type { V2State } from "../target.ts";
 import { readBucket, type Bucket } from "./depot-bucket.ts";
 import { readDatabase } from "./depot-database.ts";
@@ -16,7 +16,7 @@ import { poolObstacle } from "./depot-pool.ts";
 
 /** Where an actor belongs, and what the engine knows of it; read serializably. */
 export interface DepotPlace {
-  readonly life: ActorLife;
+  readonly actor: ActorState;
   readonly namespace: NamespaceId | undefined;
   /** Undefined with the namespace. */
   readonly bucket: Bucket | undefined;
@@ -24,10 +24,10 @@ export interface DepotPlace {
 
 /** @throws FormatError `namespace_unknown` for a NAMESPACE_ID row that is none. */
 export async function readPlace(tx: Transaction, id: ActorId, options: DepotOptions): Promise<DepotPlace> {
-  const life = decodeActorLife(id, await collect(tx.getRange(prefixRange(actorStatePrefix(id)))));
-  const namespace = life.namespaceId === undefined ? options.namespace : namespaceOf(life.namespaceId);
+  const actor = await readActorState(tx, id);
+  const namespace = actor.namespaceId === undefined ? options.namespace : namespaceOf(actor.namespaceId);
   const bucket = namespace === undefined ? undefined : await readBucket(tx, namespace);
-  return { life, namespace, bucket };
+  return { actor, namespace, bucket };
 }
 
 /**
@@ -36,9 +36,9 @@ export async function readPlace(tx: Transaction, id: ActorId, options: DepotOpti
  * @throws FormatError `v2_meta_undecodable`, `namespace_unknown`
  */
 export async function readDepotState(tx: Transaction, id: ActorId, options: DepotOptions): Promise<V2State> {
-  const { life, namespace, bucket } = await readPlace(tx, id, options);
+  const { actor, namespace, bucket } = await readPlace(tx, id, options);
   if (namespace === undefined || bucket === undefined) {
-    if (life.destroyed) {
+    if (actor.destroyed) {
       return blocked(DESTROYED);
     }
     throw new FormatError("namespace_unknown", "The actor has no NAMESPACE_ID row, and the job names no namespace.");
@@ -49,32 +49,32 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
     case "legacy":
       return { kind: "migrated" };
     case "unfinished":
-      return blocked(life.destroyed ? DESTROYED : tookOver(UNFINISHED));
+      return blocked(actor.destroyed ? DESTROYED : tookOver(UNFINISHED));
     case "tombstone":
       return blocked(notLive("it says that the actor's database was deleted"));
     case "absent":
       break;
   }
-  if (life.destroyed) {
+  if (actor.destroyed) {
     return blocked(DESTROYED);
   }
   if (bucket.kind === "not_live") {
     return blocked(notLive(bucket.detail));
   }
-  if (life.version > 1 && life.hasUnknownRow) {
+  if (actor.version > 1 && actor.hasUnknownRow) {
     return blocked(tookOver(UNKNOWN_ROW));
   }
-  const detail = reasonAwake(life);
+  const detail = reasonAwake(actor);
   if (detail !== undefined) {
     return blocked({ state: "deferred", reason: "actor_awake", detail });
   }
-  const pool = await poolObstacle(tx, life, namespace, options);
+  const pool = await poolObstacle(tx, actor, namespace, options);
   if (pool !== undefined) {
     return { kind: "blocked", ...pool };
   }
   return bucket.kind === "absent"
-    ? { kind: "unprepared", ...engineBounds(life) }
-    : { kind: "absent", basis: basisOf(life, bucket.bucketBranch), ...engineBounds(life) };
+    ? { kind: "unprepared", ...engineBounds(actor) }
+    : { kind: "absent", basis: basisOf(actor, bucket.bucketBranch), ...engineBounds(actor) };
 }
 
 /** DESTROY_TS is never taken back, and the engine's next step removes the actor's whole key-value space. */
@@ -87,34 +87,42 @@ const UNKNOWN_ROW =
   "The engine has taken this actor over and keeps a row about it that Ferry does not know: it may be importing it itself.";
 
 /** Beyond what FORMATS §6 asks: SLEEP_TS alone says that sleep is meant, its absence that the engine is not done (DEPOT §7.2). */
-function reasonAwake(life: ActorLife): string | undefined {
-  if (!life.known) {
-    return undefined;
-  }
-  if (life.connectable || life.placed) {
+export function reasonAwake(actor: ActorState): string | undefined {
+  if (!actor.asleep) {
     return "The actor is running or placed on a runner.";
   }
-  return life.sleepTs === undefined ? "The actor has no SLEEP_TS: it crashed or waits to be placed." : undefined;
+  return actor.provable ? undefined : "The actor has no SLEEP_TS: it crashed or waits to be placed.";
 }
 
 /** What of an actor the engine's own migration has a claim on: DEPOT R6. */
-function engineBounds(life: ActorLife): { engineMigratesPages?: number; advice?: string } {
-  if (life.version <= 1) {
+function engineBounds(actor: ActorState): { engineMigratesPages?: number; advice?: string } {
+  if (actor.version <= 1) {
     return {};
   }
-  if (life.version > 2) {
+  if (actor.version > 2) {
     return { engineMigratesPages: Number.MAX_SAFE_INTEGER };
   }
-  const workflow = workflowText(life.workflowId);
+  const workflow = workflowText(actor.workflowId);
   return {
     engineMigratesPages: ENGINE_MAX_PAGES,
     advice: `The actor's workflow died on its size: wake it with \`rivet-engine wf wake ${workflow}\`.`,
   };
 }
 
+/** The bucket branch that the actor's pointer goes under, as `basisOf` has it: first, behind a mark and its length. */
+export function bucketBranchOf(basis: Uint8Array): Uint8Array {
+  return basis.subarray(5, 5 + UUID_BYTES);
+}
+
 /** What else must be the same at the switch as when the copy began. SLEEP_TS is checked for every target. */
-function basisOf(life: ActorLife, bucketBranch: Uint8Array): Uint8Array {
-  const parts = [bucketBranch, life.workflowId, life.namespaceId, life.poolName, u32be(Math.min(life.version, 0xffff))];
+function basisOf(actor: ActorState, bucketBranch: Uint8Array): Uint8Array {
+  const parts = [
+    bucketBranch,
+    actor.workflowId,
+    actor.namespaceId,
+    actor.poolName,
+    u32be(Math.min(actor.version, 0xffff)),
+  ];
   return concatBytes(
     ...parts.flatMap((part) =>
       part === undefined ? [Uint8Array.of(0)] : [Uint8Array.of(1), u32be(part.length), part],

@@ -1,5 +1,4 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { InvariantError } from "../../../errors.ts";
 import { equalBytes } from "../../../formats/bytes.ts";
 import {
   CATALOG_FACT_STAMP_OFFSET,
@@ -25,23 +24,12 @@ import { FenceLostError } from "../../errors.ts";
 import { headOf, type DepotImage } from "./depot-commits.ts";
 import { depotImageKey, encodeDepotImageRow } from "./depot-image-row.ts";
 import { txidsOf } from "./depot-layout.ts";
-import type { DepotOptions } from "./depot-options.ts";
-import { readPlace } from "./depot-state.ts";
 
 /** What the pages of a branch hang on, whoever reads them. */
 export interface SwitchFacts {
   readonly image: DepotImage;
   readonly bucketBranch: Uint8Array;
   readonly nowMs: number;
-}
-
-/** The bucket branch an actor's pointer goes under. Call when its state is known to be `absent`. */
-export async function liveBucketBranch(tx: Transaction, id: ActorId, options: DepotOptions): Promise<Uint8Array> {
-  const { bucket } = await readPlace(tx, id, options);
-  if (bucket?.kind !== "live") {
-    throw new InvariantError("a Depot image is switched to without a live bucket", { details: { actorId: id } });
-  }
-  return bucket.bucketBranch;
 }
 
 /**

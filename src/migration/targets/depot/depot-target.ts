@@ -20,8 +20,8 @@ import { readBranchBlocks } from "./depot-reader.ts";
 import { sealStage } from "./depot-seal.ts";
 import { decodeDepotStage, encodeDepotStage, newDepotStage, type DepotStage } from "./depot-stage.ts";
 import { DepotStager } from "./depot-stager.ts";
-import { readDepotState, readPlace } from "./depot-state.ts";
-import { liveBucketBranch, readSealedStamp, writePointer } from "./depot-switch.ts";
+import { bucketBranchOf, readDepotState, readPlace } from "./depot-state.ts";
+import { readSealedStamp, writePointer } from "./depot-switch.ts";
 import { isUntouched, reasonNotToUndo, undoSwitch } from "./depot-undo.ts";
 import { findBranch } from "./find-branch.ts";
 
@@ -126,19 +126,16 @@ class DepotTarget implements Target {
   }
 
   /** Everything in one transaction: txid 1 is written by it, so the branch's root stamp is the transaction's own. */
-  async writeImage(
-    tx: Transaction,
-    id: ActorId,
-    image: StagedImage & { readonly rows: readonly KeyValue[] },
-  ): Promise<void> {
+  writeImage(tx: Transaction, id: ActorId, image: StagedImage & { readonly rows: readonly KeyValue[] }): Promise<void> {
     const depotImage = imageOf(image);
     for (const row of image.rows) {
       tx.set(row.key, row.value);
     }
     writeCommits(tx, depotImage, 1, txidsOf(depotImage.pageCount) + 1);
     writeMeta(tx, depotImage);
-    const bucketBranch = await liveBucketBranch(tx, id, this.#options);
+    const bucketBranch = liveBucketBranch(image);
     writePointer(tx, id, { image: depotImage, bucketBranch, nowMs: image.spec.creationTsMs }, undefined);
+    return Promise.resolve();
   }
 
   async isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean> {
@@ -209,10 +206,8 @@ class DepotTarget implements Target {
 
   async switchTo(tx: Transaction, id: ActorId, image: StagedImage): Promise<void> {
     const depotImage = imageOf(image);
-    const [rootStamp, bucketBranch] = await Promise.all([
-      readSealedStamp(tx, depotImage),
-      liveBucketBranch(tx, id, this.#options),
-    ]);
+    const rootStamp = await readSealedStamp(tx, depotImage);
+    const bucketBranch = liveBucketBranch(image);
     writePointer(tx, id, { image: depotImage, bucketBranch, nowMs: this.#options.now() }, rootStamp);
   }
 }
@@ -247,6 +242,14 @@ function stageOf(name: Uint8Array): DepotStage {
     throw new InvariantError("a stage of another target's was taken for one of Depot's");
   }
   return stage;
+}
+
+/** The bucket branch an actor's pointer goes under: that of the state `absent`, which this transaction has read. */
+function liveBucketBranch({ basis }: StagedImage): Uint8Array {
+  if (basis === undefined) {
+    throw new InvariantError("a Depot image is switched to without a live bucket");
+  }
+  return bucketBranchOf(basis);
 }
 
 function imageOf({ spec, storageBytes }: StagedImage): DepotImage {

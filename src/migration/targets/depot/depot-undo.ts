@@ -1,5 +1,4 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import type { ActorLife } from "../../../formats/actor-life.ts";
 import { equalBytes, prefixRange, viewOf } from "../../../formats/bytes.ts";
 import { decodeBranchPointer } from "../../../formats/depot-branch.ts";
 import { decodeDepotHead } from "../../../formats/depot-head.ts";
@@ -21,7 +20,7 @@ import { collect } from "../../v1/survey.ts";
 import { depotImageKey, readImageRow } from "./depot-image-row.ts";
 import type { UndoRefusal } from "../target.ts";
 import type { DepotOptions } from "./depot-options.ts";
-import { readPlace } from "./depot-state.ts";
+import { readPlace, reasonAwake } from "./depot-state.ts";
 
 /**
  * Whether the actor's database is the one that Ferry switched to, with its head byte for byte: once that differs, the actor has state
@@ -61,21 +60,18 @@ export async function reasonNotToUndo(
     Promise.all(branchPinKeys(branch).map(async (key) => tx.get(key))),
     collect(tx.getRange(prefixRange(databasePinsPrefix(branch)), { limit: 1 })),
   ]);
-  if (place.life.destroyed) {
+  const { actor } = place;
+  if (actor.destroyed) {
     return "destroyed";
   }
-  if (isAwake(place.life)) {
+  if (reasonAwake(actor) !== undefined) {
     return "actor_awake";
   }
-  if (place.life.version > 1) {
+  if (actor.version > 1) {
     return "engine_took_over";
   }
   const references = refcount?.length === 8 ? viewOf(refcount).getBigInt64(0, true) : 0n;
   return references !== 1n || pins.some((pin) => pin !== undefined) || databasePins.length > 0 ? "in_use" : undefined;
-}
-
-function isAwake(life: ActorLife): boolean {
-  return life.known && (life.connectable || life.placed || life.sleepTs === undefined);
 }
 
 /** Removes pointer and branch. The namespace's bucket stays, and v1's rows were never touched. */

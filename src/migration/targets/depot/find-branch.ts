@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { actorLifeKey } from "../../../formats/actor-life.ts";
+import { actorStateKey } from "../../../formats/actor-state.ts";
 import { decodeBranchPointer, decodeDatabaseBranch } from "../../../formats/depot-branch.ts";
 import { branchKey, bucketPointerKey } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
@@ -19,7 +19,7 @@ export async function findBranch(
   id: ActorId,
   options: Pick<DepotOptions, "namespace">,
 ): Promise<BranchView | undefined> {
-  const row = await rows.get(actorLifeKey(id, "NAMESPACE_ID"));
+  const row = await rows.get(actorStateKey(id, "NAMESPACE_ID"));
   const namespace = row === undefined ? options.namespace : decodeNamespaceId(row);
   if (namespace === undefined) {
     return undefined;
