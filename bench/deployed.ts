@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { PROJECT_ROOT } from "./project-root.ts";
 
 /*
  * A worker as it is deployed: in the image, within the chart's limit of memory. A limit is the container's, and there is none here, so
  * what Node makes of it is said to Node instead.
  */
 
-const ROOT = new URL("../", import.meta.url);
 /** The young generation is two semi-spaces; V8 takes a power of two of MiB for one, from 1 to 16. */
 const OLD_PER_SEMI_SPACE = 128;
 const LARGEST_SEMI_SPACE_MIB = 16;
@@ -37,5 +37,5 @@ export function allocatorSettings(): Record<string, string> {
 }
 
 function textOf(path: string): string {
-  return readFileSync(fileURLToPath(new URL(path, ROOT)), "utf8");
+  return readFileSync(fileURLToPath(new URL(path, PROJECT_ROOT)), "utf8");
 }

@@ -13,8 +13,9 @@ import { allocatorSettings, heapFlags, workerLimitMib } from "../deployed.ts";
 import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
 import { spreadOf } from "../measure.ts";
+import { PROJECT_ROOT } from "../project-root.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../bin/ferry.mjs", import.meta.url));
+const LAUNCHER = fileURLToPath(new URL("bin/ferry.mjs", PROJECT_ROOT));
 const MIB = 1024 * 1024;
 /** Long enough for a worker's heartbeats and its first garbage collections. */
 const IDLE_MS = 3_000;
