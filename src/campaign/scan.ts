@@ -2,10 +2,8 @@ import type { ActorId } from "../formats/actor-id.ts";
 import type { KeyRange, Store } from "../store/store.ts";
 import { readV1Actors, splitActorSpace } from "./v1-actors.ts";
 
-/** Ranges in all; ids are random, so each holds about as many actors. */
+/** Ranges, all read at once: a read finds one actor, and waits for the cluster. Ids are random, so each range holds about as many. */
 const RANGES = 64;
-/** Ranges read at once. */
-const PARALLEL = 8;
 /** What a transaction does at most: some hundred milliseconds' worth of its five seconds. */
 const LIMITS = { maxActors: 250, maxReads: 500 };
 
@@ -19,23 +17,19 @@ interface Step {
  * per range at most, and reads on only as they are taken.
  */
 export async function* scanActors(store: Store, signal: AbortSignal): AsyncGenerator<ActorId[], void, undefined> {
-  const waiting = splitActorSpace(RANGES).map((range) => scanRange(store, range, signal));
   const running = new Map<AsyncGenerator<ActorId[]>, Promise<Step>>();
-  const advance = (from: AsyncGenerator<ActorId[]> | undefined): void => {
-    if (from !== undefined) {
+  try {
+    for (const range of splitActorSpace(RANGES)) {
+      const from = scanRange(store, range, signal);
       running.set(from, step(from));
     }
-  };
-  try {
-    waiting.splice(0, PARALLEL).forEach(advance);
     while (running.size > 0) {
       const { from, result } = await Promise.race(running.values());
       if (result.done === true) {
         running.delete(from);
-        advance(waiting.shift());
         continue;
       }
-      advance(from);
+      running.set(from, step(from));
       if (result.value.length > 0) {
         yield result.value;
       }
