@@ -16,7 +16,7 @@ export function decodeJson(bytes: Uint8Array): object {
       return parsed;
     }
   } catch (cause) {
-    throw new FormatError("row_undecodable", "A row of Ferry's own is not JSON.", { cause: String(cause) });
+    throw new FormatError("row_undecodable", "A row of Ferry's own is not JSON.", { why: String(cause) }, cause);
   }
   throw new FormatError("row_undecodable", "A row of Ferry's own is not a JSON object.");
 }

@@ -23,17 +23,19 @@ export function decodeOutcome(id: ActorId, bytes: Uint8Array): Outcome {
     throw undecodable(id, cause);
   }
   if (typeof parsed !== "object" || parsed === null || !("state" in parsed) || !("finishedAt" in parsed)) {
-    throw undecodable(id, undefined);
+    throw undecodable(id);
   }
   if (!OUTCOME_STATES.some((state) => state === parsed.state)) {
-    throw undecodable(id, undefined);
+    throw undecodable(id);
   }
   return { ...(parsed as Omit<Outcome, "actorId">), actorId: id };
 }
 
-function undecodable(id: ActorId, cause: unknown): FormatError {
-  return new FormatError("outcome_undecodable", "The ledger's row of this actor cannot be read.", {
-    actorId: id,
-    cause: String(cause),
-  });
+function undecodable(id: ActorId, cause?: unknown): FormatError {
+  return new FormatError(
+    "outcome_undecodable",
+    "The ledger's row of this actor cannot be read.",
+    { actorId: id },
+    cause,
+  );
 }

@@ -1,6 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import { ACTOR_ID_BYTES, decodeActorId, type ActorId } from "./actor-id.ts";
-import { concatBytes, newBytes, plainBytes, startsWith } from "./bytes.ts";
+import { concatBytes, newBytes, plainBytes, startsWith, toHex } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
 
@@ -163,5 +163,5 @@ function escapeZeros(bytes: Uint8Array): Uint8Array {
 }
 
 function corrupt(message: string, bytes: Uint8Array): FormatError {
-  return new FormatError("entry_corrupt", message, { bytes: Buffer.from(bytes.subarray(0, 100)).toString("hex") });
+  return new FormatError("entry_corrupt", message, { bytes: toHex(bytes.subarray(0, 100)) });
 }

@@ -1,5 +1,5 @@
 import * as bare from "@bare-ts/lib";
-import { newBytes } from "./bytes.ts";
+import { newBytes, toHex } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 
 /*
@@ -112,6 +112,6 @@ export function decodeDbHead(bytes: Uint8Array): DbHead {
 
 function undecodable(why: string, bytes: Uint8Array): FormatError {
   return new FormatError("v2_meta_undecodable", `The actor's v2 META row cannot be read: ${why}.`, {
-    bytes: Buffer.from(bytes.subarray(0, 100)).toString("hex"),
+    bytes: toHex(bytes.subarray(0, 100)),
   });
 }

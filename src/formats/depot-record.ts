@@ -1,6 +1,6 @@
 import * as bare from "@bare-ts/lib";
 import { FormatError } from "./format-error.ts";
-import { newBytes } from "./bytes.ts";
+import { newBytes, toHex } from "./bytes.ts";
 import { UUID_BYTES } from "./uuid.ts";
 
 /*
@@ -141,10 +141,7 @@ export function decodeRecord<T>(name: string, bytes: Uint8Array, read: (reader: 
     if (!(error instanceof bare.BareError)) {
       throw error;
     }
-    throw new FormatError("depot_record_invalid", "A record of Depot's cannot be read.", {
-      record: name,
-      why: error.message,
-      bytes: Buffer.from(bytes.subarray(0, 128)).toString("hex"),
-    });
+    const details = { record: name, why: error.message, bytes: toHex(bytes.subarray(0, 128)) };
+    throw new FormatError("depot_record_invalid", "A record of Depot's cannot be read.", details, error);
   }
 }

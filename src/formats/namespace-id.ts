@@ -37,6 +37,7 @@ function asNamespaceError<T>(read: () => T): T {
       "namespace_id_invalid",
       error.message.replace("An actor id", "A namespace id"),
       error.details,
+      error,
     );
   }
 }

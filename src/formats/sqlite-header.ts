@@ -1,4 +1,4 @@
-import { ASCII, startsWith, viewOf } from "./bytes.ts";
+import { ASCII, startsWith, toHex, viewOf } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 
 /*
@@ -30,7 +30,7 @@ export function decodeSqliteHeader(bytes: Uint8Array): SqliteHeader {
   }
   if (!startsWith(bytes, MAGIC)) {
     throw new FormatError("magic_mismatch", "The file does not start with SQLite's magic string.", {
-      found: Buffer.from(bytes.subarray(0, 16)).toString("hex"),
+      found: toHex(bytes.subarray(0, 16)),
     });
   }
   const stored = viewOf(bytes).getUint16(16);

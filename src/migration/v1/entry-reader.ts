@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes } from "../../formats/bytes.ts";
+import { concatBytes, equalBytes, toHex } from "../../formats/bytes.ts";
 import { decodeEntryMetadata, decodeRowKey } from "../../formats/actor-kv.ts";
 import { FormatError } from "../../formats/format-error.ts";
 import type { KeyValue } from "../../store/store.ts";
@@ -71,5 +71,5 @@ export class EntryReader {
 }
 
 function corrupt(message: string, key: Uint8Array): FormatError {
-  return new FormatError("entry_corrupt", message, { key: Buffer.from(key.subarray(0, 64)).toString("hex") });
+  return new FormatError("entry_corrupt", message, { key: toHex(key.subarray(0, 64)) });
 }

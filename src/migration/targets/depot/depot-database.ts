@@ -103,7 +103,13 @@ function decoded<T>(record: string, decode: () => T): T {
     if (!(error instanceof FormatError)) {
       throw error;
     }
-    throw undecodable("A record of the actor's Depot database cannot be read.", { record, why: error.details["why"] });
+    const details = { record, why: error.details["why"] };
+    throw new FormatError(
+      "v2_meta_undecodable",
+      "A record of the actor's Depot database cannot be read.",
+      details,
+      error,
+    );
   }
 }
 

@@ -137,7 +137,12 @@ function namespaceOf(row: Uint8Array): NamespaceId {
     if (!(error instanceof FormatError)) {
       throw error;
     }
-    throw new FormatError("namespace_unknown", "The actor's NAMESPACE_ID row is not an id.", { why: error.message });
+    throw new FormatError(
+      "namespace_unknown",
+      "The actor's NAMESPACE_ID row is not an id.",
+      { why: error.message },
+      error,
+    );
   }
 }
 

@@ -24,19 +24,23 @@ export function metaRowKey(id: ActorId): Uint8Array {
 
 /** @throws FormatError `v2_meta_undecodable` */
 export function decodeMetaRow(row: Uint8Array): DbHead {
-  let inline: Uint8Array | undefined;
+  return decodeDbHead(inlineValue(row));
+}
+
+function inlineValue(row: Uint8Array): Uint8Array {
+  const notInline = (cause?: FormatError): FormatError => {
+    const message = "The actor's v2 META row cannot be read: it is not an inline value.";
+    return new FormatError("v2_meta_undecodable", message, {}, cause);
+  };
   try {
     const head = decodeSplitHead(row);
-    inline = head.kind === "inline" ? head.value : undefined;
-  } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
+    if (head.kind === "inline") {
+      return head.value;
     }
+  } catch (error) {
+    throw error instanceof FormatError ? notInline(error) : error;
   }
-  if (inline === undefined) {
-    throw new FormatError("v2_meta_undecodable", "The actor's v2 META row cannot be read: it is not an inline value.");
-  }
-  return decodeDbHead(inline);
+  throw notInline();
 }
 
 /** @throws FormatError `v2_meta_undecodable` */
