@@ -116,9 +116,10 @@ function standingAfter(
     return { standing: "later", lane, bytes, feeds, deferrals, dueMs };
   }
   // Ferry had migrated it before this campaign came to it: the ledger keeps that, the campaign counts a skip.
-  const result = facts.already
-    ? ({ state: "skipped", reason: "already_migrated" } as const)
-    : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
+  const result =
+    facts.already && outcome.state === "migrated"
+      ? ({ state: "skipped", reason: "already_migrated" } as const)
+      : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
   const durationMs = Math.max(0, facts.finishedAtMs - facts.startedAtMs);
   return { standing: "done", lane, bytes, feeds, deferrals, ...result, durationMs, finishedAtMs: facts.finishedAtMs };
 }
