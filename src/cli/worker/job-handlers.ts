@@ -17,6 +17,7 @@ import type { Store } from "../../store/store.ts";
 import { AttemptMeter } from "../../telemetry/attempt-meter.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
+import { outcomeLabels } from "../../telemetry/outcome-labels.ts";
 import { describeError } from "../describe-error.ts";
 import type { FleetMember, SlotClock } from "./fleet-member.ts";
 import { logOutcome } from "./outcome-log.ts";
@@ -170,7 +171,7 @@ async function recordFailure(
     { label: "record" },
   );
   if (outcome.state === "failed") {
-    metrics.outcomes.inc({ state: "failed", reason: outcome.reason ?? "other" });
+    metrics.outcomes.inc({ ...outcomeLabels(outcome) });
   }
   log.error("actor.failed", "All attempts at the actor failed", { reason, error });
   options.onOutcome(outcome);

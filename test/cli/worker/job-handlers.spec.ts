@@ -115,6 +115,12 @@ describe("what a worker records when no attempt is left", () => {
     expect(outcomes).to.deep.equal([await recorded()]);
   });
 
+  it("is counted as other where the code is none of the closed set, and in the ledger under its own", async () => {
+    const { counted } = await exhaust(new FerryError("something_new", "Nobody has listed this."));
+    expect(counted).to.deep.equal([{ state: "failed", reason: "other" }]);
+    expect(await recorded()).to.include({ state: "failed", reason: "something_new" });
+  });
+
   it("is nothing of an actor that an operator has waived: it stays waived", async () => {
     const waived = await waiveAfter("worker_lost");
     const { outcomes, counted } = await exhaust(new UsageError("Say which --target."));
