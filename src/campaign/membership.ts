@@ -5,7 +5,7 @@ import { laneOf, type Campaign, type CampaignFilters } from "./campaign.ts";
 import { CountMoves } from "./campaign-counts.ts";
 import { cursorKey, todoKey } from "./campaign-keys.ts";
 import { readCampaignActor } from "./campaign-ledger.ts";
-import { findCampaign, readCampaign, writeCampaign } from "./campaign-store.ts";
+import { findAgain, readCampaign, writeCampaign } from "./campaign-store.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-actors.ts";
 
@@ -123,7 +123,8 @@ type RangeCursor = string | null | undefined;
 
 /**
  * One round of a scanning campaign: a transaction per range that is not done, each adding the actors it finds and moving the cursor
- * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished.
+ * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished, as it is
+ * of a campaign that was deleted since it was read; one that has its name now is left alone.
  */
 export async function scanRound(
   store: Store,
@@ -136,7 +137,15 @@ export async function scanRound(
   );
   const finished = results.every((next) => next === null);
   if (finished) {
-    await finishScan(store, campaign.name);
+    await store.transact(
+      async (tx) => {
+        const current = await findAgain(tx, campaign);
+        if (current !== undefined) {
+          writeCampaign(tx, { ...current, scanFinished: true });
+        }
+      },
+      { label: "campaign" },
+    );
   }
   return finished;
 }
@@ -151,7 +160,7 @@ async function scanPart(
   return store.transact(
     async (tx) => {
       await guard(tx);
-      const current = await findCampaign(tx, campaign.name, { snapshot: true });
+      const current = await findAgain(tx, campaign, { snapshot: true });
       // Read with a conflict and moved with what it covers: a transaction that runs twice adds nothing twice.
       const at = await readCursor(tx, campaign.name, index);
       if (current === undefined || at === null) {
@@ -164,8 +173,8 @@ async function scanPart(
         { maxActors: SCANNED_PER_TRANSACTION, maxReads: READS_PER_TRANSACTION },
       );
       const moves = new CountMoves();
-      for (const actor of actors.filter((found) => passesFilters(found, campaign.spec.filters))) {
-        addTodo(tx, campaign, actor, moves);
+      for (const actor of actors.filter((found) => passesFilters(found, current.spec.filters))) {
+        addTodo(tx, current, actor, moves);
       }
       moves.write(tx, campaign.name);
       const cursor = next === undefined ? null : toHex(next);
