@@ -1,7 +1,7 @@
 import { actorLabel, encodeActorId, type ActorId } from "../formats/actor-id.ts";
 import { fromHex, toHex, u64be, viewOf } from "../formats/bytes.ts";
 import type { KeyRange, Store, Transaction } from "../store/store.ts";
-import { laneOf, type Campaign, type CampaignFilters } from "./campaign.ts";
+import { laneOf, lanesOf, type Campaign, type CampaignFilters } from "./campaign.ts";
 import { CountMoves } from "./campaign-counts.ts";
 import { cursorKey, todoKey } from "./campaign-keys.ts";
 import { readCampaignActor } from "./campaign-ledger.ts";
@@ -87,12 +87,7 @@ async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly Actor
       if (!passesFilters(actor, campaign.spec.filters)) {
         return 0;
       }
-      const lane = laneOf(actor.bytes, campaign.spec.order);
-      const [row, todo] = await Promise.all([
-        readCampaignActor(tx, campaign.name, actor.id),
-        tx.get(todoKey(campaign.name, lane, actor.id)),
-      ]);
-      if (row !== undefined || todo !== undefined) {
+      if (await isMember(tx, campaign, actor.id)) {
         return 0;
       }
       addTodo(tx, campaign, actor, moves);
@@ -101,6 +96,16 @@ async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly Actor
   );
   moves.write(tx, campaign.name);
   return added.reduce((sum: number, one) => sum + one, 0);
+}
+
+/**
+ * Whether an actor is in a campaign: it was fed once, or waits in one of the lists. In any of them, as its size may have changed since it was
+ * added. The reads are serializable, so that of two batches that have it only one adds it.
+ */
+async function isMember(tx: Transaction, { name, spec }: Campaign, id: ActorId): Promise<boolean> {
+  const lists = lanesOf(spec.order).map(async (lane) => tx.get(todoKey(name, lane, id)));
+  const [row, ...waiting] = await Promise.all([readCampaignActor(tx, name, id), ...lists]);
+  return row !== undefined || waiting.some((todo) => todo !== undefined);
 }
 
 /** Says that every actor of the source is in the campaign. */
