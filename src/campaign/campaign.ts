@@ -103,13 +103,32 @@ export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   return lane === -1 ? LANE_BYTES.length : lane;
 }
 
+/** Limits of a campaign's pace: its own, or the fleet's. */
+export type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
+
 /** A campaign's rates, unless they have ended by themselves. */
-export function ratesInForce(
-  campaign: Campaign,
-  nowMs: number,
-): Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors"> {
+export function ratesInForce(campaign: Campaign, nowMs: number): Limits {
   const { ratesUntilMs } = campaign.settings;
   return ratesUntilMs !== undefined && ratesUntilMs <= nowMs ? {} : campaign.settings;
+}
+
+/** Whose limits hold a campaign back, and which they are. */
+export interface LimitsInForce {
+  readonly of: "campaign" | "fleet";
+  readonly limits: Limits;
+}
+
+/** The limits that an operator has set and that hold now: the campaign's own before the fleet's. `fleet`: those in force of the fleet's. */
+export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number): LimitsInForce | undefined {
+  const own = ratesInForce(campaign, nowMs);
+  if (isLimited(own)) {
+    return { of: "campaign", limits: own };
+  }
+  return isLimited(fleet) ? { of: "fleet", limits: fleet } : undefined;
+}
+
+function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
+  return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }
 
 /** @throws UsageError */
