@@ -89,6 +89,11 @@ const MIB = 1024 * 1024;
 /** Upper bounds of the lanes' sizes. */
 const LANE_BYTES = [MIB, 64 * MIB] as const;
 
+/** All lanes of an order. */
+export function lanesOf(order: CampaignSpec["order"]): readonly number[] {
+  return order === "scan" ? [0] : [...LANE_BYTES.keys(), LANE_BYTES.length];
+}
+
 /** The lane an actor of this size waits in: 0 is fed first. */
 export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   if (order === "scan") {
@@ -98,13 +103,32 @@ export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   return lane === -1 ? LANE_BYTES.length : lane;
 }
 
+/** Limits of a campaign's pace: its own, or the fleet's. */
+export type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
+
 /** A campaign's rates, unless they have ended by themselves. */
-export function ratesInForce(
-  campaign: Campaign,
-  nowMs: number,
-): Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors"> {
+export function ratesInForce(campaign: Campaign, nowMs: number): Limits {
   const { ratesUntilMs } = campaign.settings;
   return ratesUntilMs !== undefined && ratesUntilMs <= nowMs ? {} : campaign.settings;
+}
+
+/** Whose limits hold a campaign back, and which they are. */
+export interface LimitsInForce {
+  readonly of: "campaign" | "fleet";
+  readonly limits: Limits;
+}
+
+/** The limits that an operator has set and that hold now: the campaign's own before the fleet's. `fleet`: those in force of the fleet's. */
+export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number): LimitsInForce | undefined {
+  const own = ratesInForce(campaign, nowMs);
+  if (isLimited(own)) {
+    return { of: "campaign", limits: own };
+  }
+  return isLimited(fleet) ? { of: "fleet", limits: fleet } : undefined;
+}
+
+function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
+  return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }
 
 /** @throws UsageError */

@@ -1,7 +1,7 @@
-import type { CampaignSettings } from "./campaign.ts";
+import { limitsInForce, ratesInForce, type Limits } from "./campaign.ts";
 import { percentagesOf, type Share } from "./percentages.ts";
 import { plural } from "./plural.ts";
-import { queueLostText, throttledBecause } from "./progress.ts";
+import { LIMITS_OF, queueLostText } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 
 /** What limits a campaign now, in a word: for machines; the sentence is for people. */
@@ -178,7 +178,7 @@ function verdictOfPresence({ campaign, counts, workers, feeding }: CampaignView)
 
 /** What explains itself by where workers' time goes. */
 function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdict {
-  const { campaign, counts, workers } = view;
+  const { counts, workers } = view;
   const percentOf = (name: string): number => attribution.find((share) => share.name === name)?.percent ?? 0;
   const because = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
   if (percentOf("throttled_store") >= THROTTLED_PERCENT || workers.every(({ limit }) => limit === 0)) {
@@ -190,20 +190,10 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
   }
   const waiting = percentOf("idle") + percentOf("paused");
   const isWaiting = waiting >= IDLE_PERCENT;
-  const ownLimits = throttledBecause({ ...view, workers: [], nowMs: view.atMs });
-  if (ownLimits !== undefined) {
-    const limits = ownLimits === "the fleet's limits" ? view.fleet : campaign.settings;
-    const isLimit = percentOf("throttled_operator") >= THROTTLED_PERCENT || isHeld(view);
-    if (isLimit || (isWaiting && keepsPaceWith(limits, view))) {
-      return {
-        limit: "operator",
-        sentence: `It goes no faster than ${ownLimits} allow: ${limitsInWords(limits)}.`,
-        advice:
-          limits === view.fleet
-            ? "Raise or lift them: ferry throttle clear"
-            : `Raise or lift them: ferry campaign set ${campaign.name} ${settingOf(limits)} off`,
-      };
-    }
+  const isThrottled = percentOf("throttled_operator") >= THROTTLED_PERCENT;
+  const held = verdictOfLimits(view, { isThrottled, isWaiting });
+  if (held !== undefined) {
+    return held;
   }
   if (isWaiting) {
     return isYoung(view) ? TOO_EARLY : verdictOfIdleness(view, waiting);
@@ -217,6 +207,30 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
         ? `${counts.open.actors} actors are in flight, and workers have not told yet what they spend their time with.`
         : `The workers are the limit: all are busy, most of all with ${busiest.name} (${busiest.percent} % of their time).`,
     advice: `Run more workers (now ${workers.length}, ${slots} slots in all), or more slots in each: ferry worker --concurrency`,
+  };
+}
+
+/** What an operator's limits explain: workers say that they hold back, or what is fed keeps to the limits while workers wait for more. */
+function verdictOfLimits(
+  view: CampaignView,
+  { isThrottled, isWaiting }: { isThrottled: boolean; isWaiting: boolean },
+): Verdict | undefined {
+  const { campaign, fleet, atMs } = view;
+  const inForce = limitsInForce(campaign, fleet, atMs);
+  if (inForce === undefined) {
+    return undefined;
+  }
+  const { of, limits } = inForce;
+  if (!isThrottled && !isHeld(view) && !(isWaiting && keepsPaceWith(limits, view))) {
+    return undefined;
+  }
+  return {
+    limit: "operator",
+    sentence: `It goes no faster than ${LIMITS_OF[of]} allow: ${limitsInWords(limits)}.`,
+    advice:
+      of === "fleet"
+        ? "Raise or lift them: ferry throttle clear"
+        : `Raise or lift them: ferry campaign set ${campaign.name} ${settingOf(limits)} off`,
   };
 }
 
@@ -262,12 +276,10 @@ function keepsPaceWith({ actorsPerSecond, bytesPerSecond }: Limits, view: Campai
 }
 
 /** Whether a limit on actors at once is reached. */
-function isHeld({ campaign, counts, fleet }: CampaignView): boolean {
-  const limit = Math.min(campaign.settings.concurrentActors ?? Infinity, fleet.concurrentActors ?? Infinity);
-  return counts.todo.actors > 0 && counts.open.actors >= limit;
+function isHeld({ campaign, counts, fleet, atMs }: CampaignView): boolean {
+  const own = ratesInForce(campaign, atMs).concurrentActors ?? Infinity;
+  return counts.todo.actors > 0 && counts.open.actors >= Math.min(own, fleet.concurrentActors ?? Infinity);
 }
-
-type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
 
 /** Limits as people read them. */
 function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): string {

@@ -1,4 +1,5 @@
 import type { Store } from "../store/store.ts";
+import { limitsInForce } from "./campaign.ts";
 import { readCounts } from "./campaign-counts.ts";
 import { listCampaigns } from "./campaign-store.ts";
 import { readFleetLimits } from "./fleet.ts";
@@ -18,16 +19,14 @@ export async function readWorkersRest(store: Store, nowMs: number): Promise<Idle
   return store.transact(
     async (tx) => {
       const fleet = await readFleetLimits(tx, nowMs);
-      const fleetLimits = fleet.actorsPerSecond ?? fleet.bytesPerSecond ?? fleet.concurrentActors;
       let reason: IdleReason = "idle";
-      for (const { name, state, settings } of campaigns) {
-        const { todo } = await readCounts(tx, name);
+      for (const campaign of campaigns) {
+        const { state } = campaign;
+        const { todo } = await readCounts(tx, campaign.name);
         if (todo.actors === 0) {
           continue;
         }
-        const inForce = settings.ratesUntilMs === undefined || settings.ratesUntilMs > nowMs;
-        const own = settings.actorsPerSecond ?? settings.bytesPerSecond ?? settings.concurrentActors;
-        if (state === "running" && (fleetLimits !== undefined || (inForce && own !== undefined))) {
+        if (state === "running" && limitsInForce(campaign, fleet, nowMs) !== undefined) {
           return "throttled_operator";
         }
         reason = state === "paused" ? "paused" : reason;

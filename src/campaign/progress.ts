@@ -1,4 +1,4 @@
-import { ratesInForce, type Campaign } from "./campaign.ts";
+import { limitsInForce, type Campaign, type LimitsInForce } from "./campaign.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "./fleet.ts";
@@ -197,24 +197,20 @@ function drainingText({ counts, workers, feeding }: ProgressFacts): string {
   return [`being cancelled: ${open} in flight`, ...missing].join(", ");
 }
 
+/** Whose limits they are, in words. */
+export const LIMITS_OF: Readonly<Record<LimitsInForce["of"], string>> = {
+  campaign: "the campaign's own limits",
+  fleet: "the fleet's limits",
+};
+
 /** Why the campaign is held back, in words, or undefined. */
-export function throttledBecause({
-  campaign,
-  workers,
-  fleet,
-  nowMs,
-}: Pick<ProgressFacts, "campaign" | "workers" | "fleet" | "nowMs">): string | undefined {
-  const { actorsPerSecond, bytesPerSecond, concurrentActors } = ratesInForce(campaign, nowMs);
+function throttledBecause({ campaign, workers, fleet, nowMs }: ProgressFacts): string | undefined {
   const worker = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
   if (worker !== undefined) {
     return worker;
   }
-  if ((actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined) {
-    return "the campaign's own limits";
-  }
-  return (fleet.actorsPerSecond ?? fleet.bytesPerSecond ?? fleet.concurrentActors) === undefined
-    ? undefined
-    : "the fleet's limits";
+  const inForce = limitsInForce(campaign, fleet, nowMs);
+  return inForce === undefined ? undefined : LIMITS_OF[inForce.of];
 }
 
 /** Rounded down to a tenth, so that 100 is the end and nothing else. */

@@ -27,7 +27,8 @@ export interface Run extends Surroundings {
   readonly json: boolean;
   /**
    * The store of the configuration. A misspelt path must not become a new, empty store, whose campaigns end with nothing to do: only
-   * what brings data in asks for `create`.
+   * what brings data in asks for `create`. What reads or writes many actors, and can be run again where it was held back for too long,
+   * asks for `batch` priority.
    * @throws UsageError, UnavailableError
    */
   openStore(options?: OpenStoreOptions): Promise<Store>;

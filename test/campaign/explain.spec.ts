@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import type { CampaignSettings } from "../../src/campaign/campaign.ts";
 import { explainCampaign, type Explanation } from "../../src/campaign/explain.ts";
 import type { Heartbeat } from "../../src/campaign/fleet.ts";
 import { percentagesOf } from "../../src/campaign/percentages.ts";
@@ -107,6 +108,14 @@ describe("explain", () => {
     const bytes = explain({ workers: [idle], fleet: { bytesPerSecond: 50 * 1024 * 1024 } });
     expect(bytes.sentence).to.contain("50 MiB/s");
     expect(explain({ workers: [idle], fleet: { concurrentActors: 5_000 } }).limit).to.equal("feeding");
+  });
+
+  it("does not take a limit on actors at once that has ended for one that is reached", () => {
+    const ended = { window: 1000, concurrentActors: 50, ratesUntilMs: NOW_MS - 1 };
+    const fleet = { bytesPerSecond: 50 * 1024 * 1024 };
+    const at = (settings: CampaignSettings): string =>
+      explain({ campaign: campaignIn("running", { settings }), fleet }).limit;
+    expect([at(ended), at({ ...ended, ratesUntilMs: NOW_MS + 1 })]).to.deep.equal(["workers", "operator"]);
   });
 
   it("does not take the minute before a campaign ran for its own", () => {

@@ -7,7 +7,7 @@ import { tableLines } from "./table.ts";
 
 /** `ferry campaign audit`: 1 when the kept counts and the recount differ and nothing moved meanwhile. */
 export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const audit = await auditCampaign(store, name);
   const { actors, moving, differences } = audit;
   const status = differences.length > 0 && !moving ? EXIT.rejected : EXIT.done;

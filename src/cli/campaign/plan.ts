@@ -38,7 +38,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
   const samplePercent = readSample(flags);
   const workers = flags.workers === undefined ? 1 : readCount("--workers", flags.workers);
   const what = await readWhat(run, name, flags);
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const subject = await subjectOf(run, store, what);
   const integrity = new IntegrityChecker({ workers: Math.min(run.config.concurrency, availableParallelism()) });
   const context: Omit<MigrationContext, "observer"> = {

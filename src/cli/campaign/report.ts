@@ -8,7 +8,7 @@ import { sayLines } from "./show.ts";
 
 /** `ferry campaign report`: on standard output, or as one HTML file that needs nothing else. */
 export async function reportOne(run: Run, name: string, flags: { html?: string }): Promise<undefined> {
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const report = await makeReport(store, name, Date.now());
   if (flags.html === undefined) {
     await sayLines(run, run.json ? [JSON.stringify(report)] : reportText(report));

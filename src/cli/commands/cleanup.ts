@@ -48,7 +48,7 @@ async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
   const holdMs = readHold(flags.hold);
   const perSecond = readRate(flags.rate);
   const deletes = flags.delete === true;
-  const store = await run.openStore({ readOnly: !deletes });
+  const store = await run.openStore({ readOnly: !deletes, priority: "batch" });
   const selection = { ids: [], campaign: flags.campaign };
   const actors = selectActors(store, selection);
   if (deletes) {

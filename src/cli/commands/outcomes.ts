@@ -20,7 +20,7 @@ export function registerOutcomes(program: Command, runner: Runner): void {
 }
 
 async function outcomes(run: Run, filter: Filter): Promise<undefined> {
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   let count = 0;
   for await (const outcome of listOutcomes(store, filter)) {
     run.signal.throwIfAborted();

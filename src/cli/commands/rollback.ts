@@ -34,6 +34,7 @@ export function registerRollback(program: Command, runner: Runner): void {
 
 async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags): Promise<ExitStatus> {
   const dryRun = flags.dryRun === true;
+  // Not with batch priority: it takes back what is in use, and whoever needs it cannot wait for a quiet cluster.
   const store = await run.openStore({ readOnly: dryRun });
   const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);

@@ -30,7 +30,7 @@ export function registerStore(program: Command, runner: Runner): void {
 
 async function load(run: Run, file: string): Promise<undefined> {
   await assertReadable(file);
-  const store = await run.openStore({ create: true });
+  const store = await run.openStore({ create: true, priority: "batch" });
   const rows = await loadRows(store, readFileOrStandard(file, run.stdin), run.signal);
   if (run.json) {
     await run.output.line(JSON.stringify({ rows }));
@@ -45,7 +45,7 @@ async function dump(run: Run, file: string, prefixHex: string): Promise<undefine
     throw new UsageError(`--prefix "${prefixHex}" is not hex: write two digits per byte.`);
   }
   const range = prefix.length === 0 ? ALL_ROWS : prefixRange(prefix);
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const writeTo = async (output: Output): Promise<void> => {
     for await (const rows of dumpRows(store, range, run.signal)) {
       if (rows.length > 0) {

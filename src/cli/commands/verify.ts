@@ -32,7 +32,7 @@ export function registerVerify(program: Command, runner: Runner): void {
 }
 
 async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Promise<ExitStatus> {
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);
   const checker = new IntegrityChecker();

@@ -13,7 +13,7 @@ export async function groupRejected(
   flags: FilterFlags & { readonly state: RejectState },
 ): Promise<undefined> {
   const filter = readFilter(flags, Date.now());
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const groups = await groupRejects(findRejects(store, { state: flags.state, filter }));
   for (const group of groups) {
     if (run.json) {

@@ -20,7 +20,7 @@ export async function listRejected(run: Run, flags: ListFlags): Promise<undefine
   const filter = readFilter(flags, Date.now());
   const limit = readCount("--limit", flags.limit);
   const after = flags.after === undefined ? undefined : readPlace(flags.after, flags.reason);
-  const store = await run.openStore({ readOnly: true });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   let count = 0;
   let last: Reject | undefined;
   for await (const reject of findRejects(store, { state: flags.state, filter, after })) {
