@@ -1,4 +1,3 @@
-import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { prefixRange } from "../../../formats/bytes.ts";
 import { decodeTxid } from "../../../formats/depot-head.ts";
 import { pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
@@ -7,6 +6,7 @@ import { decodeLtx } from "../../../formats/ltx.ts";
 import { inOrder } from "../../in-order.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
+import { isCovered, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import { DeltaCache } from "./delta-cache.ts";
 
 /** Shards read ahead of their use. */
@@ -20,12 +20,6 @@ export interface BranchView {
   readonly headTxid: bigint;
 }
 
-interface ShardPlan {
-  readonly firstPgno: number;
-  readonly endPgno: number;
-  readonly txidOf: ReadonlyMap<number, bigint>;
-}
-
 /**
  * Reads the blocks of a branch's pages as the engine's reader does (DEPOT §5.1): a page from the DELTA that PIDX names, else from the newest SHARD
  * up to the head. Where the engine would give a page of zeros in silence, because a page is in neither, this throws.
@@ -33,16 +27,24 @@ interface ShardPlan {
  */
 export async function* readBranchBlocks(rows: Rows, view: BranchView): AsyncGenerator<BlockBatch, void, undefined> {
   const deltas = new DeltaCache(rows, view.branch);
-  const tasks = mapped(planShards(rows, view), (plan) => async () => readShardBlocks(rows, view, plan, deltas));
+  const tasks = mapped(
+    walkShards(readPidx(rows, view), view.pageCount),
+    (outline) => async () => readShardBlocks(rows, view, outline, deltas),
+  );
   yield* inOrder(tasks, READ_AHEAD);
 }
 
-async function readShardBlocks(rows: Rows, view: BranchView, plan: ShardPlan, deltas: DeltaCache): Promise<BlockBatch> {
-  const covered = plan.txidOf.size === plan.endPgno - plan.firstPgno;
-  const shard = covered ? undefined : await readShard(rows, view, Math.floor(plan.firstPgno / SHARD_PAGES));
+async function readShardBlocks(
+  rows: Rows,
+  view: BranchView,
+  outline: ShardOutline,
+  deltas: DeltaCache,
+): Promise<BlockBatch> {
+  const { firstPgno, endPgno, txidOf } = outline;
+  const shard = isCovered(outline) ? undefined : await readShard(rows, view, shardNumber(outline));
   const blocks: Uint8Array[] = [];
-  for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
-    const txid = plan.txidOf.get(pgno);
+  for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
+    const txid = txidOf.get(pgno);
     const block = txid === undefined ? shard?.get(pgno) : (await deltas.blocks(txid))?.get(pgno);
     if (block === undefined) {
       throw new FormatError("page_missing", "A page of the Depot image is in no DELTA and no SHARD.", {
@@ -52,30 +54,7 @@ async function readShardBlocks(rows: Rows, view: BranchView, plan: ShardPlan, de
     }
     blocks.push(block);
   }
-  return { firstPgno: plan.firstPgno, blocks };
-}
-
-/** Walks PIDX beside the shards: which txid holds which page. */
-async function* planShards(rows: Rows, view: BranchView): AsyncGenerator<ShardPlan, void, undefined> {
-  const pidx = readPidx(rows, view);
-  try {
-    let next = await pidx.next();
-    for (let firstPgno = 1; firstPgno <= view.pageCount; firstPgno = nextShard(firstPgno)) {
-      const endPgno = Math.min(nextShard(firstPgno), view.pageCount + 1);
-      const txidOf = new Map<number, bigint>();
-      while (next.done !== true && next.value.pgno < endPgno) {
-        txidOf.set(next.value.pgno, next.value.txid);
-        next = await pidx.next();
-      }
-      yield { firstPgno, endPgno, txidOf };
-    }
-  } finally {
-    await pidx.return();
-  }
-}
-
-function nextShard(pgno: number): number {
-  return (Math.floor(pgno / SHARD_PAGES) + 1) * SHARD_PAGES;
+  return { firstPgno, blocks };
 }
 
 async function* readPidx(

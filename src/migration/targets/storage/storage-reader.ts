@@ -1,6 +1,5 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import { ByteBuffer } from "../../../formats/byte-buffer.ts";
-import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
@@ -10,6 +9,7 @@ import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
+import { isCovered, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
 /** Shards read in one transaction: about a megabyte where nothing compresses. */
@@ -20,13 +20,6 @@ const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
 /** Buffers that shards are put together in: not in use, and in use by shards that are read or about to be. */
 type Buffers = ByteBuffer[];
-
-/** The pages of one shard as PIDX names them: which txid holds which page. */
-interface ShardOutline {
-  readonly firstPgno: number;
-  readonly endPgno: number;
-  readonly txidOf: ReadonlyMap<number, bigint>;
-}
 
 /** The same with the shard's own blocks, where a page is in no DELTA. */
 interface ShardPlan extends ShardOutline {
@@ -105,7 +98,7 @@ async function* readShards(
   free: Buffers,
 ): AsyncGenerator<() => Promise<ShardPlan[]>, void, undefined> {
   let outlines: ShardOutline[] = [];
-  for await (const outline of outlineShards(rows, id, pageCount)) {
+  for await (const outline of walkShards(readPidx(rows, id), pageCount)) {
     outlines.push(outline);
     if (outlines.length === SHARDS_TOGETHER) {
       yield readTogether(rows, id, outlines, free);
@@ -123,7 +116,6 @@ function readTogether(
   outlines: readonly ShardOutline[],
   free: Buffers,
 ): () => Promise<ShardPlan[]> {
-  const isCovered = ({ firstPgno, endPgno, txidOf }: ShardOutline): boolean => txidOf.size === endPgno - firstPgno;
   if (outlines.every(isCovered)) {
     return () => Promise.resolve(outlines.map((outline) => ({ ...outline, shardBlocks: NO_BLOCKS })));
   }
@@ -132,33 +124,10 @@ function readTogether(
       return { ...outline, shardBlocks: NO_BLOCKS };
     }
     const memory = free.pop() ?? new ByteBuffer();
-    const shardBlocks = await readShard(from, id, Math.floor(outline.firstPgno / SHARD_PAGES), memory);
+    const shardBlocks = await readShard(from, id, shardNumber(outline), memory);
     return { ...outline, shardBlocks, memory };
   };
   return async () => rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
-}
-
-/** Walks PIDX beside the shards. */
-async function* outlineShards(
-  rows: Rows,
-  id: ActorId,
-  pageCount: number,
-): AsyncGenerator<ShardOutline, void, undefined> {
-  const pidx = readPidx(rows, id);
-  let next = await pidx.next();
-  for (let firstPgno = 1; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
-    const endPgno = Math.min(nextShard(firstPgno), pageCount + 1);
-    const txidOf = new Map<number, bigint>();
-    while (next.done !== true && next.value.pgno < endPgno) {
-      txidOf.set(next.value.pgno, next.value.txid);
-      next = await pidx.next();
-    }
-    yield { firstPgno, endPgno, txidOf };
-  }
-}
-
-function nextShard(pgno: number): number {
-  return (Math.floor(pgno / SHARD_PAGES) + 1) * SHARD_PAGES;
 }
 
 async function* readPidx(rows: Rows, id: ActorId): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
