@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { AbortedError } from "../errors.ts";
 import type { ByteSource } from "../recovery/byte-source.ts";
-import { CheckWorker } from "./check-worker.ts";
+import { CheckThread } from "./check-thread.ts";
 import { IntegrityCheckError } from "./errors.ts";
 import { withImageFile } from "./image-file.ts";
 import type { IntegrityMode, IntegrityResult } from "./integrity.ts";
@@ -19,7 +19,7 @@ export interface IntegrityOptions {
 
 interface Slot {
   /** Started by the slot's first check, and again by the next one after it died. */
-  worker?: CheckWorker;
+  thread?: CheckThread;
 }
 
 /**
@@ -81,7 +81,7 @@ export class IntegrityChecker {
       stop.abort(closedError());
     }
     await Promise.allSettled(running.map(([, check]) => check));
-    await Promise.all(this.#all.map(async (slot) => slot.worker?.stop()));
+    await Promise.all(this.#all.map(async (slot) => slot.thread?.stop()));
   }
 
   async #check(image: ByteSource, mode: IntegrityMode, stop: AbortController): Promise<IntegrityResult> {
@@ -94,7 +94,7 @@ export class IntegrityChecker {
           stop.abort(timeoutError(timeoutMs));
         }, timeoutMs);
         try {
-          return await usableWorker(slot).run({ file, mode }, stop.signal);
+          return await usableThread(slot).run({ file, mode }, stop.signal);
         } finally {
           clearTimeout(timer);
         }
@@ -105,11 +105,11 @@ export class IntegrityChecker {
   }
 }
 
-function usableWorker(slot: Slot): CheckWorker {
-  if (slot.worker?.usable !== true) {
-    slot.worker = new CheckWorker();
+function usableThread(slot: Slot): CheckThread {
+  if (slot.thread?.usable !== true) {
+    slot.thread = new CheckThread();
   }
-  return slot.worker;
+  return slot.thread;
 }
 
 /** Measured at 4 ms (quick) to 20 ms (full) per MiB on a busy machine; a hostile schema can make it as slow as it likes. */
