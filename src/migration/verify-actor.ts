@@ -158,8 +158,8 @@ async function checkV2(
 ): Promise<{ ok: boolean; lines: readonly string[] }> {
   const source = new PageStream(image.read(), image.pages * PAGE_BYTES);
   try {
-    const result = await context.checkIntegrity?.(source, image.mode, signal);
-    return { ok: result?.ok ?? true, lines: result !== undefined && !result.ok ? result.lines : [] };
+    const result = await context.checkIntegrity(source, image.mode, signal);
+    return { ok: result.ok, lines: result.ok ? [] : result.lines };
   } finally {
     await source.close();
   }

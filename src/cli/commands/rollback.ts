@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
+import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
@@ -44,7 +45,8 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
-  const context = await commandContext(run, store, selection);
+  // Starts no thread: a rollback checks nothing.
+  const context = await commandContext(run, store, selection, new IntegrityChecker());
   const counts = await saidCounts(run, { end: endOf, changes: !dryRun }, async (counted) => {
     for await (const id of actors) {
       run.signal.throwIfAborted();
