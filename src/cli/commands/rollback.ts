@@ -28,7 +28,10 @@ export function registerRollback(program: Command, runner: Runner): void {
     )
     .addHelpText(
       "after",
-      "\nv1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused.",
+      `
+v1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused: written_since, as going back would
+lose what v2 has got since; v2_unreadable, as that cannot be told; actor_awake and migration_in_progress, for now; no_v1_data, after a
+cleanup; not_migrated; and on Depot destroyed, engine_took_over, and in_use by a fork or a restore point.`,
     );
   addSettings(command, "target", "namespace");
 }

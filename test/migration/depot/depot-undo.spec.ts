@@ -117,6 +117,11 @@ describe("undoing a switch to Depot", () => {
       () => ({ set: [pointerRow(prepared.actor, bucketBranch(), ENGINE_BRANCH)] }),
     ],
     [
+      "a pointer that cannot be read",
+      "v2_unreadable",
+      () => ({ set: [{ ...pointerRow(prepared.actor, bucketBranch(), ENGINE_BRANCH), value: bytes("09") }] }),
+    ],
+    [
       "a database that was forked",
       "in_use",
       () => ({ set: [{ key: bytesOf(2, 0x20, "/list/", branch(), "/refcount"), value: bytes("0200000000000000") }] }),
