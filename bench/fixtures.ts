@@ -14,6 +14,7 @@ import { RandomPool } from "../src/migration/random-pool.ts";
 import { storageTarget } from "../src/migration/targets/storage/storage-target.ts";
 import type { Target } from "../src/migration/targets/target.ts";
 import type { KeyValue, Store } from "../src/store/store.ts";
+import { noIntegrityCheck } from "../test/support/no-integrity-check.ts";
 import { syntheticImage } from "../test/support/v1-actors.ts";
 
 /** Bytes that one transaction of a fixture writes. */
@@ -110,6 +111,7 @@ export function benchContext(store: Store, parts: Partial<MigrationContext> = {}
     randomBytes: (count) => random.take(count),
     codec: benchCodec,
     observer: { enter: () => undefined },
+    checkIntegrity: noIntegrityCheck,
     ...parts,
   };
 }

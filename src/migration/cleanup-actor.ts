@@ -1,21 +1,25 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import type { Transaction } from "../store/store.ts";
+import { FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import { ferryKey } from "./ferry-keys.ts";
-import { opensClean } from "./verify-actor.ts";
-import { collect } from "./v1/survey.ts";
+import { hasImage, isAsSeen, readMigratedActor, type MigratedActor } from "./migrated-actor.ts";
+import { changeInV1 } from "./v1-change.ts";
 import { v1Range } from "./v1/v1-keys.ts";
+import { checkV2 } from "./v2-image.ts";
 
 /**
  * Why an actor's v1 rows stay.
  *
- * - `not_migrated`: the ledger does not say that Ferry migrated it, or v2 holds no complete image.
+ * - `not_migrated`: the ledger does not say that Ferry migrated it.
  * - `not_verified`: it was migrated with verification off.
  * - `on_hold`: not enough time has gone by since.
- * - `v2_not_clean`: v2 cannot be read to its end, or SQLite finds something wrong with it.
+ * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, or SQLite finds something wrong with it.
+ * - `v1_changed`: v1 was written since the migration; v2 does not have that, and v1's rows are the only copy.
+ * - `written_meanwhile`: it woke, or was written, while it was checked, as often as that was tried.
  * - `no_v1_data`: nothing is left to remove.
  */
-export type CleanupRefusal = "not_migrated" | "not_verified" | "on_hold" | "v2_not_clean" | "no_v1_data";
+export type CleanupRefusal =
+  "not_migrated" | "not_verified" | "on_hold" | "v2_not_clean" | "v1_changed" | "written_meanwhile" | "no_v1_data";
 
 export type CleanupResult =
   | { readonly kind: "removable" | "removed"; readonly id: ActorId }
@@ -29,14 +33,18 @@ export interface CleanupOptions {
   readonly who: string;
 }
 
+/** How often an actor is checked that is written meanwhile. */
+const MAX_ROUNDS = 3;
+
 /** The row that says that, when and by whom an actor's v1 rows were removed; JSON. */
 export function cleanupKey(id: ActorId): Uint8Array {
   return ferryKey("cleanup", id);
 }
 
 /**
- * Removes the SQLite rows of an actor's v1 storage, and nothing else of its key-value space, once its v2 image has proved itself. In one
- * transaction that reads the ledger and v2's head serializably and records the deletion; there is no way back from here.
+ * Removes the SQLite rows of an actor's v1 storage, and nothing else of its key-value space, once its v2 image has proved itself and v1
+ * has proved to hold nothing but what was migrated. In one transaction that sees, serializably, that nothing happened to the actor while
+ * that was checked, and records the deletion; there is no way back from here.
  */
 export async function cleanupActor(
   context: MigrationContext,
@@ -45,51 +53,104 @@ export async function cleanupActor(
   signal: AbortSignal,
 ): Promise<CleanupResult> {
   const nowMs = context.now();
-  const { outcome, hasV1 } = await context.store.transact(
-    async (tx) => ({ outcome: await context.ledger.read(tx, id), hasV1: await hasRows(tx, id) }),
-    { label: "cleanup", signal },
-  );
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+    const seen = await context.store.transact((tx) => readMigratedActor(context, tx, id), { label: "cleanup", signal });
+    // Before any image is read: whoever goes on after an interruption must not check all that was removed again.
+    const refusal = reasonInLedger(seen, options, nowMs);
+    if (refusal !== undefined) {
+      return { kind: "refused", id, reason: refusal };
+    }
+    const reason = await reasonInImages(context, id, seen, signal);
+    const result = await removeAsSeen(context, id, { seen, reason, options, nowMs }, signal);
+    if (result !== undefined) {
+      return result;
+    }
+  }
+  return { kind: "refused", id, reason: "written_meanwhile" };
+}
+
+function reasonInLedger(
+  { outcome, v1 }: MigratedActor,
+  { holdMs }: CleanupOptions,
+  nowMs: number,
+): CleanupRefusal | undefined {
   if (outcome?.state !== "migrated") {
-    return { kind: "refused", id, reason: "not_migrated" };
+    return "not_migrated";
   }
   if (outcome.verified !== true) {
-    return { kind: "refused", id, reason: "not_verified" };
+    return "not_verified";
   }
-  if (nowMs - Date.parse(outcome.finishedAt) < options.holdMs) {
-    return { kind: "refused", id, reason: "on_hold" };
+  if (nowMs - Date.parse(outcome.finishedAt) < holdMs) {
+    return "on_hold";
   }
-  // Before v2 is read to its end: whoever goes on after an interruption must not check all that was removed again.
-  if (!hasV1) {
-    return { kind: "refused", id, reason: "no_v1_data" };
+  return v1 === undefined ? "no_v1_data" : undefined;
+}
+
+/** v1 comes last: the less time until its rows are removed, the better. */
+async function reasonInImages(
+  context: MigrationContext,
+  id: ActorId,
+  seen: MigratedActor,
+  signal: AbortSignal,
+): Promise<CleanupRefusal | undefined> {
+  if (!(await opensClean(context, id, seen, signal))) {
+    return "v2_not_clean";
   }
-  if (!(await opensClean(context, id, "quick", signal))) {
-    return { kind: "refused", id, reason: "v2_not_clean" };
+  return (await changeInV1(context, id, seen, signal)) === undefined ? undefined : "v1_changed";
+}
+
+/** Whether v2 can be read to its end and SQLite finds nothing wrong with it. */
+async function opensClean(
+  context: MigrationContext,
+  id: ActorId,
+  seen: MigratedActor,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!hasImage(seen)) {
+    return false;
   }
+  try {
+    return (await checkV2(context, id, { pages: seen.v2.pages, mode: "quick" }, signal)).ok;
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Undefined where the actor is not as it was seen: what was found in its images then says nothing. */
+async function removeAsSeen(
+  context: MigrationContext,
+  id: ActorId,
+  check: { seen: MigratedActor; reason: CleanupRefusal | undefined; options: CleanupOptions; nowMs: number },
+  signal: AbortSignal,
+): Promise<CleanupResult | undefined> {
+  const { seen, options, nowMs } = check;
+  let runs = 0;
   return context.store.transact(
     async (tx) => {
-      const [state, current, stillHasV1] = await Promise.all([
-        context.target.readState(tx, id),
-        context.ledger.read(tx, id),
-        hasRows(tx, id),
-      ]);
-      if (!stillHasV1) {
-        return { kind: "refused", id, reason: "no_v1_data" } as const;
+      runs += 1;
+      const now = await readMigratedActor(context, tx, id);
+      // A body that runs again may have lost to somebody who wrote v1.
+      const isUnchanged = runs === 1 && isAsSeen(seen, now);
+      const reason = reasonInLedger(now, options, nowMs) ?? (isUnchanged ? check.reason : undefined);
+      if (reason !== undefined) {
+        return { kind: "refused", id, reason } as const;
       }
-      if (current?.state !== "migrated" || (state.kind !== "migrated" && state.kind !== "native")) {
-        return { kind: "refused", id, reason: "not_migrated" } as const;
+      if (!isUnchanged) {
+        return undefined;
       }
       if (!options.delete) {
         return { kind: "removable", id } as const;
       }
+      // Whoever writes any of it from here on conflicts.
+      tx.addReadConflictRange(v1Range(id));
       tx.clearRange(v1Range(id));
-      const record = { at: new Date(nowMs).toISOString(), who: options.who, sha256: current.sha256 };
+      const record = { at: new Date(nowMs).toISOString(), who: options.who, sha256: now.outcome?.sha256 };
       tx.set(cleanupKey(id), new TextEncoder().encode(JSON.stringify(record)));
       return { kind: "removed", id } as const;
     },
     { label: "cleanup", signal },
   );
-}
-
-async function hasRows(tx: Transaction, id: ActorId): Promise<boolean> {
-  return (await collect(tx.getRange(v1Range(id), { limit: 1 }))).length > 0;
 }

@@ -76,6 +76,6 @@ export interface MigrationContext {
   readonly now: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly observer: AttemptObserver;
-  /** Runs SQLite's own check on an image; needed where `check` is more than `header`. */
-  readonly checkIntegrity?: (image: ByteSource, mode: IntegrityMode, signal: AbortSignal) => Promise<IntegrityResult>;
+  /** Runs SQLite's own check on an image. Required: whoever deletes on its word must not take its absence for a yes. */
+  readonly checkIntegrity: (image: ByteSource, mode: IntegrityMode, signal: AbortSignal) => Promise<IntegrityResult>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { decompressPage } from "../formats/page-codec.ts";
 
 /**
@@ -20,4 +21,15 @@ export async function* inflated(batches: AsyncIterable<BlockBatch>): AsyncGenera
   for await (const { firstPgno, blocks } of batches) {
     yield { firstPgno, pages: blocks.map(decompressPage) };
   }
+}
+
+/** SHA-256 of all pages in order, in hex: what an outcome says of its image. */
+export async function digestOf(batches: AsyncIterable<PageBatch>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const { pages } of batches) {
+    for (const page of pages) {
+      hash.update(page);
+    }
+  }
+  return hash.digest("hex");
 }

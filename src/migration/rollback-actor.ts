@@ -1,10 +1,11 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { readLease } from "./lease.ts";
 import type { Outcome } from "./outcome.ts";
-import type { UndoRefusal } from "./targets/target.ts";
+import type { Target, UndoRefusal } from "./targets/target.ts";
 import { outcomeOf } from "./verdict.ts";
 import { surveyV1 } from "./v1/survey.ts";
 
@@ -16,10 +17,17 @@ import { surveyV1 } from "./v1/survey.ts";
  * - `written_since`: v2 holds writes that v1 has not; going back would lose them.
  * - `no_v1_data`: its v1 rows were cleaned up; there is nothing to go back to.
  * - `migration_in_progress`: an attempt holds its lease.
+ * - `v2_unreadable`: what v2 holds cannot be read, so nothing is known of writes to it.
  * - `destroyed`, `engine_took_over`, `in_use`: the target's own, see there.
  */
 export type RollbackRefusal =
-  "not_migrated" | "actor_awake" | "written_since" | "no_v1_data" | "migration_in_progress" | UndoRefusal;
+  | "not_migrated"
+  | "actor_awake"
+  | "written_since"
+  | "no_v1_data"
+  | "migration_in_progress"
+  | "v2_unreadable"
+  | UndoRefusal;
 
 export type RollbackResult =
   | { readonly kind: "rolled_back"; readonly outcome: Outcome }
@@ -67,12 +75,7 @@ async function reasonToRefuse(
   if (previous?.state !== "migrated" || previous.pages === undefined) {
     return "not_migrated";
   }
-  const [actor, lease, untouched, v1] = await Promise.all([
-    readActorState(tx, id),
-    readLease(tx, id),
-    context.target.isUntouched(tx, id, previous.pages),
-    surveyV1(tx, id, 0),
-  ]);
+  const [actor, lease, v1] = await Promise.all([readActorState(tx, id), readLease(tx, id), surveyV1(tx, id, 0)]);
   if (v1.kind === "none") {
     return "no_v1_data";
   }
@@ -82,5 +85,22 @@ async function reasonToRefuse(
   if (!actor.asleep) {
     return "actor_awake";
   }
-  return untouched ? context.target.reasonNotToUndo(tx, id) : "written_since";
+  return reasonOfTarget(context.target, tx, id, previous.pages);
+}
+
+/** What in v2 is against it. What is wrong with one actor's rows is said of that one, and stops no other. */
+async function reasonOfTarget(
+  target: Target,
+  tx: Transaction,
+  id: ActorId,
+  pages: number,
+): Promise<RollbackRefusal | undefined> {
+  try {
+    return (await target.isUntouched(tx, id, pages)) ? await target.reasonNotToUndo(tx, id) : "written_since";
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return "v2_unreadable";
+    }
+    throw error;
+  }
 }

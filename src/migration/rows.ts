@@ -84,3 +84,11 @@ export function memoryRows(rows: readonly KeyValue[]): ImageRows {
   };
   return found;
 }
+
+/** Whether two readings of the same rows gave the same, byte for byte. */
+export function sameRows(a: readonly KeyValue[], b: readonly KeyValue[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((row, index) => equalBytes(row.key, b[index]?.key) && equalBytes(row.value, b[index]?.value))
+  );
+}

@@ -1,14 +1,15 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
-import type { KeyValue, Transaction } from "../store/store.ts";
+import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { discardOwnStage, readSurroundings, reasonNotToMigrate, WAIVED } from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
 import { assertLeaseHeld, dropLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
-import { recordVerdict } from "./record.ts";
 import { readActorState } from "./read-actor-state.ts";
+import { recordVerdict } from "./record.ts";
+import { sameRows } from "./rows.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { readProgress, writeProgress, type StagedRange } from "./stage-progress.ts";
 import type { StagedImage, StagedRows } from "./targets/target.ts";
@@ -322,12 +323,5 @@ function isOneOf(recorded: Outcome | undefined, candidates: readonly Outcome[]):
       recorded.reason === reason &&
       recorded.sha256 === sha256 &&
       recorded.finishedAt === finishedAt,
-  );
-}
-
-function sameRows(a: readonly KeyValue[], b: readonly KeyValue[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((row, index) => equalBytes(row.key, b[index]?.key) && equalBytes(row.value, b[index]?.value))
   );
 }

@@ -18,6 +18,7 @@ import { finalMetaRow } from "../../src/migration/targets/storage/storage-head.t
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { campaignOf } from "../support/campaign-fleet.ts";
+import { noIntegrityCheck } from "../support/no-integrity-check.ts";
 import { forEachEngine } from "../support/stores.ts";
 import { brokenActors, lifeRow, syntheticImage, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
 
@@ -39,6 +40,7 @@ describe("a plan", () => {
       randomBytes: (count) => randomBytes(count),
       codec: inlineCodec,
       observer: { enter: () => undefined },
+      checkIntegrity: noIntegrityCheck,
     });
     const write = async (...rows: readonly Row[]): Promise<void> => {
       for (let start = 0; start < rows.length; start += 1000) {

@@ -3,10 +3,13 @@ import { ferryHere, type Ended } from "../support/cli.ts";
 import { migrateHere } from "../support/migrate-here.ts";
 import { formatRows } from "../support/row-lines.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { v2RowsOf } from "../support/reference.ts";
+import { logicalKey, physicalRows, v2RowsOf } from "../support/reference.ts";
+import { attempt, TestClock } from "../support/reference-attempt.ts";
 import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
-import { testActor, v1Rows } from "../support/v1-actors.ts";
-import { dumpRows } from "../support/depot-world.ts";
+import { entryRows, fileChunkK, lifeRow, PAGE, TAG, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
+import { dumpRows, putRows } from "../support/depot-world.ts";
+import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
+import { takeActors } from "../../src/campaign/feed.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
 const ACTORS = Array.from({ length: 20 }, (_, index) => testActor(index + 1));
@@ -78,5 +81,80 @@ describe("ferry rollback and ferry verify", () => {
     const bad = await ferry(["verify", FIRST, unknown]);
     expect([bad.status, bad.stderr]).to.deep.equal([1, "0 good, 1 bad, 1 rolled back.\n"]);
     expect(bad.stdout).to.include(`${unknown} has no v2 image\n`);
+  });
+
+  it("counts actors that were destroyed apart", async () => {
+    await ferry(["rollback", FIRST]);
+    await put(lifeRow(ACTORS[0] ?? testActor(1), "DESTROY_TS"));
+    const verified = await ferry(["verify", ...IDS.slice(0, 2)]);
+    expect([verified.status, verified.stderr]).to.deep.equal([0, "1 good, 0 bad, 1 destroyed.\n"]);
+    expect(verified.stdout).to.include(`${FIRST} not compared: it was destroyed\n`);
+    const json = await ferry(["verify", FIRST, "--json"]);
+    expect(JSON.parse(json.stdout)).to.deep.equal({ actorId: FIRST, ok: true, comparison: "destroyed" });
+    expect(json.status).to.equal(0);
+    expect((await ferry(["verify", FIRST])).stderr).to.equal("1 actor destroyed, and no other to verify.\n");
+  });
+
+  async function put(...rows: Row[]): Promise<void> {
+    const store = await openStore(folder.store);
+    await putRows(store, rows);
+    await store.close();
+  }
+
+  it("goes on behind an actor whose v2 cannot be read", async () => {
+    const [, second = testActor(2)] = ACTORS;
+    await put(...physicalRows(logicalKey(second, "/META"), Uint8Array.of(9, 9)));
+    const verified = await ferry(["verify", ...IDS.slice(0, 3)]);
+    expect([verified.status, verified.stderr]).to.deep.equal([1, "2 good, 1 bad.\n"]);
+    expect(verified.stdout).to.match(
+      new RegExp(`^${second.id} not compared: v2 cannot be read; unreadable: .*META`, "m"),
+    );
+    const rolledBack = await ferry(["rollback", ...IDS.slice(0, 3)]);
+    expect([rolledBack.status, rolledBack.stderr]).to.deep.equal([1, "2 rolled_back, 1 v2_unreadable\n"]);
+  });
+});
+
+describe("ferry cleanup", () => {
+  const folder = temporaryFolder();
+  const [sound, broken, changed] = [testActor(1), testActor(2), testActor(3)];
+
+  function ferry(args: readonly string[], input = ""): Promise<Ended> {
+    return ferryHere(args, { env: { FERRY_STORE: folder.store }, input });
+  }
+
+  /** A campaign that has migrated all actors of the store. */
+  async function migrateCampaign(): Promise<void> {
+    expect((await ferry(["campaign", "create", "one", "--from", "-", "--start"], IDS_OF_THREE)).status).to.equal(0);
+    const store = await openStore(folder.store);
+    const clock = new TestClock();
+    await takeActors(store, "one", { actors: 10, bytes: 1e9 }, () => Promise.resolve(), clock.now());
+    for (const actor of [sound, broken, changed]) {
+      const context = { ledger: campaignLedger("one", clock.now) };
+      expect((await attempt(store, actor, clock, { campaign: "one", context })).state).to.equal("migrated");
+    }
+    // One head is damaged, and an old runner writes another actor's v1.
+    await putRows(store, [
+      ...physicalRows(logicalKey(broken, "/META"), Uint8Array.of(9, 9)),
+      ...entryRows(changed, fileChunkK(TAG.main, 1), new Uint8Array(PAGE).fill(1)),
+    ]);
+    await store.close();
+  }
+  const IDS_OF_THREE = [sound, broken, changed].map(({ id }) => `${id}\n`).join("");
+
+  it("keeps v1 that is the only copy of something, says so by its status, and goes on with the others", async () => {
+    const image = sqliteImageOfPages(5);
+    await ferry(["store", "load", "-"], formatRows([sound, broken, changed].flatMap((actor) => v1Rows(actor, image))));
+    await migrateCampaign();
+    const verified = await ferry(["verify", "--campaign", "one"]);
+    expect([verified.status, verified.stderr]).to.deep.equal([1, "1 good, 2 bad.\n"]);
+    expect(verified.stdout).to.include("v1 was WRITTEN since the migration");
+    const cleanup = ["cleanup", "--campaign", "one", "--hold", "0s", "--delete", "--confirm", "one"];
+    for (const result of ["removed", "no_v1_data"]) {
+      const { status, stdout } = await ferry(cleanup);
+      expect(status).to.equal(1);
+      expect(stdout.trim().split("\n").sort()).to.deep.equal(
+        [`${sound.id} ${result}`, `${broken.id} v2_not_clean`, `${changed.id} v1_changed`].sort(),
+      );
+    }
   });
 });

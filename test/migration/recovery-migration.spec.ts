@@ -3,11 +3,21 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
+import { readMigratedActor } from "../../src/migration/migrated-actor.ts";
+import { changeInV1 } from "../../src/migration/v1-change.ts";
+import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import { MemoryStore } from "../support/memory-store.ts";
-import { attempt, dumpRows, loadRows, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
+import {
+  attempt,
+  contextOn,
+  dumpRows,
+  loadRows,
+  TestClock,
+  type AttemptOptions,
+} from "../support/reference-attempt.ts";
 import { firstDifference, readV2, sha256 } from "../support/reference.ts";
 import { rollbackCrashes, walCrashes, type CrashCase } from "../support/sqlite-crashes.ts";
-import { bytesOf, entryRows, fileRows, PAGE, TAG, testActor, type Row } from "../support/v1-actors.ts";
+import { bytesOf, entryRows, fileChunkK, fileRows, PAGE, TAG, testActor, type Row } from "../support/v1-actors.ts";
 import { Random } from "./recovery/random.ts";
 import { aftermath, openWalWithWasm, openWithWasm } from "./recovery/sqlite-oracle.ts";
 
@@ -58,7 +68,15 @@ describe("migrating what a crash left behind", () => {
     const { image } = readV2(actor, await dumpRows(store));
     expect(firstDifference(image, left ?? new Uint8Array(0)), crash.title).to.equal(undefined);
     expect(outcome.sha256).to.equal(sha256(image));
+    expect(await changeSince(store), `${crash.title}: nothing was written since`).to.equal(undefined);
     return true;
+  };
+
+  /** What verify and cleanup find to have changed in v1 since the migration. */
+  const changeSince = async (store: MemoryStore): Promise<string | undefined> => {
+    const context = contextOn(store, new TestClock());
+    const seen = await store.transact((tx) => readMigratedActor(context, tx, actor.id));
+    return changeInV1(context, actor.id, seen, new AbortController().signal);
   };
 
   it("gives the image that SQLite leaves, journal by journal", async () => {
@@ -118,6 +136,16 @@ describe("migrating what a crash left behind", () => {
       const v1 = (all: readonly Row[]): string =>
         sha256(bytesOf(...all.filter(isV1).flatMap((row) => [row.key, row.value])));
       expect(v1(await dumpRows(store)), "v1 is never written").to.equal(v1(sorted(rows)));
+    });
+
+    it("knows v1 for unchanged where SQLite has rolled the same journal back since, and for changed where it wrote more", async () => {
+      const crash = hot();
+      const { main = new Uint8Array(0) } = aftermath(directory, crash, { open: openWithWasm });
+      const { store } = await migrate(rowsOf(crash), { journal: "rollback" });
+      store.load(fileRows(actor, TAG.main, main), [v1Range(actor.id)]);
+      expect(await changeSince(store)).to.equal(undefined);
+      store.load(entryRows(actor, fileChunkK(TAG.main, 0), Uint8Array.from(main.subarray(0, PAGE)).fill(9, 24, 28)));
+      expect(await changeSince(store)).to.match(/another one than was migrated/);
     });
 
     it("refuses a journal whose metadata is missing", async () => {

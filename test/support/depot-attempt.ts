@@ -11,6 +11,7 @@ import type { DepotOptions } from "../../src/migration/targets/depot/depot-optio
 import { makeDepotTarget } from "../../src/migration/targets/depot/depot-target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { NOW_MS } from "./depot-world.ts";
+import { noIntegrityCheck } from "./no-integrity-check.ts";
 import { SeededRandom } from "./reference-random.ts";
 import type { TestActor } from "./v1-actors.ts";
 
@@ -37,6 +38,7 @@ export function depotContext(store: Store, world: World, options: AttemptOptions
     randomBytes: world.randomBytes,
     codec: inlineCodec,
     observer: { enter: () => undefined },
+    checkIntegrity: noIntegrityCheck,
   };
 }
 

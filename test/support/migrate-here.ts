@@ -7,6 +7,7 @@ import { migrateActor } from "../../src/migration/migrate-actor.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import { openStore } from "../../src/store/open-store.ts";
+import { noIntegrityCheck } from "./no-integrity-check.ts";
 
 /** Migrates an actor in this process, without a queue. */
 export async function migrateHere(storeUrl: string, id: ActorId): Promise<Outcome> {
@@ -21,6 +22,7 @@ export async function migrateHere(storeUrl: string, id: ActorId): Promise<Outcom
         randomBytes,
         codec: inlineCodec,
         observer: { enter: () => undefined },
+        checkIntegrity: noIntegrityCheck,
       },
       id,
       DEFAULT_MIGRATION_OPTIONS,

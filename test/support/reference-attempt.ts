@@ -12,6 +12,7 @@ import { storageTarget } from "../../src/migration/targets/storage/storage-targe
 import type { Target } from "../../src/migration/targets/target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { noIntegrityCheck } from "./no-integrity-check.ts";
 import { forEachEngine } from "./stores.ts";
 import type { Row, TestActor } from "./v1-actors.ts";
 
@@ -50,6 +51,7 @@ export function contextOn(store: Store, clock: TestClock, extra: Partial<Migrati
     },
     codec: inlineCodec,
     observer: { enter: () => undefined },
+    checkIntegrity: noIntegrityCheck,
     ...extra,
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sqlite from "node-sqlite3-wasm";
@@ -144,4 +144,22 @@ export function sqliteSamples(): SqliteSample[] {
     ...fixed,
     ...samples.map(([title, fill]) => ({ title, image: sqliteImage(fill) })),
   ];
+}
+
+/** The same database after SQLite has committed this to it. */
+export function sqliteImageAfter(image: Uint8Array, sql: string): Uint8Array {
+  const directory = mkdtempSync(join(tmpdir(), "ferry-sqlite-"));
+  try {
+    const path = join(directory, "main.db");
+    writeFileSync(path, image);
+    const database = new sqlite.Database(path);
+    try {
+      database.exec(sql);
+    } finally {
+      database.close();
+    }
+    return Uint8Array.from(readFileSync(path));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }

@@ -32,7 +32,7 @@ export async function commandContext(
   run: Run,
   store: Store,
   { ids, campaign }: Selection,
-  checker?: IntegrityChecker,
+  checker: IntegrityChecker,
 ): Promise<MigrationContext> {
   return {
     store,
@@ -45,7 +45,7 @@ export async function commandContext(
     now: Date.now,
     randomBytes,
     observer: { enter: () => undefined },
-    ...(checker === undefined ? {} : { checkIntegrity: checker.check.bind(checker) }),
+    checkIntegrity: (image, mode, signal) => checker.check(image, mode, signal),
   };
 }
 

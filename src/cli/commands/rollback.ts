@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
+import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
@@ -27,7 +28,10 @@ export function registerRollback(program: Command, runner: Runner): void {
     )
     .addHelpText(
       "after",
-      "\nv1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused.",
+      `
+v1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused: written_since, as going back would
+lose what v2 has got since; v2_unreadable, as that cannot be told; actor_awake and migration_in_progress, for now; no_v1_data, after a
+cleanup; not_migrated; and on Depot destroyed, engine_took_over, and in_use by a fork or a restore point.`,
     );
   addSettings(command, "target", "namespace");
 }
@@ -45,7 +49,8 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
-  const context = await commandContext(run, store, selection);
+  // Starts no thread: a rollback checks nothing.
+  const context = await commandContext(run, store, selection, new IntegrityChecker());
   const counts = await saidCounts(run, { end: endOf, changes: !dryRun }, async (counted) => {
     for await (const id of actors) {
       run.signal.throwIfAborted();

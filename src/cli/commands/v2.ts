@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";
+import { FormatError } from "../../formats/format-error.ts";
 import { inflated, type PageBatch } from "../../migration/pages.ts";
 import { storeRows } from "../../migration/rows.ts";
 import type { Target } from "../../migration/targets/target.ts";
@@ -36,10 +37,18 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
   if (head === undefined || pageCount === undefined) {
     throw new UsageError(`Actor ${id} has no complete v2 image: ferry inspect ${id} says what there is.`);
   }
-  const bytes = await writePages(file, inflated(target.readBlocks(rows, id, pageCount)), async () => {
+  const assertAtRest = async (): Promise<void> => {
     if (!equalBytes(head, await readHead(store, target, id))) {
       throw new UsageError(`Actor ${id} was written to during the export: try again while it sleeps.`);
     }
+  };
+  const pages = inflated(target.readBlocks(rows, id, pageCount));
+  const bytes = await writePages(file, pages, assertAtRest).catch(async (error: unknown) => {
+    if (error instanceof FormatError) {
+      // Pages that went while they were read.
+      await assertAtRest();
+    }
+    throw error;
   });
   if (run.json) {
     await run.output.line(JSON.stringify({ actorId: id, pages: pageCount, bytes, file }));

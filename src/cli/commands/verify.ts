@@ -1,11 +1,10 @@
 import { Option, type Command } from "commander";
 import { plural } from "../../campaign/plural.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
-import { verifyActor, type ImageVerification, type Verification } from "../../migration/verify-actor.ts";
+import { isBad, verifyActor, type ImageVerification, type Verification } from "../../migration/verify-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import { commandContext, selectActors } from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
-import { migrationOptions } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
@@ -15,8 +14,9 @@ interface VerifyFlags {
 }
 
 const HELP = `
-Exit status 1 when an actor differs, is damaged, or has no v2 image. One that was rolled back has none, and that is no failure: it is
-counted apart until it is migrated again.`;
+Exit status 1 when an actor differs, is damaged, cannot be read or has no v2 image, or when v1 was written after the migration, which then
+is not in v2. One that was rolled back or destroyed has no v2 image, and that is no failure: it is counted apart. Actors may run meanwhile:
+one that seems bad and was written while it was read is read again.`;
 
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
@@ -41,7 +41,7 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
       const context = await commandContext(run, store, selection, checker);
       for await (const id of actors) {
         run.signal.throwIfAborted();
-        const found = await verifyActor(context, id, migrationOptions(run.config), flags.check, run.signal);
+        const found = await verifyActor(context, id, flags.check, run.signal);
         const result = resultOf(found);
         counted.add(result);
         await run.output.line(
@@ -55,18 +55,19 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
   return counts.of("bad") === 0 ? EXIT.done : EXIT.rejected;
 }
 
-function resultOf(found: Verification): "good" | "bad" | "rolled back" {
-  if (!isOfImage(found)) {
-    return found.comparison === "rolled_back" ? "rolled back" : "bad";
+/** Actors that have no image, and rightly so, are counted apart. */
+const APART = { rolled_back: "rolled back", destroyed: "destroyed" } as const;
+
+function resultOf(found: Verification): string {
+  if (isBad(found)) {
+    return "bad";
   }
-  return found.comparison !== "different" && found.integrity === "ok" ? "good" : "bad";
+  return found.comparison === "rolled_back" || found.comparison === "destroyed" ? APART[found.comparison] : "good";
 }
 
 function endOf(counts: ResultCounts): string {
-  const rolledBack = counts.of("rolled back");
-  return rolledBack > 0 && rolledBack === counts.total
-    ? `${plural(rolledBack, "actor")} rolled back, and no other to verify.`
-    : `${counts.text}.`;
+  const all = Object.values(APART).find((result) => counts.of(result) > 0 && counts.of(result) === counts.total);
+  return all === undefined ? `${counts.text}.` : `${plural(counts.total, "actor")} ${all}, and no other to verify.`;
 }
 
 function isOfImage(found: Verification): found is ImageVerification {
@@ -76,10 +77,13 @@ function isOfImage(found: Verification): found is ImageVerification {
 const COMPARISONS: Record<Verification["comparison"], string> = {
   same: "v2 is v1, byte for byte",
   different: "v2 DIFFERS from v1",
+  v1_changed: "v1 was WRITTEN since the migration, and v2 does not have that",
+  v2_unreadable: "not compared: v2 cannot be read",
   no_v1_data: "not compared: v1 is gone",
   written_since: "not compared: v2 has had writes since",
   not_migrated: "not compared: Ferry did not migrate it",
   rolled_back: "not compared: it was rolled back",
+  destroyed: "not compared: it was destroyed",
   no_v2_image: "has no v2 image",
 };
 
@@ -87,7 +91,19 @@ function textOf(id: string, found: Verification): string {
   if (!isOfImage(found)) {
     return `${id} ${COMPARISONS[found.comparison]}`;
   }
-  const integrity =
-    found.integrity === "ok" ? "SQLite finds it sound" : `${found.integrity}: ${found.lines.join("; ")}`;
-  return `${id} ${found.pages} pages; ${COMPARISONS[found.comparison]}; ${integrity}`;
+  const pages = found.pages === undefined ? "" : ` ${found.pages} pages;`;
+  const detail = found.detail === undefined ? "" : ` (${found.detail.replace(/\.$/, "")})`;
+  return `${id}${pages} ${COMPARISONS[found.comparison]}${detail}; ${integrityOf(found)}`;
+}
+
+function integrityOf({ integrity, lines }: ImageVerification): string {
+  switch (integrity) {
+    case "ok":
+      return "SQLite finds it sound";
+    case "unchecked":
+      return "not checked: it was written each time that it was read";
+    case "failed":
+    case "unreadable":
+      return `${integrity}: ${lines.join("; ")}`;
+  }
 }

@@ -1,5 +1,7 @@
 import { expect } from "chai";
+import { FormatError } from "../../../src/formats/format-error.ts";
 import { rollbackActor, type RollbackResult } from "../../../src/migration/rollback-actor.ts";
+import { storeRows } from "../../../src/migration/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { attempt, depotContext } from "../../support/depot-attempt.ts";
 import { branchesWithRows, bucketBranchOf, pointerOf, readDepot } from "../../support/depot-reference.ts";
@@ -53,6 +55,16 @@ describe("undoing a switch to Depot", () => {
     const epoch = after.find(({ key }) => Buffer.compare(key, bytesOf(2, 0x74, "/", bucketBranch)) === 0);
     expect(Buffer.from(epoch?.value ?? []).readBigInt64LE()).to.equal(2n);
     expect(after).to.deep.include.members(v1Rows(prepared.actor, IMAGE));
+  });
+
+  it("leaves no image to a reader that knew of it, and not an empty one", async () => {
+    const { target } = depotContext(store, prepared.world);
+    const rows = storeRows(store, new AbortController().signal);
+    const pages = (await target.readPageCount(rows, prepared.actor.id)) ?? 0;
+    await undo(prepared);
+    const blocks = target.readBlocks(rows, prepared.actor.id, pages);
+    const error: unknown = await blocks.next().catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(FormatError).and.to.include({ code: "page_missing" });
   });
 
   it("lets the actor be migrated again, under another branch", async () => {
@@ -115,6 +127,11 @@ describe("undoing a switch to Depot", () => {
       "a pointer that was moved",
       "written_since",
       () => ({ set: [pointerRow(prepared.actor, bucketBranch(), ENGINE_BRANCH)] }),
+    ],
+    [
+      "a pointer that cannot be read",
+      "v2_unreadable",
+      () => ({ set: [{ ...pointerRow(prepared.actor, bucketBranch(), ENGINE_BRANCH), value: bytes("09") }] }),
     ],
     [
       "a database that was forked",

@@ -116,9 +116,10 @@ class DepotTarget implements Target {
       return;
     }
     const found = await findBranch(rows, id, this.#options);
-    if (found !== undefined) {
-      yield* readBranchBlocks(rows, { ...found, pageCount });
+    if (found === undefined) {
+      throw new FormatError("page_missing", "The actor has no complete Depot database.", { pageCount });
     }
+    yield* readBranchBlocks(rows, { ...found, pageCount });
   }
 
   async readPageCount(rows: Rows, id: ActorId): Promise<number | undefined> {

@@ -1,0 +1,137 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import type { ActorState } from "../formats/actor-state.ts";
+import { equalBytes } from "../formats/bytes.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { FILE_TAG } from "../formats/v1-file.ts";
+import type { KeyValue, Transaction } from "../store/store.ts";
+import type { MigrationContext } from "./context.ts";
+import type { Outcome } from "./outcome.ts";
+import { readActorState } from "./read-actor-state.ts";
+import { sameRows, transactionRows } from "./rows.ts";
+import { collect, outlineOfRows, surveyV1 } from "./v1/survey.ts";
+import type { Sidecars } from "./v1/v1-checks.ts";
+import { fileChunkSpan } from "./v1/v1-keys.ts";
+
+/**
+ * An actor after its migration, as one transaction sees it. Images are read over many transactions while the cluster lives: what was
+ * found in them holds for what was seen before only if the same is seen again afterwards.
+ */
+export interface MigratedActor {
+  readonly outcome: Outcome | undefined;
+  /** Undefined where v2 holds no complete image; the error where it cannot be told what v2 holds. */
+  readonly v2: V2Image | FormatError | undefined;
+  /** Undefined where v1 holds nothing. */
+  readonly v1: V1Outline | undefined;
+  readonly state: ActorState;
+}
+
+/** A complete image in v2. */
+export interface V2Image {
+  /** What changes whenever the image does. */
+  readonly head: Uint8Array;
+  readonly pages: number;
+  /** Whether it is still as Ferry's migration wrote it. */
+  readonly untouched: boolean;
+}
+
+/** An actor whose v2 image is there and has a head that can be read. */
+export type WithImage = MigratedActor & { readonly v2: V2Image };
+
+export function hasImage(actor: MigratedActor): actor is WithImage {
+  return actor.v2 !== undefined && !(actor.v2 instanceof FormatError);
+}
+
+/** What of v1 fits any transaction. */
+export interface V1Outline {
+  readonly sidecars: Sidecars;
+  /** Of the main file. */
+  readonly metadataRows: readonly KeyValue[];
+  /** Page 1, where SQLite counts: the first commit of whoever opened the database changes it. */
+  readonly firstChunkRows: readonly KeyValue[];
+}
+
+/** Rows of an entry of v1's: its metadata and one chunk or two. */
+const ENTRY_ROWS = 8;
+
+/** Reads it all serializably: a transaction that acts on it conflicts with whoever changes any of it. */
+export async function readMigratedActor(
+  { ledger, target }: Pick<MigrationContext, "ledger" | "target">,
+  tx: Transaction,
+  id: ActorId,
+): Promise<MigratedActor> {
+  const [outcome, v1, state] = await Promise.all([ledger.read(tx, id), readV1Outline(tx, id), readActorState(tx, id)]);
+  const v2 = await readV2(target, tx, id, outcome);
+  return { outcome, v2, v1, state };
+}
+
+/**
+ * Whether nothing happened to the actor between two looks. Images are not read again for that: v2's head changes with its image, and no
+ * runner writes v1 without waking the actor, or, where it ran already, without a commit that page 1 counts.
+ */
+export function isAsSeen(before: MigratedActor, now: MigratedActor): boolean {
+  return (
+    before.outcome?.state === now.outcome?.state &&
+    before.outcome?.finishedAt === now.outcome?.finishedAt &&
+    isSameV2(before.v2, now.v2) &&
+    isSameV1(before.v1, now.v1) &&
+    before.state.destroyed === now.state.destroyed &&
+    before.state.asleep === now.state.asleep &&
+    equalBytes(before.state.sleepTs, now.state.sleepTs)
+  );
+}
+
+async function readV2(
+  target: MigrationContext["target"],
+  tx: Transaction,
+  id: ActorId,
+  outcome: Outcome | undefined,
+): Promise<MigratedActor["v2"]> {
+  try {
+    const [head, pages] = await Promise.all([target.readHead(tx, id), target.readPageCount(transactionRows(tx), id)]);
+    if (head === undefined || pages === undefined) {
+      return undefined;
+    }
+    const isFerrys = outcome?.state === "migrated" && outcome.pages !== undefined;
+    return { head, pages, untouched: isFerrys && (await target.isUntouched(tx, id, outcome.pages)) };
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return error;
+    }
+    throw error;
+  }
+}
+
+async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
+  const [survey, firstChunkRows] = await Promise.all([
+    surveyV1(tx, id, 0),
+    collect(tx.getRange(fileChunkSpan(id, FILE_TAG.main, 0, 1), { limit: ENTRY_ROWS })),
+  ]);
+  switch (survey.kind) {
+    case "none":
+      return undefined;
+    case "rows":
+      return { ...outlineOfRows(id, survey.rows), firstChunkRows };
+    case "large":
+      return { ...survey, firstChunkRows };
+  }
+}
+
+function isSameV2(before: MigratedActor["v2"], now: MigratedActor["v2"]): boolean {
+  if (before instanceof FormatError) {
+    return now instanceof FormatError && now.code === before.code;
+  }
+  return !(now instanceof FormatError) && equalBytes(before?.head, now?.head);
+}
+
+function isSameV1(before: V1Outline | undefined, now: V1Outline | undefined): boolean {
+  if (before === undefined || now === undefined) {
+    return before === now;
+  }
+  return (
+    SIDECARS.every((name) => before.sidecars[name] === now.sidecars[name]) &&
+    sameRows(before.metadataRows, now.metadataRows) &&
+    sameRows(before.firstChunkRows, now.firstChunkRows)
+  );
+}
+
+const SIDECARS = ["journal", "wal", "shm"] as const satisfies readonly (keyof Sidecars)[];

@@ -1,0 +1,51 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { FormatError } from "../formats/format-error.ts";
+import { openImage } from "./image-source.ts";
+import type { MigrationContext } from "./context.ts";
+import type { MigratedActor } from "./migrated-actor.ts";
+import { digestOf } from "./pages.ts";
+import { mainMetadata } from "./v1/survey.ts";
+import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
+
+/** A migrated actor's sidecars were let pass then; how, its outcome says. */
+const AS_MIGRATED = { journal: "rollback", sidecars: "tolerate", wal: "apply" } as const;
+
+/**
+ * Why v1 is not what was migrated any more, as a sentence; undefined while it is, or where nothing is left of it. Reads all of v1.
+ *
+ * Nobody writes v1 after the switch but an old runner that wakes the actor, or an operator: what they wrote is in v1 alone, whatever
+ * happened to v2 meanwhile. Compared is the image as it was migrated, so with a journal and a log where there were any; one that has
+ * come since is a change by itself. A cleanup takes all of v1 in one transaction: what is left of v1 was not left by one.
+ */
+export async function changeInV1(
+  { store }: Pick<MigrationContext, "store">,
+  id: ActorId,
+  { outcome, v1 }: Pick<MigratedActor, "outcome" | "v1">,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (v1 === undefined) {
+    return undefined;
+  }
+  const recovers = needsRecovery(v1.sidecars, AS_MIGRATED);
+  if (recovers && outcome?.recovery === undefined) {
+    return "A journal or a log has come to lie beside the database.";
+  }
+  try {
+    const mainBytes = mainFileBytes(mainMetadata(id, v1.metadataRows), Number.MAX_SAFE_INTEGER);
+    const outline = { mainBytes, ...(recovers ? { sidecars: v1.sidecars } : {}) };
+    const image = await openImage(
+      store,
+      id,
+      outline,
+      { ...AS_MIGRATED, maxImageBytes: Number.MAX_SAFE_INTEGER },
+      signal,
+    );
+    const sha256 = await digestOf(image.readPages(signal));
+    return sha256 === outcome?.sha256 ? undefined : "The image that v1 holds is another one than was migrated.";
+  } catch (error) {
+    if (error instanceof FormatError) {
+      return error.message;
+    }
+    throw error;
+  }
+}
