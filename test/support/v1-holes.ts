@@ -31,7 +31,7 @@ export function holedFile(fill: (database: Database) => void): HoledFile {
       }
     });
     const image = Uint8Array.from(readFileSync(path));
-    return { image, holes: holesOf(image, operations) };
+    return { image, holes: unwrittenChunks(operations, image.length / PAGE) };
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -59,7 +59,8 @@ export function holedRows(actor: TestActor, { image, holes }: HoledFile): Row[] 
   return fileRows(actor, TAG.main, image, holes);
 }
 
-function holesOf(image: Uint8Array, operations: readonly FileOperation[]): number[] {
+/** Chunks of `main.db`, by index, that none of these operations wrote: v1 has none of them. */
+export function unwrittenChunks(operations: readonly FileOperation[], pageCount: number): number[] {
   const written = new Set<number>();
   for (const operation of operations) {
     if (operation.kind === "write" && operation.file === "main.db") {
@@ -68,5 +69,5 @@ function holesOf(image: Uint8Array, operations: readonly FileOperation[]): numbe
       }
     }
   }
-  return Array.from({ length: image.length / PAGE }, (_, index) => index).filter((index) => !written.has(index));
+  return Array.from({ length: pageCount }, (_, index) => index).filter((index) => !written.has(index));
 }
