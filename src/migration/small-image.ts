@@ -61,12 +61,7 @@ function pagesOf(id: ActorId, chunkRows: readonly KeyValue[], imageBytes: number
   return pages;
 }
 
-function readChunks(
-  id: ActorId,
-  chunkRows: readonly KeyValue[],
-  chunks: ChunkSequence,
-  pages: Uint8Array[],
-): void {
+function readChunks(id: ActorId, chunkRows: readonly KeyValue[], chunks: ChunkSequence, pages: Uint8Array[]): void {
   const take = (page: Uint8Array): void => {
     pages.push(page);
   };

@@ -491,7 +491,9 @@ function areHolesFree(image: Uint8Array, chunks: ReadonlyMap<number, Uint8Array>
     return false;
   }
   const list = freelistOf(image);
-  const missing = Array.from({ length: image.length / PAGE }, (_, index) => index).filter((index) => !chunks.has(index));
+  const missing = Array.from({ length: image.length / PAGE }, (_, index) => index).filter(
+    (index) => !chunks.has(index),
+  );
   return list !== undefined && missing.every((index) => list.leaves.includes(index + 1));
 }
 

@@ -1,15 +1,6 @@
 import type { SeededRandom } from "./reference-random.ts";
 import { u32 } from "./reference.ts";
-import {
-  entryRows,
-  fileRows,
-  kvSubspace,
-  PAGE,
-  sqliteHeader,
-  TAG,
-  type Row,
-  type TestActor,
-} from "./v1-actors.ts";
+import { entryRows, fileRows, kvSubspace, PAGE, sqliteHeader, TAG, type Row, type TestActor } from "./v1-actors.ts";
 
 /* v1 actors that a seed makes, and damages: bytes flipped, values cut, rows repeated, swapped and gone. */
 
@@ -34,7 +25,10 @@ function freeLeaves(image: Uint8Array, random: SeededRandom): number[] {
   const pages = image.length / PAGE;
   const leaves = Array.from({ length: pages - 2 }, (_, index) => index + 3);
   image.set([...u32(2), ...u32(1 + leaves.length)], 32);
-  image.set([0, leaves.length, ...leaves].flatMap((number) => [...u32(number)]), PAGE);
+  image.set(
+    [0, leaves.length, ...leaves].flatMap((number) => [...u32(number)]),
+    PAGE,
+  );
   const holes = leaves.filter(() => random.chance(0.5)).map((pageNumber) => pageNumber - 1);
   holes.forEach((index) => image.fill(0, index * PAGE, (index + 1) * PAGE));
   return holes;

@@ -58,7 +58,8 @@ async function readFreelist(image: ByteSource): Promise<Freelist | undefined> {
     }
     return freelist;
   } catch (error) {
-    return undefinedFor(error);
+    assertFormatError(error);
+    return undefined;
   }
 }
 
@@ -74,7 +75,8 @@ function freelistOf(pageAt: (index: number) => Uint8Array | undefined, imageByte
     }
     return freelist;
   } catch (error) {
-    return undefinedFor(error);
+    assertFormatError(error);
+    return undefined;
   }
 }
 
@@ -85,9 +87,8 @@ function beginFreelist(page1: Uint8Array, imageBytes: number): Freelist {
 }
 
 /** A freelist that cannot be read is none to believe; why, is said of the chunk that is missing. */
-function undefinedFor(error: unknown): undefined {
-  if (error instanceof FormatError) {
-    return undefined;
+function assertFormatError(error: unknown): asserts error is FormatError {
+  if (!(error instanceof FormatError)) {
+    throw error;
   }
-  throw error;
 }

@@ -9,7 +9,16 @@ import { formatErrorCode } from "../../support/reference-properties.ts";
 import { freelistOf } from "../../support/reference-freelist.ts";
 import { SeededRandom } from "../../support/reference-random.ts";
 import { forEachSeed, LONG, SEED, seedCount, Tally } from "../../support/run-options.ts";
-import { entryRows, fileChunkK, PAGE, syntheticImage, TAG, testActor } from "../../support/v1-actors.ts";
+import {
+  bytesOf,
+  entryRows,
+  fileChunkK,
+  PAGE,
+  syntheticImage,
+  TAG,
+  testActor,
+  v1Rows,
+} from "../../support/v1-actors.ts";
 import { sqliteImage } from "../../support/v1-actors-sqlite.ts";
 
 const ACTOR = testActor(33);
@@ -81,6 +90,15 @@ describe("a chunk that is missing", () => {
     expect(await lost(image, both)).to.equal(both[0]);
   });
 
+  it("is lost when a trunk is that would have no leaves, as a page of zeros has none", async () => {
+    const fourPages = Buffer.from(syntheticImage(4, "zeros"));
+    // Trunk 3 with leaf 2, then trunk 4.
+    [3, 3].forEach((number, index) => fourPages.writeUInt32BE(number, 32 + 4 * index));
+    [4, 1, 2].forEach((number, index) => fourPages.writeUInt32BE(number, 2 * PAGE + 4 * index));
+    expect(await lost(fourPages, [1])).to.equal(undefined);
+    expect(await lost(fourPages, [1, 3])).to.equal(1);
+  });
+
   it("is not lost when it is the page of SQLite's locks, for which nothing is read", async () => {
     const source = new CountingSource(syntheticImage(1, "zeros"));
     const unwritten = new UnwrittenPages(source);
@@ -142,7 +160,10 @@ describe("a freelist with random damage", () => {
       }
     });
     if (seeds >= 300) {
-      expect([seen.of("damaged"), seen.of("whole")].every((times) => times > 0), seen.toString()).to.equal(true);
+      expect(
+        [seen.of("damaged"), seen.of("whole")].every((times) => times > 0),
+        seen.toString(),
+      ).to.equal(true);
     }
   });
 });
@@ -154,8 +175,37 @@ function damagedFreelist(image: Uint8Array, trunks: readonly number[], random: S
   const at = random.pick([32, 36, trunkAt, trunkAt + 4, trunkAt + 8 + 4 * random.below(200)]);
   const old = damaged.readUInt32BE(at);
   const pageCount = image.length / PAGE;
-  damaged.writeUInt32BE(random.pick([old, old + 1, 0, random.below(pageCount + 2), random.pick(trunks), 0xffff_fff0]), at);
+  damaged.writeUInt32BE(
+    random.pick([old, old + 1, 0, random.below(pageCount + 2), random.pick(trunks), 0xffff_fff0]),
+    at,
+  );
   return Uint8Array.from(damaged);
+}
+
+describe("a file with rows that are not v1's among its chunks", () => {
+  it("is refused for a chunk that they hide, though it need not be there", async () => {
+    // Page 2 is the trunk, page 3 its leaf; a reading of both ends after eight rows.
+    const image = Buffer.from(syntheticImage(3, "zeros"));
+    [2, 2].forEach((number, index) => image.writeUInt32BE(number, 32 + 4 * index));
+    [0, 1, 3].forEach((number, index) => image.writeUInt32BE(number, PAGE + 4 * index));
+    const file = { size: image.length, signal: new AbortController().signal };
+    const unwritten = new UnwrittenPages(new MemorySource(image));
+    const strays = [0, 1, 2].map((byte) => entryRows(ACTOR, bytesOf(fileChunkK(TAG.main, 1), byte), new Uint8Array(1)));
+    for (const hidden of [false, true]) {
+      const store = new MemoryStore();
+      store.load(v1Rows(ACTOR, image));
+      store.load(strays.slice(0, hidden ? 3 : 0).flat());
+      const reading = new V1FileSource(store, ACTOR.id, FILE_TAG.main, { ...file, unwritten }).read(PAGE, 2 * PAGE);
+      const code = await reading.then(() => "read", codeOf);
+      expect(code).to.equal(hidden ? "chunk_missing" : "read");
+    }
+  });
+});
+
+function codeOf(error: unknown): string {
+  return formatErrorCode(() => {
+    throw error;
+  });
 }
 
 describe("a file over 1 GiB", () => {
@@ -170,7 +220,10 @@ describe("a file over 1 GiB", () => {
   const strict = new V1FileSource(store, ACTOR.id, FILE_TAG.main, file);
 
   it("has zeros for the page of SQLite's locks", async () => {
-    const lenient = new V1FileSource(store, ACTOR.id, FILE_TAG.main, { ...file, unwritten: new UnwrittenPages(strict) });
+    const lenient = new V1FileSource(store, ACTOR.id, FILE_TAG.main, {
+      ...file,
+      unwritten: new UnwrittenPages(strict),
+    });
     const bytes = await lenient.read((LOCK_BYTE_CHUNK - 1) * PAGE, 3 * PAGE);
     expect([0, 1, 2].map((page) => new Set(bytes.subarray(page * PAGE, (page + 1) * PAGE)))).to.deep.equal(
       [0xff, 0, 1].map((byte) => new Set([byte])),
@@ -178,14 +231,15 @@ describe("a file over 1 GiB", () => {
   });
 
   it("is refused for any other page that is missing, and for this one where nothing may be", async () => {
-    const lenient = new V1FileSource(store, ACTOR.id, FILE_TAG.main, { ...file, unwritten: new UnwrittenPages(strict) });
-    const codeOf = async (reading: Promise<unknown>): Promise<string> => {
-      const error: unknown = await reading.catch((thrown: unknown) => thrown);
-      return formatErrorCode(() => {
-        throw error;
-      });
-    };
-    expect(await codeOf(lenient.read((LOCK_BYTE_CHUNK - 2) * PAGE, 2 * PAGE))).to.equal("chunk_missing");
-    expect(await codeOf(strict.read(LOCK_BYTE_CHUNK * PAGE, PAGE))).to.equal("chunk_missing");
+    const lenient = new V1FileSource(store, ACTOR.id, FILE_TAG.main, {
+      ...file,
+      unwritten: new UnwrittenPages(strict),
+    });
+    for (const reading of [
+      lenient.read((LOCK_BYTE_CHUNK - 2) * PAGE, 2 * PAGE),
+      strict.read(LOCK_BYTE_CHUNK * PAGE, PAGE),
+    ]) {
+      expect(await reading.then(() => "read", codeOf)).to.equal("chunk_missing");
+    }
   });
 });
