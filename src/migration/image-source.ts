@@ -10,8 +10,10 @@ import type { ByteSource } from "./recovery/byte-source.ts";
 import { readImagePages } from "./recovery/image-pages.ts";
 import type { JournalPlan } from "./recovery/journal-plan.ts";
 import { recoverImage } from "./recovery/recover-image.ts";
+import { RecoveredImage } from "./recovery/recovered-image.ts";
 import type { WalPlan } from "./recovery/wal-plan.ts";
 import { readV1Image } from "./v1/image-reader.ts";
+import { UnwrittenPages } from "./v1/unwritten-pages.ts";
 import type { SidecarPolicy, Sidecars } from "./v1/v1-checks.ts";
 import { V1FileSource } from "./v1/v1-file-source.ts";
 
@@ -40,12 +42,15 @@ export async function openImage(
     : recoveredImage(store, id, { sidecars, mainBytes, policy: options, maxImageBytes: options.maxImageBytes }, signal);
 }
 
-/** The main file itself: exactly its chunks, no more and no less. */
+/** The main file itself: its chunks, none more, and none less than SQLite wrote. */
 function mainFileImage(store: Store, id: ActorId, imageBytes: number, signal: AbortSignal): ImageSource {
+  const file = { size: imageBytes, signal };
+  const unwritten = new UnwrittenPages(new V1FileSource(store, id, FILE_TAG.main, file));
   return {
     imageBytes,
-    bytes: new V1FileSource(store, id, FILE_TAG.main, { size: imageBytes, signal }),
-    readPages: (readSignal) => checked(readV1Image(store, id, imageBytes, readSignal), imageBytes, readSignal),
+    bytes: new V1FileSource(store, id, FILE_TAG.main, { ...file, unwritten }),
+    readPages: (readSignal) =>
+      checked(readV1Image(store, id, { imageBytes, unwritten }, readSignal), imageBytes, readSignal),
   };
 }
 
@@ -60,7 +65,8 @@ async function recoveredImage(
   signal: AbortSignal,
 ): Promise<ImageSource> {
   const { sidecars, mainBytes, policy, maxImageBytes } = files;
-  const main = new V1FileSource(store, id, FILE_TAG.main, { size: mainBytes, signal });
+  const file = { size: mainBytes, signal };
+  const main = new V1FileSource(store, id, FILE_TAG.main, file);
   const journal = sidecars.journal ? await openSidecar(store, id, "journal", signal) : undefined;
   const wal = sidecars.wal ? await openSidecar(store, id, "wal", signal) : undefined;
   const found = await recoverImage({ main, journal, wal }, { maxImageBytes });
@@ -72,15 +78,18 @@ async function recoveredImage(
     });
   }
   const recovery = factsOf(found.journal, found.wal);
-  if (image === main) {
+  if (!(image instanceof RecoveredImage)) {
     // The sidecars change nothing, so the main file has to be whole.
     return { ...mainFileImage(store, id, mainBytes, signal), recovery };
   }
+  // The freelist that counts is the recovered image's: what the main file's says may be half of a transaction.
+  const unwritten = new UnwrittenPages(image);
+  const bytes = image.over(new V1FileSource(store, id, FILE_TAG.main, { ...file, unwritten }));
   return {
-    imageBytes: image.size,
-    bytes: image,
+    imageBytes: bytes.size,
+    bytes,
     recovery,
-    readPages: (readSignal) => checked(readImagePages(image, readSignal), image.size, readSignal),
+    readPages: (readSignal) => checked(readImagePages(bytes, readSignal), bytes.size, readSignal),
   };
 }
 

@@ -14,6 +14,7 @@ import { memoryRows } from "./rows.ts";
 import type { ImageSpec } from "./targets/target.ts";
 import { EntryReader } from "./v1/entry-reader.ts";
 import { outlineOfRows, mainMetadata } from "./v1/survey.ts";
+import { firstLostOf } from "./v1/unwritten-pages.ts";
 import { ChunkSequence, mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 
 /** An image held whole: its pages and its facts. */
@@ -24,7 +25,8 @@ export interface SmallImage {
 
 /**
  * A small actor's image from all its v1 rows, checked in FORMATS' order: sidecars, metadata, chunks, header. Undefined when it has to be
- * recovered from sidecars that the options let pass, which is never done in one transaction.
+ * recovered from sidecars that the options let pass, or is not small but for chunks that are not there: neither is done in one
+ * transaction.
  * @throws FormatError whose code is the reject reason.
  */
 export function smallImageOf(
@@ -37,13 +39,46 @@ export function smallImageOf(
     return undefined;
   }
   const imageBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
-  const entries = new EntryReader(actorKvSubspace(id));
-  const chunks = new ChunkSequence(imageBytes);
-  const pages = entries.push(chunkRows).map((entry) => chunks.push(entry));
-  entries.end();
-  chunks.end();
+  if (imageBytes > options.smallImageBytes) {
+    return undefined;
+  }
+  const pages = pagesOf(id, chunkRows, imageBytes);
   assertSqliteImage((pages[0] ?? new Uint8Array(0)).subarray(0, imageBytes), imageBytes);
   return { pages, facts: factsOf(pages) };
+}
+
+/** A missing chunk is said before what lies behind it. @throws FormatError whose code is the reject reason. */
+function pagesOf(id: ActorId, chunkRows: readonly KeyValue[], imageBytes: number): Uint8Array[] {
+  const chunks = new ChunkSequence(imageBytes);
+  const pages: Uint8Array[] = [];
+  try {
+    readChunks(id, chunkRows, chunks, pages);
+  } catch (error) {
+    assertNoneLost(chunks, pages, imageBytes);
+    throw error;
+  }
+  assertNoneLost(chunks, pages, imageBytes);
+  return pages;
+}
+
+function readChunks(id: ActorId, chunkRows: readonly KeyValue[], chunks: ChunkSequence, pages: Uint8Array[]): void {
+  const take = (page: Uint8Array): void => {
+    pages.push(page);
+  };
+  const entries = new EntryReader(actorKvSubspace(id));
+  for (const entry of entries.push(chunkRows)) {
+    chunks.push(entry, take);
+  }
+  entries.end();
+  chunks.end(take);
+}
+
+/** @throws FormatError `chunk_missing` */
+function assertNoneLost(chunks: ChunkSequence, pages: readonly Uint8Array[], imageBytes: number): void {
+  const lost = chunks.missing.length === 0 ? undefined : firstLostOf(chunks.missing, pages, imageBytes);
+  if (lost !== undefined) {
+    throw chunks.missingChunk(lost);
+  }
 }
 
 /** The rows of a small image, verified where the options ask for it, and what they add to the storage used. */

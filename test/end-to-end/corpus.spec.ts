@@ -4,6 +4,7 @@ import { Fleet } from "../support/fleet.ts";
 import { expectedOfV1, leaseRows, readMigrated, sha256, v2RowsOf } from "../support/reference.ts";
 import { forEachEngine } from "../support/stores.ts";
 import { sqliteImage } from "../support/v1-actors-sqlite.ts";
+import { goneBeforeWritten, holedFile, holedRows } from "../support/v1-holes.ts";
 import {
   brokenActors,
   bytesOf,
@@ -56,6 +57,12 @@ function makeCorpus(): Case[] {
   ]);
   add("asleep since", (actor) => [...v1Rows(actor, tables), lifeRow(actor, "SLEEP_TS", 1_700_000_000_000n)]);
   add("awake", (actor) => [...v1Rows(actor, tables), lifeRow(actor, "CONNECTABLE")], true);
+  for (const blobBytes of [200_000, 2_000_000]) {
+    const file = holedFile(goneBeforeWritten(blobBytes));
+    const { image, holes } = file;
+    add(`${holes.length} pages that were never written`, (actor) => holedRows(actor, file));
+    add("the same and one that is lost", (actor) => holedRows(actor, { image, holes: [...holes, 1] }));
+  }
   add("no database", (actor) => entryRows(actor, Uint8Array.of(7), bytesOf("x")));
   const image = syntheticImage(5, "text");
   for (const broken of brokenActors(testActor(0), image)) {

@@ -27,6 +27,7 @@ import {
   readMigrated,
   readV2,
   referenceHead,
+  u32,
   v2RowsOf,
 } from "../support/reference.ts";
 import {
@@ -97,6 +98,19 @@ function staged(
 function examined(store: MemoryStore, layout: Layout): Promise<Examination> {
   const options = { ...DEFAULT_MIGRATION_OPTIONS, ...STAGED, layout };
   return examineActor(contextOn(store, new TestClock()), ACTOR.id, options, new AbortController().signal);
+}
+
+/** Makes a page, by its chunk's index, the only leaf of the freelist, as whose it need not be there, and takes it away. */
+function freeAndDrop(index: number): (store: MemoryStore) => void {
+  return (store) => {
+    const page1 = Uint8Array.from(IMAGE.subarray(0, 4096));
+    page1.set([...u32(index), ...u32(2)], 32);
+    const trunk = new Uint8Array(4096);
+    trunk.set([...u32(0), ...u32(1), ...u32(index + 1)]);
+    store.load(entryRows(ACTOR, fileChunkK(TAG.main, 0), page1));
+    store.load(entryRows(ACTOR, fileChunkK(TAG.main, index - 1), trunk));
+    clearPrefix(entryPrefix(ACTOR, fileChunkK(TAG.main, index)))(store);
+  };
 }
 
 function expectRight(store: MemoryStore, layout: Layout, image: Uint8Array = IMAGE): void {
@@ -327,6 +341,7 @@ for (const layout of LAYOUTS) {
           (store) => {
             store.load(entryRows(ACTOR, fileChunkK(TAG.main, 0), new Uint8Array(4096)));
           },
+          freeAndDrop(550),
         ];
         for (const [index, breakage] of breakages.entries()) {
           for (const moment of [

@@ -91,10 +91,14 @@ export function fileMetadataValue(size: number | bigint, version = 1): Uint8Arra
   return Uint8Array.from(value);
 }
 
-/** The rows of one file: its metadata and its chunks of 4,096 bytes. */
-export function fileRows(actor: TestActor, tag: number, file: Uint8Array): Row[] {
+/** The rows of one file: its metadata and its chunks of 4,096 bytes, without those of these indices. */
+export function fileRows(actor: TestActor, tag: number, file: Uint8Array, holes: readonly number[] = []): Row[] {
+  const isHole = new Set(holes);
   const rows = entryRows(actor, fileMetadataK(tag), fileMetadataValue(file.length));
   for (let index = 0; index * PAGE < file.length; index += 1) {
+    if (isHole.has(index)) {
+      continue;
+    }
     const chunk = Uint8Array.from(file.subarray(index * PAGE, (index + 1) * PAGE));
     rows.push(...entryRows(actor, fileChunkK(tag, index), chunk));
   }

@@ -1,15 +1,6 @@
 import type { SeededRandom } from "./reference-random.ts";
-import {
-  entryRows,
-  fileRows,
-  kvSubspace,
-  PAGE,
-  sqliteHeader,
-  TAG,
-  v1Rows,
-  type Row,
-  type TestActor,
-} from "./v1-actors.ts";
+import { u32 } from "./reference.ts";
+import { entryRows, fileRows, kvSubspace, PAGE, sqliteHeader, TAG, type Row, type TestActor } from "./v1-actors.ts";
 
 /* v1 actors that a seed makes, and damages: bytes flipped, values cut, rows repeated, swapped and gone. */
 
@@ -18,7 +9,8 @@ function anyActor(actor: TestActor, random: SeededRandom): Row[] {
   const pages = random.below(5);
   const image = random.bytes(pages * PAGE);
   image.set(sqliteHeader(pages).subarray(0, Math.min(100, image.length)));
-  const rows = v1Rows(actor, image);
+  const holes = pages > 2 && random.chance(0.4) ? freeLeaves(image, random) : [];
+  const rows = fileRows(actor, TAG.main, image, holes);
   if (random.chance(0.3)) {
     rows.push(...fileRows(actor, TAG.journal, new Uint8Array(0)));
   }
@@ -26,6 +18,20 @@ function anyActor(actor: TestActor, random: SeededRandom): Row[] {
     rows.push(...entryRows(actor, random.bytes(1 + random.below(6)), random.bytes(random.below(12_000))));
   }
   return rows;
+}
+
+/** Makes page 2 a trunk of the freelist and all behind it its leaves; gives the indices of some, which are zeros then. */
+function freeLeaves(image: Uint8Array, random: SeededRandom): number[] {
+  const pages = image.length / PAGE;
+  const leaves = Array.from({ length: pages - 2 }, (_, index) => index + 3);
+  image.set([...u32(2), ...u32(1 + leaves.length)], 32);
+  image.set(
+    [0, leaves.length, ...leaves].flatMap((number) => [...u32(number)]),
+    PAGE,
+  );
+  const holes = leaves.filter(() => random.chance(0.5)).map((pageNumber) => pageNumber - 1);
+  holes.forEach((index) => image.fill(0, index * PAGE, (index + 1) * PAGE));
+  return holes;
 }
 
 function flipped(bytes: Uint8Array, from: number, random: SeededRandom): Uint8Array {

@@ -33,6 +33,12 @@ export class RecoveredImage implements ByteSource {
     this.#plan = plan;
   }
 
+  /** The same image with another reading of the main file beneath it. */
+  over(main: ByteSource): RecoveredImage {
+    const beneath = this.#main instanceof RecoveredImage ? this.#main.over(main) : main;
+    return new RecoveredImage(beneath, this.#sidecar, this.#plan);
+  }
+
   /** Costs memory of the length asked for and one read per run of pages from the main file, or per 4 MiB of neighbours in the sidecar. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const end = Math.min(offset + length, this.size);

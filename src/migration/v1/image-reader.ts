@@ -4,11 +4,12 @@ import { FormatError } from "../../formats/format-error.ts";
 import type { Slab } from "../../formats/slab.ts";
 import { SlabPool } from "../../formats/slab.ts";
 import { FILE_TAG, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
-import type { Store } from "../../store/store.ts";
+import type { KeyValue, Store } from "../../store/store.ts";
 import { inOrder } from "../in-order.ts";
 import type { PageBatch } from "../pages.ts";
 import { EntryReader } from "./entry-reader.ts";
-import { ChunkSequence } from "./v1-checks.ts";
+import type { UnwrittenPages } from "./unwritten-pages.ts";
+import { ChunkSequence, type TakePage } from "./v1-checks.ts";
 import { fileChunkSpan } from "./v1-keys.ts";
 
 /** Chunks read in one transaction: 1 MiB, far from the 5 s window, and the unit of memory. */
@@ -18,16 +19,24 @@ const READ_AHEAD = 3;
 /** No chunk is as long; an entry that goes on beyond it is not read to its end. */
 const MAX_ENTRY_BYTES = 1024 * 1024;
 
+/** The main file of an actor: its size in bytes, and what tells which of its chunks need not be there. */
+export interface MainFile {
+  readonly imageBytes: number;
+  readonly unwritten: UnwrittenPages;
+}
+
 /**
- * Reads the main file of a large actor page by page, over many transactions: the caller proves that the actor slept throughout.
+ * Reads the main file of a large actor page by page, over many transactions: the caller proves that the actor slept throughout. Pages
+ * that SQLite never wrote are zeros.
  * @throws FormatError `chunk_missing`, `chunk_unexpected`, `chunk_oversized`, `entry_corrupt`, as soon as it gets there.
  */
 export async function* readV1Image(
   store: Store,
   id: ActorId,
-  imageBytes: number,
+  file: MainFile,
   signal: AbortSignal,
 ): AsyncGenerator<PageBatch, void, undefined> {
+  const { imageBytes, unwritten } = file;
   const chunkCount = Math.ceil(imageBytes / V1_CHUNK_BYTES);
   const slabs = new SlabPool(Math.min(chunkCount, SPAN_CHUNKS) * V1_CHUNK_BYTES, READ_AHEAD);
   const spans: (() => Promise<SpanBatch>)[] = [];
@@ -35,7 +44,9 @@ export async function* readV1Image(
     const end = first + SPAN_CHUNKS < chunkCount ? first + SPAN_CHUNKS : Number.MAX_SAFE_INTEGER;
     spans.push(async () => {
       const slab = slabs.take();
-      return { slab, ...(await readSpan(store, id, { imageBytes, slab, first, end }, signal)) };
+      const read = await readSpan(store, id, { imageBytes, slab, first, end }, signal);
+      await assertSound(read, unwritten);
+      return { slab, firstPgno: first + 1, pages: read.pages };
     });
   }
   for await (const { firstPgno, pages, slab } of inOrder(spans, READ_AHEAD)) {
@@ -51,38 +62,76 @@ interface SpanBatch extends PageBatch {
   readonly slab: Slab;
 }
 
+/** What one transaction sees of a span: its pages up to the first thing that is wrong there, if any. */
+interface SpanRead {
+  readonly pages: Uint8Array[];
+  readonly chunks: ChunkSequence;
+  readonly fault?: FormatError;
+}
+
+/** What is missing is said before what lies behind it; it is asked about after the transaction, which has no time for it. */
+async function assertSound({ chunks, fault }: SpanRead, unwritten: UnwrittenPages): Promise<void> {
+  if (chunks.missing.length > 0) {
+    const lost = await unwritten.firstLost(chunks.missing);
+    if (lost !== undefined) {
+      throw chunks.missingChunk(lost);
+    }
+  }
+  if (fault !== undefined) {
+    throw fault;
+  }
+}
+
 async function readSpan(
   store: Store,
   id: ActorId,
   span: { imageBytes: number; slab: Slab; first: number; end: number },
   signal: AbortSignal,
-): Promise<PageBatch> {
+): Promise<SpanRead> {
   const { slab } = span;
   return store.transact(
     async (tx) => {
       // Of an attempt before.
       slab.clear();
-      const entries = new EntryReader(actorKvSubspace(id));
       const chunks = new ChunkSequence(span.imageBytes, span);
       const pages: Uint8Array[] = [];
-      // Snapshot: a conflict with a writer would only cost a retry; what proves the copy is the finalize transaction.
-      const range = fileChunkSpan(id, FILE_TAG.main, span.first, span.end);
-      for await (const rows of tx.getRange(range, { snapshot: true, lent: true })) {
-        // Checked as they come: the first wrong chunk ends the reading, however many follow it.
-        for (const entry of entries.push(rows)) {
-          pages.push(slab.copyOf(chunks.push(entry)));
+      try {
+        // Snapshot: a conflict with a writer would only cost a retry; what proves the copy is the finalize transaction.
+        const range = fileChunkSpan(id, FILE_TAG.main, span.first, span.end);
+        await readChunks(id, tx.getRange(range, { snapshot: true, lent: true }), chunks, (page) => {
+          pages.push(slab.copyOf(page));
+        });
+        return { pages, chunks };
+      } catch (error) {
+        if (error instanceof FormatError) {
+          return { pages, chunks, fault: error };
         }
-        if (entries.pendingBytes > MAX_ENTRY_BYTES) {
-          throw new FormatError("chunk_oversized", "A chunk of the database is longer than 4,096 bytes.", {
-            bytes: entries.pendingBytes,
-          });
-        }
-        entries.keep();
+        throw error;
       }
-      entries.end();
-      chunks.end();
-      return { firstPgno: span.first + 1, pages };
     },
     { label: "read_v1", signal },
   );
+}
+
+/** Checks chunks as they come: the first wrong one ends the reading, however many follow it. Pages are good until the next batch. */
+async function readChunks(
+  id: ActorId,
+  batches: AsyncIterable<readonly KeyValue[]>,
+  chunks: ChunkSequence,
+  take: TakePage,
+): Promise<void> {
+  const entries = new EntryReader(actorKvSubspace(id));
+  for await (const rows of batches) {
+    for (const entry of entries.push(rows)) {
+      chunks.push(entry, take);
+    }
+    if (entries.pendingBytes > MAX_ENTRY_BYTES) {
+      throw new FormatError("chunk_oversized", "A chunk of the database is longer than 4,096 bytes.", {
+        bytes: entries.pendingBytes,
+      });
+    }
+    entries.keep();
+  }
+  entries.end();
+  chunks.end(take);
 }

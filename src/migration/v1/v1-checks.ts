@@ -55,11 +55,20 @@ export function mainFileBytes(metadata: Entry | undefined, maxImageBytes: number
   return Number(bytes);
 }
 
+/** What a missing chunk's page is given as; nobody writes to it. */
+const ZEROS = new Uint8Array(V1_CHUNK_BYTES);
+
+/** Is given pages, one after the other. */
+export type TakePage = (page: Uint8Array) => void;
+
 /**
- * Takes the main file's chunks in key order and gives its pages: indices 0 to ceil(size / 4096) - 1, each once.
- * @throws FormatError `chunk_missing`, `chunk_unexpected`, `chunk_oversized` from `push` and `end`.
+ * Takes the main file's chunks in key order and gives its pages: indices 0 to ceil(size / 4096) - 1, each once. A chunk that is missing
+ * gives zeros, and is in `missing`: whoever uses the pages asks whether SQLite ever wrote it (unwritten-pages.ts), and throws
+ * `missingChunk` if it did, before any error that came after it.
+ * @throws FormatError `chunk_unexpected`, `chunk_oversized` from `push`.
  */
 export class ChunkSequence {
+  readonly #missing: number[] = [];
   readonly #chunkCount: number;
   #next: number;
   readonly #end: number;
@@ -71,8 +80,13 @@ export class ChunkSequence {
     this.#end = Math.min(span.end, this.#chunkCount);
   }
 
-  /** The page of one chunk: a view where the chunk fills it, else a copy with zeros behind. */
-  push(entry: Entry): Uint8Array {
+  /** Indices of chunks that are not there, rising: as many at most as the span has chunks. */
+  get missing(): readonly number[] {
+    return this.#missing;
+  }
+
+  /** Gives the page of one chunk, and before it those of the chunks that are not there: a view where the chunk fills it. */
+  push(entry: Entry, take: TakePage): void {
     const key = decodeV1Key(entry.key);
     if (key.kind !== "chunk" || key.tag !== FILE_TAG.main || key.index >= this.#chunkCount) {
       throw new FormatError(
@@ -84,9 +98,7 @@ export class ChunkSequence {
         },
       );
     }
-    if (key.index !== this.#next) {
-      throw this.#missing();
-    }
+    this.#skipTo(key.index, take);
     if (entry.value.length > V1_CHUNK_BYTES) {
       throw new FormatError("chunk_oversized", "A chunk of the database is longer than 4,096 bytes.", {
         index: key.index,
@@ -94,26 +106,34 @@ export class ChunkSequence {
       });
     }
     this.#next += 1;
-    if (entry.value.length === V1_CHUNK_BYTES) {
-      return entry.value;
-    }
-    const page = new Uint8Array(V1_CHUNK_BYTES);
-    page.set(entry.value);
-    return page;
+    take(entry.value.length === V1_CHUNK_BYTES ? entry.value : padded(entry.value));
   }
 
-  end(): void {
-    if (this.#next < this.#end) {
-      throw this.#missing();
-    }
+  /** Gives the pages of the chunks that are not there behind the last one. */
+  end(take: TakePage): void {
+    this.#skipTo(this.#end, take);
   }
 
-  #missing(): FormatError {
+  /** What is thrown for a chunk that is in `missing` and was written. */
+  missingChunk(index: number): FormatError {
     return new FormatError("chunk_missing", "A chunk of the database is missing.", {
-      index: this.#next,
+      index,
       chunks: this.#chunkCount,
     });
   }
+
+  #skipTo(index: number, take: TakePage): void {
+    for (; this.#next < index; this.#next += 1) {
+      this.#missing.push(this.#next);
+      take(ZEROS);
+    }
+  }
+}
+
+function padded(chunk: Uint8Array): Uint8Array {
+  const page = new Uint8Array(V1_CHUNK_BYTES);
+  page.set(chunk);
+  return page;
 }
 
 /** The entry with this key among entries in order, if it is there. */

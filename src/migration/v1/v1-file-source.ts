@@ -13,11 +13,20 @@ import type { ByteSource } from "../recovery/byte-source.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { findEntry } from "./v1-checks.ts";
 import { collect } from "./survey.ts";
+import type { UnwrittenPages } from "./unwritten-pages.ts";
 import { fileChunkSpan, fileMetadataRange } from "./v1-keys.ts";
+
+/** What is known of a file beside where it lies: its size in bytes, and, of a main file, what tells which chunks need not be there. */
+interface V1FileOptions {
+  readonly size: number;
+  readonly signal: AbortSignal;
+  readonly unwritten?: UnwrittenPages;
+}
 
 /**
  * One of SQLite's files in v1 as bytes that can be read at any place. Its size is what its metadata says, as it is for SQLite; chunks
- * are asked for only where they are read, so that a journal's image can do without those it replaces.
+ * are asked for only where they are read, so that a journal's image can do without those it replaces. A chunk that is not there is
+ * zeros where `unwritten` says that SQLite never wrote it; without that, none may be missing.
  */
 export class V1FileSource implements ByteSource {
   readonly size: number;
@@ -25,6 +34,7 @@ export class V1FileSource implements ByteSource {
   readonly #id: ActorId;
   readonly #tag: FileTag;
   readonly #signal: AbortSignal;
+  readonly #unwritten: UnwrittenPages | undefined;
 
   /** The file with this tag, or undefined where it has no metadata. @throws FormatError `entry_corrupt`, `meta_invalid`, … */
   static async open(store: Store, id: ActorId, tag: FileTag, signal: AbortSignal): Promise<V1FileSource | undefined> {
@@ -38,12 +48,13 @@ export class V1FileSource implements ByteSource {
       : new V1FileSource(store, id, tag, { size: Number(decodeFileMetadata(metadata)), signal });
   }
 
-  constructor(store: Store, id: ActorId, tag: FileTag, file: { size: number; signal: AbortSignal }) {
+  constructor(store: Store, id: ActorId, tag: FileTag, file: V1FileOptions) {
     this.#store = store;
     this.#id = id;
     this.#tag = tag;
     this.size = file.size;
     this.#signal = file.signal;
+    this.#unwritten = file.unwritten;
   }
 
   /** @throws FormatError `chunk_missing`, `chunk_oversized`, `entry_corrupt` for what lies between. */
@@ -66,10 +77,10 @@ export class V1FileSource implements ByteSource {
   }
 
   async #chunks(from: number, to: number): Promise<[number, Uint8Array][]> {
+    // No entry of right chunks has more than two rows; a longer one is seen as wrong before its end is needed.
+    const limit = 4 * (to - from);
     const rows = await this.#store.transact(
-      // No entry of right chunks has more than two rows; a longer one is seen as wrong before its end is needed.
-      async (tx) =>
-        collect(tx.getRange(fileChunkSpan(this.#id, this.#tag, from, to), { snapshot: true, limit: 4 * (to - from) })),
+      async (tx) => collect(tx.getRange(fileChunkSpan(this.#id, this.#tag, from, to), { snapshot: true, limit })),
       { label: "read_v1", signal: this.#signal },
     );
     const reader = new EntryReader(actorKvSubspace(this.#id));
@@ -88,14 +99,24 @@ export class V1FileSource implements ByteSource {
       chunks.push([decoded.index, value]);
     }
     reader.end();
-    const found = new Set(chunks.map(([index]) => index));
-    for (let index = from; index < to; index += 1) {
-      if (!found.has(index)) {
-        throw new FormatError("chunk_missing", "A chunk of the file is missing.", { tag: this.#tag, index });
-      }
+    if (chunks.length < to - from) {
+      // Among rows that are not v1's, some were not read: what is missing then may be there.
+      await this.#assertNoneLost(missingOf(chunks, from, to), rows.length < limit ? this.#unwritten : undefined);
     }
     return chunks;
   }
+
+  async #assertNoneLost(missing: readonly number[], unwritten: UnwrittenPages | undefined): Promise<void> {
+    const lost = unwritten === undefined ? missing[0] : await unwritten.firstLost(missing);
+    if (lost !== undefined) {
+      throw new FormatError("chunk_missing", "A chunk of the file is missing.", { tag: this.#tag, index: lost });
+    }
+  }
+}
+
+function missingOf(chunks: readonly [number, Uint8Array][], from: number, to: number): number[] {
+  const found = new Set(chunks.map(([index]) => index));
+  return Array.from({ length: to - from }, (_, at) => from + at).filter((index) => !found.has(index));
 }
 
 function metadataEntry(id: ActorId, tag: FileTag, rows: readonly KeyValue[]): Uint8Array | undefined {

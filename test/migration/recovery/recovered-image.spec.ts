@@ -5,7 +5,7 @@ import { InvariantError } from "../../../src/errors.ts";
 import { MemorySource, type ByteSource } from "../../../src/migration/recovery/byte-source.ts";
 import { readImagePages } from "../../../src/migration/recovery/image-pages.ts";
 import { PageOverlay } from "../../../src/migration/recovery/page-overlay.ts";
-import { RecoveredImage } from "../../../src/migration/recovery/recovered-image.ts";
+import { RecoveredImage, type ImagePlan } from "../../../src/migration/recovery/recovered-image.ts";
 import { imageOf, pageOf } from "./built-journal.ts";
 import { resized, written } from "./edited-bytes.ts";
 
@@ -82,6 +82,27 @@ describe("migration/recovery/recovered-image", () => {
       [516, 3 * 520 - 8],
       [5 * 10 ** 8, 512],
     ]);
+  });
+
+  it("is the same over another reading of the main file, also where it lies over another image", async () => {
+    const overlayOf = (pageNumber: number): PageOverlay => {
+      const overlay = new PageOverlay();
+      overlay.set(pageNumber, 4);
+      return overlay;
+    };
+    const plan = (pageNumber: number): ImagePlan => ({
+      header: PAGE,
+      mainBytes: 4 * 512,
+      imageBytes: 4 * 512,
+      overlay: overlayOf(pageNumber),
+    });
+    const sidecar = (content: number): ByteSource => new MemorySource(concatBytes(new Uint8Array(4), pageOf(content)));
+    const restored = new RecoveredImage(new MemorySource(imageOf(1, 2, 3, 4)), sidecar(12), plan(2));
+    const applied = new RecoveredImage(restored, sidecar(13), plan(3));
+    const other = new MemorySource(imageOf(5, 6, 7, 8));
+    expect(equalBytes(await restored.over(other).read(0, 2048), imageOf(5, 12, 7, 8))).to.equal(true);
+    expect(equalBytes(await applied.over(other).read(0, 2048), imageOf(5, 12, 13, 8))).to.equal(true);
+    expect(equalBytes(await applied.read(0, 2048), imageOf(1, 12, 13, 4))).to.equal(true);
   });
 
   it("refuses a source that gives less than it promised", async () => {
