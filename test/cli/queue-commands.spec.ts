@@ -103,7 +103,8 @@ describe("ferry's commands around the queue", function () {
     await ferry(["enqueue", "--scan"]);
     const { status, stdout, stderr } = await work();
     expect({ status, stdout }).to.deep.equal({ status: 1, stdout: "" });
-    expect(stderr).to.include('"event":"actor.migrated"').and.to.include('"event":"actor.rejected"');
+    expect(stderr).to.include('"event":"actor.rejected"').and.to.include('"migrated":3,"skipped":0,"rejected":1');
+    expect(stderr, "a line for every actor that is done").not.to.include('"event":"actor.migrated"');
     const found = await outcomes();
     expect(found.map(({ state }) => state).sort()).to.deep.equal([
       "deferred",

@@ -17,6 +17,7 @@ import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
 import { startMetricsEndpoint } from "../worker/metrics-endpoint.ts";
 import { countLedgerDrift } from "./ledger-drift.ts";
+import { ProgressLog } from "./progress-log.ts";
 
 const QUEUE_SAMPLE_MS = 5_000;
 const FORGET_MS = 600_000;
@@ -30,6 +31,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
     const meter = new CampaignMeter(metrics, config.concurrency);
+    const progress = new ProgressLog(log, Date.now);
     const feeder = new Feeder({
       store,
       queue: campaignFeedQueue(queue),
@@ -65,6 +67,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
         },
         counted(all) {
           meter.counted(all);
+          progress.counted(all);
         },
         failed(error) {
           log.error("feeder.failed", "A round of feeding failed; the next one tries again", { error });
