@@ -167,6 +167,7 @@ describe("ferry's commands around the queue", function () {
     const mixed = await ferry(["requeue", damaged.id, good[0]?.id ?? ""]);
     expect(mixed.stdout).to.equal("enqueued 0, already_queued 1, already_done 0\n");
     expect(mixed.stderr).to.match(/^1 of the given actors are neither rejected nor failed/m);
+    expect(mixed.stderr).to.match(/deferred ones are asked again by ferry enqueue, skipped ones by .* --force\.$/m);
     await work();
     expect(await outcomes("--state", "rejected")).to.have.nested.property("[0].attempts", 2);
     expect((await ferry(["inspect", damaged.id])).stdout).to.match(/^before +rejected magic_mismatch/m);
