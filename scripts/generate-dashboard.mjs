@@ -155,9 +155,10 @@ const ROWS = [
         ],
         { width: 12, description: "One line for each campaign's present state." },
       ),
-      chart("Ledger drift", "short", [query(max("ferry_ledger_drift"), "actors")], {
+      chart("Ledger drift", "short", [query(max("ferry_ledger_drift", "campaign"), "{{campaign}}")], {
         width: 12,
-        description: "Actors on which the ledger's counters and its rows disagree. Must be 0.",
+        description:
+          "Actors on which a campaign's counters and its rows disagreed when it completed. Must be 0; ferry campaign audit looks now.",
       }),
     ],
   },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../errors.ts";
 import { prefixRange } from "../formats/bytes.ts";
 import type { ReadOptions, Store, Transaction } from "../store/store.ts";
@@ -68,20 +69,34 @@ export async function readCampaigns(tx: Transaction): Promise<Campaign[]> {
   return campaigns;
 }
 
-/** Creates a campaign in state `created`. @throws UsageError when the name is taken or malformed. */
+/** What came of creating a campaign: `already`: it was there, with the very same specification, and stays as it is. */
+export interface Creation {
+  readonly result: "created" | "already";
+  readonly campaign: Campaign;
+}
+
+/**
+ * Creates a campaign in state `created`. Asked again for the same it finds it: who was stopped half way may repeat the command.
+ * @throws UsageError when the name is malformed, or another specification has it.
+ */
 export async function createCampaign(
   store: Store,
   campaign: { name: string; spec: CampaignSpec; settings: CampaignSettings },
   author: Author,
   nowMs: number,
-): Promise<Campaign> {
+): Promise<Creation> {
   const { name, spec, settings } = campaign;
   assertCampaignName(name);
   return store.transact(
     async (tx) => {
       const existing = await findCampaign(tx, name);
+      if (existing !== undefined && !isDeepStrictEqual(existing.spec, spec)) {
+        throw new UsageError(
+          `A campaign "${name}" exists already, ${existing.state}, with another specification; choose another name.`,
+        );
+      }
       if (existing !== undefined) {
-        throw new UsageError(`A campaign "${name}" exists already, ${existing.state}; choose another name.`);
+        return { result: "already", campaign: existing };
       }
       const created: Campaign = {
         name,
@@ -97,7 +112,7 @@ export async function createCampaign(
       };
       writeCampaign(tx, created);
       addHistory(tx, name, { atMs: nowMs, what: "create", after: { spec, settings }, ...author });
-      return created;
+      return { result: "created", campaign: created };
     },
     { label: "campaign" },
   );

@@ -1,9 +1,14 @@
 import { UsageError } from "../errors.ts";
 import type { Layout, OutcomeState } from "../migration/outcome.ts";
 
-/** Where a campaign's actors come from: all with v1 data, a given list, or what the ledger says was rejected or failed. */
+/**
+ * Where a campaign's actors come from: all with v1 data, a given list, or what the ledger says was rejected or failed. `sha256`: of the
+ * list's ids, to tell it from another; campaigns have it that were created since it is kept.
+ */
 export type CampaignSource =
-  { readonly kind: "scan" } | { readonly kind: "list" } | { readonly kind: "rejected"; readonly reason?: string };
+  | { readonly kind: "scan" }
+  | { readonly kind: "list"; readonly sha256?: string }
+  | { readonly kind: "rejected"; readonly reason?: string };
 
 /** Which of the source's actors take part; absent: no limit. Sizes are of the v1 main file, in bytes. */
 export interface CampaignFilters {

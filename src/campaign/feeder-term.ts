@@ -1,13 +1,13 @@
 import type { Store } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
-import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { readCounts } from "./campaign-counts.ts";
 import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "./campaign-end.ts";
 import { listCampaigns } from "./campaign-store.ts";
 import { FeedPace, spentBytesOf } from "./feed-pace.ts";
 import type { FeedQueue } from "./feed-queue.ts";
 import { CampaignRoom, type FleetRoom } from "./feed-room.ts";
 import { FEED_BATCH, returnActor } from "./feed.ts";
-import type { FeederObserver } from "./feeder-observer.ts";
+import type { CountedCampaign, FeederObserver } from "./feeder-observer.ts";
 import { readFleetLimits } from "./fleet.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { lostJobs } from "./lost-jobs.ts";
@@ -38,10 +38,8 @@ interface Service {
 }
 
 /** A campaign in one round. */
-interface Served {
+interface Served extends CountedCampaign {
   readonly name: string;
-  readonly campaign: Campaign;
-  readonly counts: CampaignCounts;
 }
 
 /**
@@ -89,9 +87,10 @@ export class FeederTerm {
     for (const campaign of await listCampaigns(store)) {
       const { name } = campaign;
       const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
-      observer.counted(campaign, counts);
       all.push({ name, campaign, counts });
     }
+    this.#forget(all);
+    observer.counted(all);
     return all;
   }
 
@@ -163,6 +162,14 @@ export class FeederTerm {
     const changed = await applyVerdict(store, campaign.name, verdict, { guard: lease.guard, nowMs: now() });
     if (changed !== undefined) {
       observer.stateChanged(changed);
+    }
+  }
+
+  /** What was remembered of campaigns that are gone: one that is created under the same name has another pace. */
+  #forget(all: readonly Served[]): void {
+    const names = new Set(all.map(({ name }) => name));
+    for (const name of [...this.#services.keys()].filter((known) => !names.has(known))) {
+      this.#services.delete(name);
     }
   }
 

@@ -36,7 +36,7 @@ const HELP_COLUMNS = 80;
 
 const AFTER_HELP = `
 Flags beat environment variables, which beat defaults.
-Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug.`;
+Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug; 128 and the signal's number when interrupted (130 after Ctrl-C).`;
 
 /** Commands take such settings over from their parent only when they are made after it has them. */
 function quieten(command: Command, output: OutputConfiguration): void {

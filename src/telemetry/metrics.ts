@@ -118,7 +118,6 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
     connectedWorkers: gauge("ferry_connected_workers", "Worker processes connected to Redis."),
     redisMemory: gauge("ferry_redis_memory_ratio", "Redis' used memory over its maxmemory; 0 without a limit."),
     redisEvicts: gauge("ferry_redis_evicts", "1 when Redis' maxmemory-policy may evict jobs."),
-    ledgerDrift: gauge("ferry_ledger_drift", "Actors on which the ledger's counters and its rows disagree."),
 
     // The worker.
     inFlight: gauge("ferry_in_flight", "Jobs under way in this process."),
@@ -137,6 +136,11 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
     campaignActors: gauge("ferry_campaign_actors", "Actors of a campaign, by state.", "campaign", "state"),
     campaignBytes: gauge("ferry_campaign_bytes", "Bytes of a campaign's actors, by state.", "campaign", "state"),
     campaignInfo: gauge("ferry_campaign_info", "Always 1; the labels describe the campaign.", "campaign", "state"),
+    ledgerDrift: gauge(
+      "ferry_ledger_drift",
+      "Actors on which a campaign's counters and its rows disagreed when it completed.",
+      "campaign",
+    ),
   };
 
   // Only the feeder that feeds knows; elsewhere the series is absent, so that a scaler falls back instead of scaling to zero.

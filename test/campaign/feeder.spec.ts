@@ -295,6 +295,41 @@ describe("the feeder", () => {
       expect(pages).to.deep.equal([0, 0]);
     });
 
+    it("tells in each round of every campaign there is, and no longer of one that was deleted", async () => {
+      await create("stays");
+      await create("goes");
+      const rounds: string[][] = [];
+      const feeder = makeFeeder({ store, queue, clock }, "feeder-1", {
+        counted: (all) => {
+          rounds.push(all.map(({ campaign }) => campaign.name));
+        },
+      });
+      await feeder.tick();
+      await applyVerb(store, "goes", "cancel", OPERATOR, clock.now());
+      await deleteCampaign(store, "goes");
+      await feeder.tick();
+      expect(rounds).to.deep.equal([["goes", "stays"], ["stays"]]);
+    });
+
+    it("takes nothing of a deleted campaign's pace for one that is created under its name", async () => {
+      await seed(20);
+      const feeder = makeFeeder({ store, queue, clock });
+      const fedAtOnce = async (): Promise<number> => {
+        await create("again", {}, { window: 100, actorsPerSecond: 5 });
+        const before = queue.fed;
+        await feeder.tick();
+        await feeder.tick();
+        return queue.fed - before;
+      };
+      expect(await fedAtOnce()).to.equal(5);
+      await applyVerb(store, "again", "cancel", OPERATOR, clock.now());
+      await work({ store, queue, clock }, () => MIGRATED);
+      await feeder.tick();
+      await deleteCampaign(store, "again");
+      await feeder.tick();
+      expect(await fedAtOnce()).to.equal(5);
+    });
+
     it("commits its lease when it is time to renew it, not with every round", async () => {
       await create("idle");
       const committed = new Set<string>();

@@ -103,7 +103,8 @@ describe("ferry's commands around the queue", function () {
     await ferry(["enqueue", "--scan"]);
     const { status, stdout, stderr } = await work();
     expect({ status, stdout }).to.deep.equal({ status: 1, stdout: "" });
-    expect(stderr).to.include('"event":"actor.migrated"').and.to.include('"event":"actor.rejected"');
+    expect(stderr).to.include('"event":"actor.rejected"').and.to.include('"migrated":3,"skipped":0,"rejected":1');
+    expect(stderr, "a line for every actor that is done").not.to.include('"event":"actor.migrated"');
     const found = await outcomes();
     expect(found.map(({ state }) => state).sort()).to.deep.equal([
       "deferred",
@@ -166,6 +167,7 @@ describe("ferry's commands around the queue", function () {
     const mixed = await ferry(["requeue", damaged.id, good[0]?.id ?? ""]);
     expect(mixed.stdout).to.equal("enqueued 0, already_queued 1, already_done 0\n");
     expect(mixed.stderr).to.match(/^1 of the given actors are neither rejected nor failed/m);
+    expect(mixed.stderr).to.match(/deferred ones are asked again by ferry enqueue, skipped ones by .* --force\.$/m);
     await work();
     expect(await outcomes("--state", "rejected")).to.have.nested.property("[0].attempts", 2);
     expect((await ferry(["inspect", damaged.id])).stdout).to.match(/^before +rejected magic_mismatch/m);

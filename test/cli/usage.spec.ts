@@ -139,6 +139,13 @@ describe("bad input to ferry", function () {
     }
   });
 
+  it("tells in its help of every exit status, that of an interruption included", async () => {
+    const { stdout } = await ferryHere(["--help"]);
+    expect(stdout.replaceAll(/\s+/g, " ")).to.match(
+      /Exit status: 0 done; 1 .*; 2 .*; 3 .*; 4 a bug; 128 and the signal's number when interrupted \(130 after Ctrl-C\)/,
+    );
+  });
+
   it("shows help on stderr, with status 2, when it is asked nothing", async () => {
     const { status, stdout, stderr } = await ferryHere([]);
     expect({ status, stdout }).to.deep.equal({ status: 2, stdout: "" });

@@ -20,7 +20,7 @@ describe("the memory of a worker at concurrency 1", function () {
         const actor = testActor(1);
         await fleet.write(v1Rows(actor, syntheticImage((128 * MIB) / 4096, "random", 3)));
         await fleet.ferry(["enqueue", actor.id]);
-        const worker = fleet.worker("--concurrency", "1");
+        const worker = fleet.worker("--concurrency", "1", "--log-level", "debug");
         let peakMib = 0;
         const sampling = setInterval(() => {
           peakMib = Math.max(peakMib, anonymousMib(worker.pid));

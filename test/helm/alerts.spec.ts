@@ -87,6 +87,7 @@ describe("every alert", () => {
       "FerryVerifyMismatch",
       "FerryCampaignStalled",
       "FerryNoWorkers",
+      "FerryNoFeeder",
     ]);
   });
 });
@@ -118,6 +119,13 @@ describeWith(["helm"], "the PrometheusRule", ({ helm }) => {
       expect(labels).to.include({ namespace: "ns", release: "rel", team: "storage" });
       expect(JSON.stringify([labels, annotations])).not.to.contain("%");
     }
+  });
+
+  it("asks for a feeder only where there is to be one", async () => {
+    const alerts = async (...set: string[]): Promise<string[]> =>
+      (await groupsOf("monitoring", ...set)).flatMap(({ rules }) => rules.map(({ alert }) => alert));
+    expect(await alerts()).to.have.members(names);
+    expect(await alerts("feeder.enabled=false")).to.have.members(names.filter((name) => name !== "FerryNoFeeder"));
   });
 
   it("takes thresholds, a selector, further groups and exceptions from the values", async () => {

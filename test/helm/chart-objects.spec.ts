@@ -160,8 +160,16 @@ describeWith(["helm"], "the notes", ({ helm }) => {
   it("say what was installed and how to go on", async () => {
     const notes = await chart.notes("keda");
     expect(notes).to.contain("rel-ferry-worker: 0 to 30, scaled by KEDA");
-    expect(notes).to.contain("exec deploy/rel-ferry-worker -- ferry enqueue --scan");
+    expect(notes).to.contain("exec deploy/rel-ferry-feeder -- ferry enqueue --scan");
     expect(notes).to.contain("helm test rel --namespace ns");
+  });
+
+  it("name a worker to run commands in where there is no feeder", async () => {
+    for (const set of ["feeder.enabled=false", "feeder.replicaCount=0"]) {
+      expect(await chart.notes("minimal", [set]), set)
+        .to.contain("exec deploy/rel-ferry-worker -- ferry enqueue --scan")
+        .and.contain("exec deploy/rel-ferry-worker -- ferry outcomes");
+    }
   });
 
   it("warn of what is allowed and unwise", async () => {

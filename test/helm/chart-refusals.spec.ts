@@ -17,6 +17,12 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
   ],
   ["nobody to ask for workers", "keda", ["feeder.enabled=false"], "keda.minReplicas is 0 and feeder.enabled is false"],
   [
+    "nobody to ask for workers, though enabled",
+    "keda",
+    ["feeder.replicaCount=0"],
+    "keda.minReplicas is 0 and feeder.replicaCount is 0",
+  ],
+  [
     "a worker killed while it drains",
     "minimal",
     ["worker.drainTimeoutSeconds=91"],
@@ -25,6 +31,12 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
   ["no Redis", "minimal", ["redis.url="], "Redis is missing"],
   ["two Redis", "minimal", ["redis.urlSecret.name=x"], "give Redis exactly one way"],
   ["a password in the open", "minimal", ["redis.url=redis://u:p@redis"], "redis.url contains a password"],
+  [
+    "a password in the URL's query",
+    "minimal",
+    ["redis.url=redis://redis:6379/0?family=6&password=p"],
+    "redis.url contains a password",
+  ],
   ["a CA nobody asks", "minimal", ["redis.tls.caSecret=ca"], "redis.url does not begin with rediss://"],
   ["no cluster file", "minimal", ["foundationdb.clusterFile.existingSecret="], "The cluster file is missing"],
   [

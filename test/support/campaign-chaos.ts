@@ -62,6 +62,8 @@ export class CampaignCluster {
       FERRY_REDIS_URL: redis.url,
       FERRY_METRICS_PORT: "off",
       FERRY_LOG_FORMAT: "json",
+      // For the lines of actors that are done.
+      FERRY_LOG_LEVEL: "debug",
       ...env,
     };
     process.on("exit", this.#killAtExit);

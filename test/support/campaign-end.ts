@@ -43,6 +43,7 @@ export async function expectMigratedOnce(
     // An outcome that a second migration replaced would be in its history.
     expect(await readHistory(cluster.store, id)).to.deep.equal([]);
   }
+  expect(cluster.heard.migrated.size, "actors that workers said they migrated").to.be.above(0);
   const twice = [...cluster.heard.migrated].filter(([, times]) => times > 1);
   expect(twice, "workers that said they migrated the same actor").to.deep.equal([]);
 }

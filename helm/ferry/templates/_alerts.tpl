@@ -10,7 +10,8 @@
 {{- range $group := $text | fromYamlArray -}}
 {{- $rules := list -}}
 {{- range $alert := $group.rules -}}
-{{- if not (has $alert.alert $rule.disabled) -}}
+{{- $isOfFeeder := eq $alert.alert "FerryNoFeeder" -}}
+{{- if and (not (has $alert.alert $rule.disabled)) (or $.Values.feeder.enabled (not $isOfFeeder)) -}}
 {{- $page := $alert.alert | trimPrefix "Ferry" | kebabcase -}}
 {{- $_ := set $alert.annotations "runbook_url" (printf "%s/alert-%s.md" ($rule.runbookBaseUrl | trimSuffix "/") $page) -}}
 {{- $_ := set $alert "labels" (mergeOverwrite (dict "namespace" $.Release.Namespace "release" $.Release.Name) $rule.alertLabels $alert.labels) -}}

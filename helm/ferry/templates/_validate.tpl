@@ -21,6 +21,9 @@ refused unknown keys and wrong types.
 {{- if and $v.keda.enabled (eq (int64 $v.keda.minReplicas) 0) (not $v.feeder.enabled) -}}
 {{- $wrong = append $wrong "keda.minReplicas is 0 and feeder.enabled is false: with no worker running, nothing would report ferry_desired_workers. Enable the feeder, or keep one worker." -}}
 {{- end -}}
+{{- if and $v.keda.enabled (eq (int64 $v.keda.minReplicas) 0) $v.feeder.enabled (eq (int64 $v.feeder.replicaCount) 0) -}}
+{{- $wrong = append $wrong "keda.minReplicas is 0 and feeder.replicaCount is 0: with no worker and no feeder running, nothing would report ferry_desired_workers. Run a feeder, or keep one worker." -}}
+{{- end -}}
 {{- if and $v.autoscaling.enabled (kindIs "invalid" $v.autoscaling.targetCPUUtilizationPercentage) (not $v.autoscaling.metrics) -}}
 {{- $wrong = append $wrong "autoscaling.enabled without a metric: set autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics." -}}
 {{- end -}}
@@ -36,7 +39,7 @@ refused unknown keys and wrong types.
 {{- $wrong = append $wrong "Redis is missing: set redis.url, or redis.urlSecret.name to a Secret that holds the URL." -}}
 {{- end -}}
 {{- if $v.redis.url -}}
-{{- if regexMatch "^[a-z]+://[^/@]*:[^/@]*@" $v.redis.url -}}
+{{- if or (regexMatch "^[a-z]+://[^/@]*:[^/@]*@" $v.redis.url) (regexMatch "(?i)[?&][a-z]*password=" $v.redis.url) -}}
 {{- $wrong = append $wrong "redis.url contains a password, which every reader of the release would see: use redis.password.existingSecret, or redis.urlSecret." -}}
 {{- end -}}
 {{- if and $v.redis.tls.caSecret (not (hasPrefix "rediss://" $v.redis.url)) -}}

@@ -1,6 +1,13 @@
-import { createCampaign } from "../../campaign/campaign-store.ts";
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { createCampaign, type Author } from "../../campaign/campaign-store.ts";
 import { applyVerb } from "../../campaign/campaign-verbs.ts";
-import { assertCampaignName, type Campaign, type CampaignSpec } from "../../campaign/campaign.ts";
+import {
+  assertCampaignName,
+  type Campaign,
+  type CampaignSettings,
+  type CampaignSpec,
+} from "../../campaign/campaign.ts";
 import { addActors, finishScan } from "../../campaign/membership.ts";
 import { rejectedIds } from "../../campaign/plan-actors.ts";
 import { readView } from "../../campaign/view.ts";
@@ -22,27 +29,47 @@ export interface CreateFlags extends SpecFlags, LimitFlags, ReasonFlag {
   readonly start?: boolean;
 }
 
-/** Creates a campaign with its actors, and starts it where that is asked for. Everything given is read and checked before. */
+/**
+ * Creates a campaign with its actors, and starts it where that is asked for. Everything given is read and checked before. One that is there
+ * already with the same specification is what was asked for: its actors are added to the end where that was interrupted, and it is started
+ * where it was not.
+ */
 export async function createNew(run: Run, name: string, flags: CreateFlags): Promise<undefined> {
   assertCampaignName(name);
-  const frozen = await readSpec(flags);
+  const read = await readSpec(flags);
   const limits = readLimits(flags, Date.now());
   const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
   const author = authorOf(run, flags);
   // Not with batch priority: held back for long it would leave a campaign with half of its list, which cannot be gone on with.
   const store = await run.openStore();
-  const spec = { ...frozen, options: await campaignOptions(run.config, store) };
+  const source = read.source.kind === "list" ? { ...read.source, sha256: digestOf(ids) } : read.source;
+  const spec = { ...read, source, options: await campaignOptions(run.config, store) };
   const settings = {
     window: run.config.window,
     ...Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined)),
   };
-  let campaign = await createCampaign(store, { name, spec, settings }, author, Date.now());
-  const members = await addMembers(run, store, { name, spec, ids });
-  if (flags.start === true) {
-    campaign = (await applyVerb(store, name, "start", author, Date.now())).campaign;
-  }
-  await sayCreated(run, campaign, members);
+  const { result, campaign } = await createCampaign(store, { name, spec, settings }, author, Date.now());
+  const isComplete = campaign.scanFinished || campaign.state !== "created";
+  const members = isComplete ? undefined : await addMembers(run, store, { name, spec, ids });
+  const now = flags.start === true ? await startOnce(store, campaign, author) : campaign;
+  await (result === "created" ? sayCreated(run, now, members) : sayAlready(run, now, { settings, members }));
   sayHelpers(run, await readView(store, name, Date.now()));
+}
+
+/** Of the ids of a list, however they are ordered and however often one is given. */
+function digestOf(ids: readonly ActorId[]): string {
+  const hash = createHash("sha256");
+  for (const id of [...new Set(ids)].sort()) {
+    hash.update(`${id}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** One that ran since it was started stays as it is: paused, or completed. @throws UsageError when it was cancelled. */
+async function startOnce(store: Store, campaign: Campaign, author: Author): Promise<Campaign> {
+  return campaign.state === "paused" || campaign.state === "completed"
+    ? campaign
+    : (await applyVerb(store, campaign.name, "start", author, Date.now())).campaign;
 }
 
 interface Members {
@@ -84,6 +111,42 @@ async function* told(
   }
 }
 
+async function sayAlready(
+  run: Run,
+  campaign: Campaign,
+  asked: { settings: CampaignSettings; members: Members | undefined },
+): Promise<void> {
+  const { name, state } = campaign;
+  const { members } = asked;
+  if (run.json) {
+    await run.output.line(JSON.stringify({ result: "already", name, state, ...members }));
+  } else {
+    const rest = members === undefined ? "" : `, and not to its end: ${plural(members.added, "actor")} more`;
+    await run.output.line(`campaign ${name} was created already${rest}; ${state}`);
+  }
+  // When limits end is counted from the command, and so never the same.
+  const [kept, wanted] = [campaign.settings, asked.settings].map(({ ratesUntilMs: _, ...limits }) => limits);
+  if (!isDeepStrictEqual(kept, wanted)) {
+    run.notes.say(`Its window and limits stay as they are: ferry campaign set ${name} changes them.`);
+  }
+  run.notes.say(nextOf(campaign));
+}
+
+function nextOf({ name, state }: Campaign): string {
+  switch (state) {
+    case "created":
+      return `Next: ferry campaign plan ${name}, ferry campaign start ${name}`;
+    case "running":
+      return `Next: ferry campaign watch ${name}`;
+    case "paused":
+      return `Next: ferry campaign resume ${name}`;
+    case "draining":
+    case "completed":
+    case "cancelled":
+      return "It is over, and migrates nothing any more: for another run choose another name.";
+  }
+}
+
 async function sayCreated(run: Run, campaign: Campaign, members: Members | undefined): Promise<void> {
   const { name, state, spec } = campaign;
   if (run.json) {
@@ -102,7 +165,5 @@ async function sayCreated(run: Run, campaign: Campaign, members: Members | undef
         : "No actor takes part: the ledger holds none that match. What it holds: ferry rejected group",
     );
   }
-  const next =
-    state === "created" ? `ferry campaign plan ${name}, ferry campaign start ${name}` : `ferry campaign watch ${name}`;
-  run.notes.say(`Next: ${next}`);
+  run.notes.say(nextOf(campaign));
 }

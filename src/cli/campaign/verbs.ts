@@ -52,7 +52,7 @@ async function assertComplete(store: Store, name: string): Promise<void> {
   const { scanFinished, spec } = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
   if (!scanFinished && spec.source.kind !== "scan") {
     throw new UsageError(
-      `Campaign "${name}" was not created to its end, so some of its actors are missing: delete it, and create it again.`,
+      `Campaign "${name}" was not created to its end, so some of its actors are missing: repeat its ferry campaign create, which adds the rest, or delete it.`,
     );
   }
 }

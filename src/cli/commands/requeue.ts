@@ -116,6 +116,8 @@ function sayLeft(run: Run, { waived, others }: LeftAlone): void {
     run.notes.say(`${waived} of the given actors are waived, and were left alone: ferry unwaive takes that back.`);
   }
   if (others > 0) {
-    run.notes.say(`${others} of the given actors are neither rejected nor failed, and were left alone.`);
+    run.notes.say(
+      `${others} of the given actors are neither rejected nor failed, or not what the filters ask for, and were left alone: deferred ones are asked again by ferry enqueue, skipped ones by ferry enqueue --force.`,
+    );
   }
 }
