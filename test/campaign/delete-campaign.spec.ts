@@ -43,7 +43,7 @@ describe("deleting a campaign", () => {
   async function create(kind: "list" | "scan", createdAtMs: number, filters: CampaignFilters = {}): Promise<Campaign> {
     const { spec, settings } = campaignIn("created");
     const wanted = { name: "c", spec: { ...spec, source: { kind }, filters }, settings };
-    return createCampaign(store, wanted, OPERATOR, createdAtMs);
+    return (await createCampaign(store, wanted, OPERATOR, createdAtMs)).campaign;
   }
 
   async function createListed(): Promise<void> {

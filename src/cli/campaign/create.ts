@@ -40,7 +40,7 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   const limits = readLimits(flags, Date.now());
   const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
   const author = authorOf(run, flags);
-  // Not with batch priority: held back for long it would leave a campaign with half of its list, which cannot be gone on with.
+  // Not with batch priority: held back for long it would leave a campaign with half of its list, for the same command to go on with.
   const store = await run.openStore();
   const source = read.source.kind === "list" ? { ...read.source, sha256: digestOf(ids) } : read.source;
   const spec = { ...read, source, options: await campaignOptions(run.config, store) };
