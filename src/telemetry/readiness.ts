@@ -16,11 +16,13 @@ export interface CheckState {
   readonly error?: string;
 }
 
-/** `everyMs` apart (default 10,000); stale after `maxAgeMs` (default 30,000). `nowMs` is a monotonic clock. */
+/** A check that has not succeeded for as long is not ready. */
+const MAX_AGE_MS = 30_000;
+
+/** `everyMs` apart (default 10,000). `nowMs` is a monotonic clock. */
 export interface ReadinessOptions {
   readonly checks: readonly ReadinessCheck[];
   readonly everyMs?: number;
-  readonly maxAgeMs?: number;
   readonly nowMs?: () => number;
 }
 
@@ -35,13 +37,11 @@ interface Tracked {
 /** Probes in the background, so that asking for readiness costs nothing and never hangs. */
 export class Readiness {
   readonly #tracked: readonly Tracked[];
-  readonly #maxAgeMs: number;
   readonly #nowMs: () => number;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: ReadinessOptions) {
     this.#tracked = options.checks.map((check) => ({ check, isRunning: false }));
-    this.#maxAgeMs = options.maxAgeMs ?? 30_000;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#timer = setInterval(() => void this.probe(), options.everyMs ?? 10_000);
     this.#timer.unref();
@@ -82,7 +82,7 @@ export class Readiness {
   #state({ succeededAtMs, error }: Tracked): CheckState {
     const ageMs = succeededAtMs === undefined ? Infinity : this.#nowMs() - succeededAtMs;
     return {
-      ready: ageMs <= this.#maxAgeMs,
+      ready: ageMs <= MAX_AGE_MS,
       ...(Number.isFinite(ageMs) ? { ageSeconds: Math.round(ageMs) / 1000 } : {}),
       ...(error === undefined ? {} : { error }),
     };

@@ -1,6 +1,6 @@
-import Table from "cli-table3";
 import type { Completion } from "../../campaign/completion.ts";
 import type { EnqueueCounts } from "../../campaign/enqueue.ts";
+import { tableLines } from "../campaign/table.ts";
 import { countFields, countText } from "../produce-counts.ts";
 import type { Run } from "../run.ts";
 
@@ -13,7 +13,9 @@ export async function sayCompletion(run: Run, counts: EnqueueCounts, completion:
   }
   await run.output.line(countText(counts));
   if (completion.total > 0) {
-    await run.output.line(completionTable(completion));
+    for (const line of completionTable(completion)) {
+      await run.output.line(line);
+    }
   }
   if (byState.deferred > 0) {
     run.notes.say(`Deferred: ${byState.deferred}. They stay queued and are tried again by themselves.`);
@@ -24,16 +26,9 @@ export async function sayCompletion(run: Run, counts: EnqueueCounts, completion:
 }
 
 /** Actors by state and reason, most first within a state. */
-export function completionTable({ byReason, pending }: Pick<Completion, "byReason" | "pending">): string {
-  const table = new Table({
-    head: ["STATE", "REASON", "ACTORS"],
-    colAligns: ["left", "left", "right"],
-    style: { head: [], border: [], compact: true },
-  });
-  const rows = [...byReason].sort((a, b) => a.state.localeCompare(b.state) || b.actors - a.actors);
-  table.push(...rows.map(({ state, reason, actors }) => [state, reason, actors]));
-  if (pending > 0) {
-    table.push(["pending", "", pending]);
-  }
-  return table.toString();
+function completionTable({ byReason, pending }: Pick<Completion, "byReason" | "pending">): string[] {
+  const columns = [{ title: "STATE" }, { title: "REASON" }, { title: "ACTORS", right: true }];
+  const sorted = [...byReason].sort((a, b) => a.state.localeCompare(b.state) || b.actors - a.actors);
+  const rows = sorted.map(({ state, reason, actors }) => [state, reason, String(actors)]);
+  return tableLines(columns, pending > 0 ? [...rows, ["pending", "", String(pending)]] : rows);
 }
