@@ -55,7 +55,9 @@ export async function applyVerdict(
       const counts = await readCounts(tx, name);
       const over = verdict.to !== "paused";
       const left = counts.open.actors + (verdict.to === "completed" ? counts.todo.actors + counts.later.actors : 0);
-      if (current.state !== verdict.from || (over && left > 0)) {
+      // The name may be another campaign's by now, whose actors are not all known.
+      const isKnown = verdict.to !== "completed" || current.scanFinished;
+      if (current.state !== verdict.from || !isKnown || (over && left > 0)) {
         return undefined;
       }
       const patch = over ? { finishedAtMs: at.nowMs } : {};

@@ -92,11 +92,28 @@ export function campaignLedger(name: string, now: () => number): OutcomeLedger {
         // Not fed by this campaign, or a job that ran twice: its first result counts.
         return;
       }
+      if (isSameDeferral(outcome, previous)) {
+        // A commit whose result was unknown did happen, and put the actor off; it may even have been fed again since.
+        return;
+      }
       const finishedAtMs = now();
       const to = standingAfter(actor, outcome, { already: outcome === previous, campaign, startedAtMs, finishedAtMs });
       moveActor(tx, name, outcome.actorId, { from: actor, to, nowMs: finishedAtMs });
     },
   };
+}
+
+/**
+ * Whether a deferral is of the attempt that recorded the last one: all runs of a transaction give one time, and two attempts at one actor
+ * are not made in one millisecond. Where the actor stands does not tell: a job that ran twice can defer it twice.
+ */
+function isSameDeferral(outcome: Outcome, previous: Outcome | undefined): boolean {
+  return (
+    outcome.state === "deferred" &&
+    previous?.state === "deferred" &&
+    previous.finishedAt === outcome.finishedAt &&
+    previous.campaign === outcome.campaign
+  );
 }
 
 /** The campaign's row changes with its state; a job only needs its specification, so it must not conflict with that. */
@@ -116,9 +133,10 @@ function standingAfter(
     return { standing: "later", lane, bytes, feeds, deferrals, dueMs };
   }
   // Ferry had migrated it before this campaign came to it: the ledger keeps that, the campaign counts a skip.
-  const result = facts.already
-    ? ({ state: "skipped", reason: "already_migrated" } as const)
-    : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
+  const result =
+    facts.already && outcome.state === "migrated"
+      ? ({ state: "skipped", reason: "already_migrated" } as const)
+      : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
   const durationMs = Math.max(0, facts.finishedAtMs - facts.startedAtMs);
   return { standing: "done", lane, bytes, feeds, deferrals, ...result, durationMs, finishedAtMs: facts.finishedAtMs };
 }

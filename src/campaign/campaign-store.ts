@@ -32,6 +32,16 @@ export async function findCampaign(
   return row === undefined ? undefined : (decodeJson(row) as Campaign);
 }
 
+/** Reads a campaign again; undefined where it was deleted meanwhile, also where another has its name now. */
+export async function findAgain(
+  tx: Transaction,
+  { name, createdAtMs }: Pick<Campaign, "name" | "createdAtMs">,
+  options?: ReadOptions,
+): Promise<Campaign | undefined> {
+  const current = await findCampaign(tx, name, options);
+  return current?.createdAtMs === createdAtMs ? current : undefined;
+}
+
 /** @throws UsageError when there is none of this name. */
 export async function readCampaign(tx: Transaction, name: string): Promise<Campaign> {
   const campaign = await findCampaign(tx, name);

@@ -89,6 +89,11 @@ const MIB = 1024 * 1024;
 /** Upper bounds of the lanes' sizes. */
 const LANE_BYTES = [MIB, 64 * MIB] as const;
 
+/** All lanes of an order. */
+export function lanesOf(order: CampaignSpec["order"]): readonly number[] {
+  return order === "scan" ? [0] : [...LANE_BYTES.keys(), LANE_BYTES.length];
+}
+
 /** The lane an actor of this size waits in: 0 is fed first. */
 export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   if (order === "scan") {

@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { prefixRange } from "../formats/bytes.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Transaction } from "../store/store.ts";
+import type { Campaign } from "./campaign.ts";
 import {
   activityPrefix,
   actorPrefix,
@@ -14,18 +15,39 @@ import {
   samplePrefix,
   todoPrefix,
 } from "./campaign-keys.ts";
-import { readCampaign } from "./campaign-store.ts";
+import { findAgain, readCampaign } from "./campaign-store.ts";
 
 /**
  * Forgets a campaign that is over, or never began. Outcomes of actors stay in the ledger.
  * @throws UsageError while it runs, is paused, or is being cancelled.
  */
 export async function deleteCampaign(store: Store, name: string): Promise<void> {
-  const { state } = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
+  const asked = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
+  assertDeletable(asked);
+  await store.transact(
+    async (tx) => {
+      const current = await findAgain(tx, asked);
+      if (current === undefined) {
+        // A commit whose result was unknown did happen, or somebody else has deleted it.
+        return;
+      }
+      // Asked again here, where a start that commits first is seen and one that comes later finds no campaign.
+      assertDeletable(current);
+      clearCampaign(tx, name);
+    },
+    { label: "campaign" },
+  );
+}
+
+/** @throws UsageError */
+function assertDeletable({ name, state }: Campaign): void {
   if (state === "running" || state === "paused" || state === "draining") {
     const how = state === "draining" ? "still being cancelled; wait for that before" : `${state}; cancel it before`;
     throw new UsageError(`Campaign "${name}" is ${how} deleting it: ferry campaign cancel ${name} --wait`);
   }
+}
+
+function clearCampaign(tx: Transaction, name: string): void {
   const parts = [
     activityPrefix(name),
     actorPrefix(name),
@@ -37,15 +59,9 @@ export async function deleteCampaign(store: Store, name: string): Promise<void> 
     samplePrefix(name),
     todoPrefix(name),
   ];
-  await store.transact(
-    async (tx) => {
-      await readCampaign(tx, name);
-      for (const prefix of parts) {
-        tx.clearRange(prefixRange(prefix));
-      }
-      tx.clear(planKey(name));
-      tx.clear(campaignKey(name));
-    },
-    { label: "campaign" },
-  );
+  for (const prefix of parts) {
+    tx.clearRange(prefixRange(prefix));
+  }
+  tx.clear(planKey(name));
+  tx.clear(campaignKey(name));
 }

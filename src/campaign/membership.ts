@@ -1,11 +1,11 @@
 import { actorLabel, encodeActorId, type ActorId } from "../formats/actor-id.ts";
 import { fromHex, toHex, u64be, viewOf } from "../formats/bytes.ts";
 import type { KeyRange, Store, Transaction } from "../store/store.ts";
-import { laneOf, type Campaign, type CampaignFilters } from "./campaign.ts";
+import { laneOf, lanesOf, type Campaign, type CampaignFilters } from "./campaign.ts";
 import { CountMoves } from "./campaign-counts.ts";
 import { cursorKey, todoKey } from "./campaign-keys.ts";
 import { readCampaignActor } from "./campaign-ledger.ts";
-import { findCampaign, readCampaign, writeCampaign } from "./campaign-store.ts";
+import { findAgain, readCampaign, writeCampaign } from "./campaign-store.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-actors.ts";
 
@@ -87,12 +87,7 @@ async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly Actor
       if (!passesFilters(actor, campaign.spec.filters)) {
         return 0;
       }
-      const lane = laneOf(actor.bytes, campaign.spec.order);
-      const [row, todo] = await Promise.all([
-        readCampaignActor(tx, campaign.name, actor.id),
-        tx.get(todoKey(campaign.name, lane, actor.id)),
-      ]);
-      if (row !== undefined || todo !== undefined) {
+      if (await isMember(tx, campaign, actor.id)) {
         return 0;
       }
       addTodo(tx, campaign, actor, moves);
@@ -101,6 +96,16 @@ async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly Actor
   );
   moves.write(tx, campaign.name);
   return added.reduce((sum: number, one) => sum + one, 0);
+}
+
+/**
+ * Whether an actor is in a campaign: it was fed once, or waits in one of the lists. In any of them, as its size may have changed since it was
+ * added. The reads are serializable, so that of two batches that have it only one adds it.
+ */
+async function isMember(tx: Transaction, { name, spec }: Campaign, id: ActorId): Promise<boolean> {
+  const lists = lanesOf(spec.order).map(async (lane) => tx.get(todoKey(name, lane, id)));
+  const [row, ...waiting] = await Promise.all([readCampaignActor(tx, name, id), ...lists]);
+  return row !== undefined || waiting.some((todo) => todo !== undefined);
 }
 
 /** Says that every actor of the source is in the campaign. */
@@ -123,7 +128,8 @@ type RangeCursor = string | null | undefined;
 
 /**
  * One round of a scanning campaign: a transaction per range that is not done, each adding the actors it finds and moving the cursor
- * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished.
+ * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished, as it is
+ * of a campaign that was deleted since it was read; one that has its name now is left alone.
  */
 export async function scanRound(
   store: Store,
@@ -136,7 +142,15 @@ export async function scanRound(
   );
   const finished = results.every((next) => next === null);
   if (finished) {
-    await finishScan(store, campaign.name);
+    await store.transact(
+      async (tx) => {
+        const current = await findAgain(tx, campaign);
+        if (current !== undefined) {
+          writeCampaign(tx, { ...current, scanFinished: true });
+        }
+      },
+      { label: "campaign" },
+    );
   }
   return finished;
 }
@@ -151,7 +165,7 @@ async function scanPart(
   return store.transact(
     async (tx) => {
       await guard(tx);
-      const current = await findCampaign(tx, campaign.name, { snapshot: true });
+      const current = await findAgain(tx, campaign, { snapshot: true });
       // Read with a conflict and moved with what it covers: a transaction that runs twice adds nothing twice.
       const at = await readCursor(tx, campaign.name, index);
       if (current === undefined || at === null) {
@@ -164,8 +178,8 @@ async function scanPart(
         { maxActors: SCANNED_PER_TRANSACTION, maxReads: READS_PER_TRANSACTION },
       );
       const moves = new CountMoves();
-      for (const actor of actors.filter((found) => passesFilters(found, campaign.spec.filters))) {
-        addTodo(tx, campaign, actor, moves);
+      for (const actor of actors.filter((found) => passesFilters(found, current.spec.filters))) {
+        addTodo(tx, current, actor, moves);
       }
       moves.write(tx, campaign.name);
       const cursor = next === undefined ? null : toHex(next);

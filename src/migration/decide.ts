@@ -7,7 +7,7 @@ import { readLease, type HeldLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import type { V2State } from "./targets/target.ts";
-import { rejectionOf } from "./verdict.ts";
+import { isWaived, rejectionOf } from "./verdict.ts";
 
 /** The engine leaves a stage younger than this alone, and so does Ferry (FORMATS §5). */
 const ENGINE_STAGE_MS = 60_000;
@@ -34,21 +34,27 @@ export async function readSurroundings(context: MigrationContext, tx: Transactio
   return { v2, lease, ownStage, actor, previous };
 }
 
-/** Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: what v2 holds, who is at work, who is awake. */
+/** An operator's decision, which every attempt asks for in the transaction that it ends with. */
+export const WAIVED: Verdict = { state: "skipped", reason: "waived" };
+
+/**
+ * Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: whether v2 has it, what an operator decided, what
+ * else v2 holds, who is at work, who is awake.
+ */
 export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): Verdict | undefined {
   const { v2, lease, actor, previous } = surroundings;
-  if (v2 instanceof FormatError) {
-    return rejectionOf(v2);
-  }
-  if (v2.kind === "native") {
+  if (!(v2 instanceof FormatError) && v2.kind === "native") {
     return { state: "skipped", reason: "native_v2" };
   }
-  if (v2.kind === "migrated") {
+  if (!(v2 instanceof FormatError) && v2.kind === "migrated") {
     return { state: "skipped", reason: "already_migrated" };
   }
-  if (previous?.reason === "waived") {
+  if (isWaived(previous)) {
     // An operator's decision; jobs that were queued before it, campaigns and --force respect it until it is taken back.
-    return { state: "skipped", reason: "waived" };
+    return WAIVED;
+  }
+  if (v2 instanceof FormatError) {
+    return rejectionOf(v2);
   }
   if (lease !== undefined && nowMs < lease.expiresAtMs) {
     return inProgress("Another attempt holds this actor's lease.");

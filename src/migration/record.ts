@@ -33,10 +33,7 @@ export function recordVerdict(
   if (!(v2 instanceof FormatError) && v2.kind === "blocked" && v2.remember !== undefined) {
     tx.set(v2.remember.key, v2.remember.value);
   }
-  const found = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
-  // Who waived it and why stays in sight, however often a job comes by.
-  const { detail } = found.reason === "waived" ? (previous ?? {}) : {};
-  const outcome = detail === undefined ? found : { ...found, detail };
+  const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
   context.ledger.write(tx, outcome, previous);
   return outcome;
 }

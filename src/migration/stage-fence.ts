@@ -3,7 +3,7 @@ import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { discardOwnStage, readSurroundings, reasonNotToMigrate } from "./decide.ts";
+import { discardOwnStage, readSurroundings, reasonNotToMigrate, WAIVED } from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
 import { assertLeaseHeld, dropLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
@@ -14,7 +14,7 @@ import { readProgress, writeProgress, type StagedRange } from "./stage-progress.
 import type { StagedImage, StagedRows } from "./targets/target.ts";
 import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
-import { outcomeOf } from "./verdict.ts";
+import { isWaived, outcomeOf } from "./verdict.ts";
 
 const TOKEN_BYTES = 16;
 /** What was read is of no one moment. */
@@ -186,7 +186,8 @@ export async function beginStage(
 
 /**
  * Switches: the final head in, the lease out, the outcome recorded, in one small transaction that also proves that the actor has
- * not woken since the copy began. If it has, the stage is discarded and the outcome is `deferred`.
+ * not woken since the copy began, and that nobody has waived it. If it has woken, the stage is discarded and the outcome is `deferred`;
+ * if it was waived, the stage is discarded and the waiver stands.
  */
 export async function finalizeStage(
   fence: StageFence,
@@ -203,10 +204,10 @@ export async function finalizeStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      const changed = torn ?? refused;
+      const changed = reasonOfOperator(previous) ?? torn ?? refused;
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
-      const found = refused === undefined ? [TORN] : [TORN, refused];
+      const found = refused === undefined ? [WAIVED, TORN] : [WAIVED, TORN, refused];
       const candidates = [outcome, ...found.map((verdict) => outcomeOf(id, verdict, facts))];
       if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
@@ -227,7 +228,7 @@ export async function finalizeStage(
 
 /**
  * Removes the stage and the lease, fenced, and records why: v2 is as it was before the attempt. What looks like bad data in an
- * actor that woke meanwhile is a torn reading: that is `deferred`, not rejected.
+ * actor that woke meanwhile is a torn reading: that is `deferred`, not rejected. One that was waived meanwhile stays waived.
  */
 export async function discardStage(
   fence: StageFence,
@@ -244,13 +245,14 @@ export async function discardStage(
         readLease(tx, id),
       ]);
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
-      const candidates = [outcomeOf(id, end.verdict, facts), outcomeOf(id, TORN, facts)];
+      const candidates = [end.verdict, WAIVED, TORN].map((verdict) => outcomeOf(id, verdict, facts));
       if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen.
         return previous;
       }
       await fence.assertHeld(tx);
-      return clearAndRecord(fence, tx, changed ?? end.verdict, { previous, nowMs });
+      const verdict = reasonOfOperator(previous) ?? changed ?? end.verdict;
+      return clearAndRecord(fence, tx, verdict, { previous, nowMs });
     },
     { label: "discard_stage", signal },
   );
@@ -273,6 +275,11 @@ export async function recordWithoutStage(
     },
     { label: "record", signal },
   );
+}
+
+/** The ledger is read with a conflict, so of a waiver and what ends the attempt one sees the other, whichever commits first. */
+function reasonOfOperator(previous: Outcome | undefined): Verdict | undefined {
+  return isWaived(previous) ? WAIVED : undefined;
 }
 
 /** The proof against torn readings: asleep, SLEEP_TS as it was, the main file's metadata entry as it was; serializable. */

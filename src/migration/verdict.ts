@@ -3,7 +3,7 @@ import { FormatError } from "../formats/format-error.ts";
 import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
-/** Turns what an attempt came to into what the ledger records. */
+/** Turns what an attempt came to into what the ledger records. Who waived an actor and why stays in sight, however often a job comes by. */
 export function outcomeOf(
   id: ActorId,
   verdict: Verdict,
@@ -12,11 +12,13 @@ export function outcomeOf(
   const finishedAt = new Date(facts.finishedAtMs).toISOString();
   const again = facts.previous?.finishedAt === finishedAt;
   const attempts = (facts.previous?.attempts ?? 0) + (again ? 0 : 1);
+  const decision = isWaived(facts.previous) && isWaived(verdict) ? facts.previous?.detail : undefined;
   return {
     actorId: id,
     state: verdict.state,
     ...("reason" in verdict ? { reason: verdict.reason } : {}),
     ...("detail" in verdict ? { detail: verdict.detail } : {}),
+    ...(decision === undefined ? {} : { detail: decision }),
     ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout, verified: verdict.verified } : {}),
     ...(verdict.state === "migrated" && verdict.recovery !== undefined ? { recovery: verdict.recovery } : {}),
     ...(verdict.state === "rejected" ? verdict.facts : {}),
@@ -24,6 +26,11 @@ export function outcomeOf(
     ...(facts.campaign === undefined ? {} : { campaign: facts.campaign }),
     finishedAt,
   };
+}
+
+/** Whether an operator has left the actor on v1: whatever an attempt comes to then, that is what stands. */
+export function isWaived(found: Verdict | Outcome | undefined): boolean {
+  return found?.state === "skipped" && found.reason === "waived";
 }
 
 /** Whether an error says something about the actor's data, and so is a rejection and no failure. */

@@ -4,9 +4,10 @@ import type { TransactionReport } from "../store/store.ts";
  * Decides how many actors a worker may migrate at once, from how its own transactions fare and what the cluster says of itself.
  *
  *   calm      limit rises by one per interval, up to the configured concurrency
- *   slow      commits took longer than SLOW_COMMIT_MS (nine in ten): limit falls to 70 %, never below one
- *   severe    the cluster throttles, commits took longer than SEVERE_COMMIT_MS, or none came through and some ran out of time:
- *             limit is zero, nothing new begins
+ *   slow      the slowest tenth of commits took longer than SLOW_COMMIT_MS, or the cluster begins to be busy: limit falls to 70 %,
+ *             never below one
+ *   severe    the store throttles, the slowest tenth of commits took longer than SEVERE_COMMIT_MS, none came through and some ran out
+ *             of time, or the cluster is overloaded: limit is zero, nothing new begins
  *
  * Multiplicative decrease and additive increase, so that workers who see the same load settle on fair shares. No actor fails for load.
  */
@@ -23,7 +24,7 @@ const MAX_COMMITS = 512;
 
 /** What the cluster says of its load; see FoundationDB's `qos` in status json. */
 export interface ClusterVerdict {
-  /** `severe`: it limits batch work or its storage queues are long; `slow`: they are getting long. */
+  /** `severe`: it limits all work, or its storage servers are far behind; `slow`: it limits batch work, or they are getting behind. */
   readonly level: "calm" | "slow" | "severe";
   readonly because?: string;
 }

@@ -6,22 +6,25 @@ export interface OutcomeLabels {
   readonly reason: string;
 }
 
-/** Codes that a failed outcome can have; a reason that is none of them counts as `other`, so that the set stays closed. */
+/**
+ * Codes that a failed outcome can have: those of errors that a job can end in. The store's own trouble is none of them, as it spends no
+ * attempt (queue/retry-policy.ts). A reason that is not listed counts as `other`, so that the set stays closed.
+ */
 const FAILURE_REASONS = [
-  "store_conflict",
-  "store_commit_unknown",
-  "store_too_old",
   "store_timed_out",
   "store_too_large",
   "store_key_too_large",
   "store_value_too_large",
   "store_read_only",
-  "store_throttled",
-  "store_disk_full",
-  "store_unavailable",
   "lease_lost",
   "meta_changed",
   "stage_gone",
+  "codec_thread_failed",
+  "integrity_worker_failed",
+  "integrity_timed_out",
+  "integrity_no_resources",
+  "integrity_directory",
+  "integrity_closed",
   "worker_lost",
   "invariant",
   "usage",

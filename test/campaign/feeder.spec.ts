@@ -153,6 +153,26 @@ describe("the feeder", () => {
       expect(queue.fed).to.equal(20);
     });
 
+    it("feeds an id once that is twice on a list, and whose size has crossed a lane's bound meanwhile", async () => {
+      for (const [name, sizes] of [
+        ["grows", [4096, 2 * MIB]],
+        ["shrinks", [100 * MIB, 4096]],
+      ] as const) {
+        await create(name, { source: { kind: "list" } });
+        const added = [];
+        for (const size of sizes) {
+          await seed(1, () => size);
+          added.push((await addActors(store, name, actorIds(1))).added);
+        }
+        await finishScan(store, name);
+        const fedBefore = queue.fed;
+        await runToEnd(name);
+        expect([added, queue.fed - fedBefore]).to.deep.equal([[1, 0], 1]);
+        expect((await auditCampaign(store, name)).differences).to.deep.equal([]);
+        expect(await campaignOf(store, name)).to.include({ state: "completed" });
+      }
+    });
+
     it("feeds deferred actors again after growing delays, and gives them up at the limit", async () => {
       await seed(4);
       await create("naps");

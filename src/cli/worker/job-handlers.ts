@@ -10,13 +10,14 @@ import type { IntegrityChecker } from "../../migration/integrity/integrity-check
 import type { Outcome } from "../../migration/outcome.ts";
 import { RandomPool } from "../../migration/random-pool.ts";
 import type { Target } from "../../migration/targets/target.ts";
-import { outcomeOf } from "../../migration/verdict.ts";
+import { isWaived, outcomeOf } from "../../migration/verdict.ts";
 import type { JobContext, JobHandlers, JobResult } from "../../queue/job-runner.ts";
 import type { MigrationRequest, RequestOptions } from "../../queue/migration-request.ts";
 import type { Store } from "../../store/store.ts";
 import { AttemptMeter } from "../../telemetry/attempt-meter.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
+import { outcomeLabels } from "../../telemetry/outcome-labels.ts";
 import { describeError } from "../describe-error.ts";
 import type { FleetMember, SlotClock } from "./fleet-member.ts";
 import { logOutcome } from "./outcome-log.ts";
@@ -150,17 +151,18 @@ async function recordFailure(
   const { store, metrics } = options;
   const finishedAtMs = Date.now();
   const records = ledgerOf(request);
+  const reason = error instanceof FerryError ? error.code : "other";
   const outcome = await store.transact(
     async (tx) => {
       const previous = await records.read(tx, request.actorId);
-      if (previous?.state === "migrated") {
-        // An attempt whose commit was never confirmed did happen after all.
+      if (previous !== undefined && (previous.state === "migrated" || isWaived(previous))) {
+        // An attempt whose commit was never confirmed did happen after all, or an operator has left the actor on v1.
         records.write(tx, previous, previous);
         return previous;
       }
       const failed = outcomeOf(
         request.actorId,
-        { state: "failed", reason: error instanceof FerryError ? error.code : "other", detail: describeError(error) },
+        { state: "failed", reason, detail: describeError(error) },
         { previous, finishedAtMs, campaign: request.campaign },
       );
       records.write(tx, failed, previous);
@@ -169,9 +171,9 @@ async function recordFailure(
     { label: "record" },
   );
   if (outcome.state === "failed") {
-    metrics.outcomes.inc({ state: "failed", reason: outcome.reason ?? "other" });
+    metrics.outcomes.inc({ ...outcomeLabels(outcome) });
   }
-  log.error("actor.failed", "All attempts at the actor failed", { reason: outcome.reason, error });
+  log.error("actor.failed", "All attempts at the actor failed", { reason, error });
   options.onOutcome(outcome);
 }
 

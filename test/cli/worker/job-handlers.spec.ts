@@ -1,9 +1,17 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { CampaignGate } from "../../../src/campaign/campaign-gate.ts";
-import { ledger } from "../../../src/campaign/ledger.ts";
+import { readCounts } from "../../../src/campaign/campaign-counts.ts";
+import { createCampaign } from "../../../src/campaign/campaign-store.ts";
+import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
+import { DEFAULT_BREAKER } from "../../../src/campaign/campaign.ts";
+import { takeActors } from "../../../src/campaign/feed.ts";
+import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
+import { addActors } from "../../../src/campaign/membership.ts";
+import { waiveActor } from "../../../src/campaign/waive.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { makeJobHandlers } from "../../../src/cli/worker/job-handlers.ts";
+import { FerryError, UsageError } from "../../../src/errors.ts";
 import { inlineCodec } from "../../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { IntegrityChecker } from "../../../src/migration/integrity/integrity-checker.ts";
@@ -13,7 +21,7 @@ import type { JobHandlers } from "../../../src/queue/job-runner.ts";
 import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
-import { createMetrics } from "../../../src/telemetry/metrics.ts";
+import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { attempt, TestClock } from "../../support/reference-attempt.ts";
@@ -22,8 +30,8 @@ import { syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
 const ACTOR = testActor(5);
 const HOUR_MS = 3_600_000;
 
-/** Handlers of a worker on this store, and what they were told came of each job. */
-function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[] } {
+/** Handlers of a worker on this store, what they were told came of each job, and what they counted. */
+function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[]; metrics: Metrics } {
   const outcomes: Outcome[] = [];
   const metrics = createMetrics({ version: "test" }, { processMetrics: false });
   const log = createLogger({ stream: new PassThrough().resume() });
@@ -40,7 +48,7 @@ function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[] } 
     integrity: new IntegrityChecker({ workers: 1 }),
     onOutcome: (outcome) => outcomes.push(outcome),
   });
-  return { handlers, outcomes };
+  return { handlers, outcomes, metrics };
 }
 
 async function jobOn(store: Store): Promise<string> {
@@ -70,5 +78,67 @@ describe("what a worker says of a job", () => {
     };
     expect(await jobOn(new FaultyStore(store, 1, compete))).to.equal("skipped already_migrated");
     expect(await store.transact(async (tx) => ledger.read(tx, ACTOR.id))).to.include({ state: "migrated" });
+  });
+});
+
+describe("what a worker records when no attempt is left", () => {
+  const request = { actorId: ACTOR.id, requestedAt: new Date().toISOString() };
+  const DECISION = { who: "ada", at: "2024-01-02T00:00:00.000Z", why: "leave it" };
+  let store: MemoryStore;
+
+  beforeEach(() => {
+    store = new MemoryStore();
+    store.load(v1Rows(ACTOR, syntheticImage(3, "text")));
+  });
+
+  const recorded = (): Promise<Outcome | undefined> => readOutcome(store, ACTOR.id);
+
+  async function exhaust(error: Error, campaign?: string): Promise<{ outcomes: Outcome[]; counted: object[] }> {
+    const { handlers, outcomes, metrics } = workerOn(store);
+    await handlers.onExhausted({ ...request, ...(campaign === undefined ? {} : { campaign }) }, error, {
+      jobId: "j",
+      attempt: 8,
+    });
+    const { values } = await metrics.outcomes.get();
+    return { outcomes, counted: values.filter(({ value }) => value > 0).map(({ labels }) => labels) };
+  }
+
+  async function waiveAfter(reason: string): Promise<Outcome | undefined> {
+    await exhaust(new FerryError(reason, "The worker was lost."));
+    expect(await waiveActor(store, ACTOR.id, DECISION)).to.equal("waived");
+    return recorded();
+  }
+
+  it("is a failure, counted by its code", async () => {
+    const { outcomes, counted } = await exhaust(new FerryError("codec_thread_failed", "The codec's thread died."));
+    expect(counted).to.deep.equal([{ state: "failed", reason: "codec_thread_failed" }]);
+    expect(outcomes).to.deep.equal([await recorded()]);
+  });
+
+  it("is counted as other where the code is none of the closed set, and in the ledger under its own", async () => {
+    const { counted } = await exhaust(new FerryError("something_new", "Nobody has listed this."));
+    expect(counted).to.deep.equal([{ state: "failed", reason: "other" }]);
+    expect(await recorded()).to.include({ state: "failed", reason: "something_new" });
+  });
+
+  it("is nothing of an actor that an operator has waived: it stays waived", async () => {
+    const waived = await waiveAfter("worker_lost");
+    const { outcomes, counted } = await exhaust(new UsageError("Say which --target."));
+    expect(await recorded()).to.deep.equal(waived);
+    expect(outcomes).to.deep.equal([waived]);
+    expect(counted).to.deep.equal([]);
+  });
+
+  it("is a skip in the campaign of a job whose actor was waived", async () => {
+    await waiveAfter("worker_lost");
+    const spec = { source: { kind: "list" }, filters: {}, order: "scan", options: {}, deferLimit: 3 } as const;
+    const campaign = { name: "c", spec: { ...spec, breaker: DEFAULT_BREAKER }, settings: { window: 9 } };
+    await createCampaign(store, campaign, { who: "ada" }, 1);
+    await addActors(store, "c", [ACTOR.id]);
+    await applyVerb(store, "c", "start", { who: "ada" }, 2);
+    await takeActors(store, "c", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), 3);
+    await exhaust(new UsageError("Say which --target."), "c");
+    const { byReason } = await store.transact(async (tx) => readCounts(tx, "c"));
+    expect(byReason.map(({ state, reason }) => [state, reason])).to.deep.equal([["skipped", "waived"]]);
   });
 });
