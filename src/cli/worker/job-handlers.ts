@@ -2,6 +2,7 @@ import type { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
 import { returnActor } from "../../campaign/feed.ts";
 import { ledger } from "../../campaign/ledger.ts";
+import { requeueLedger } from "../../campaign/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
@@ -66,9 +67,17 @@ async function processJob(options: JobParts, request: MigrationRequest, job: Job
   }
 }
 
+/** The campaign that a request's outcome is recorded under. */
+function campaignOf({ campaign, onBehalfOf }: MigrationRequest): string | undefined {
+  return campaign ?? onBehalfOf;
+}
+
 /** The ledger that records a request's outcome: a campaign's counts its actors along. */
-function ledgerOf(request: MigrationRequest): OutcomeLedger {
-  return request.campaign === undefined ? ledger : campaignLedger(request.campaign, Date.now);
+function ledgerOf({ campaign, onBehalfOf }: MigrationRequest): OutcomeLedger {
+  if (campaign !== undefined) {
+    return campaignLedger(campaign, Date.now);
+  }
+  return onBehalfOf === undefined ? ledger : requeueLedger(onBehalfOf, Date.now);
 }
 
 async function migrate(
@@ -105,10 +114,11 @@ async function migrate(
   let recorded: Outcome;
   try {
     const migration = options.optionsOf(request.options);
+    const campaign = campaignOf(request);
     recorded = await migrateActor(
       { ...context, target: await options.targetOf(request.options) },
       request.actorId,
-      request.campaign === undefined ? migration : { ...migration, campaign: request.campaign },
+      campaign === undefined ? migration : { ...migration, campaign },
       job.signal,
     );
   } catch (error) {
@@ -163,7 +173,7 @@ async function recordFailure(
       const failed = outcomeOf(
         request.actorId,
         { state: "failed", reason, detail: describeError(error) },
-        { previous, finishedAtMs, campaign: request.campaign },
+        { previous, finishedAtMs, campaign: campaignOf(request) },
       );
       records.write(tx, failed, previous);
       return failed;
@@ -186,6 +196,6 @@ function jobLog(
     actorId: request.actorId,
     jobId: job.jobId,
     attempt: job.attempt,
-    campaign: request.campaign,
+    campaign: campaignOf(request),
   });
 }
