@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import type { MigrationOptions } from "../migration/context.ts";
 import type { Layout, OutcomeState } from "../migration/outcome.ts";
 
 /** Where a campaign's actors come from: all with v1 data, a given list, or what the ledger says was rejected or failed. */
@@ -101,6 +102,14 @@ export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   }
   const lane = LANE_BYTES.findIndex((limit) => bytes <= limit);
   return lane === -1 ? LANE_BYTES.length : lane;
+}
+
+/**
+ * What a campaign does with actors that were taken back to v1: only a list asks for each of its actors. All others leave them alone, or a
+ * scan every night would undo every rollback.
+ */
+export function rolledBackBy(source: CampaignSource): Pick<MigrationOptions, "rolledBack"> {
+  return source.kind === "list" ? { rolledBack: "migrate" } : {};
 }
 
 /** A campaign's rates, unless they have ended by themselves. */

@@ -13,20 +13,22 @@ export interface MigrationRequest {
    * campaign's state, which for one with `campaign` decides. Workers that do not know the field record the outcome under none.
    */
   readonly onBehalfOf?: string;
+  /** It was asked for in spite of an operator's rollback. Workers that do not know the field migrate such actors in any case. */
+  readonly rolledBack?: "migrate";
   readonly options?: RequestOptions;
   /** RFC 3339, UTC, with milliseconds. Of several requests for an actor that has not started, the latest is served. */
   readonly requestedAt: string;
 }
 
 /** What a request for an actor that has an outcome says besides. */
-export type RequestOccasion = Pick<MigrationRequest, "onBehalfOf">;
+export type RequestOccasion = Pick<MigrationRequest, "onBehalfOf" | "rolledBack">;
 
 /** The request in a job's payload, or undefined when it is none: a job without its hash, or somebody else's. */
 export function parseRequest(payload: unknown): MigrationRequest | undefined {
   if (typeof payload !== "object" || payload === null || !("actorId" in payload) || !("requestedAt" in payload)) {
     return undefined;
   }
-  const { actorId, requestedAt, campaign, onBehalfOf, options } = payload as Record<string, unknown>;
+  const { actorId, requestedAt, campaign, onBehalfOf, rolledBack, options } = payload as Record<string, unknown>;
   if (typeof actorId !== "string" || typeof requestedAt !== "string") {
     return undefined;
   }
@@ -36,6 +38,7 @@ export function parseRequest(payload: unknown): MigrationRequest | undefined {
       requestedAt,
       ...(typeof campaign === "string" ? { campaign } : {}),
       ...(typeof onBehalfOf === "string" ? { onBehalfOf } : {}),
+      ...(rolledBack === "migrate" ? { rolledBack } : {}),
       ...(isOptions(options) ? { options } : {}),
     };
   } catch {

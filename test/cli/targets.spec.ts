@@ -232,6 +232,22 @@ describe("the target of jobs and campaigns", function () {
     expect(JSON.parse(stdout)).to.have.nested.include({ "counts.done.migrated.actors": 1 });
   });
 
+  it("is kept with what was taken back to v1, which a campaign of a scan leaves there", async () => {
+    const create = ["campaign", "create", "--scan", "--target", "storage", "--start"];
+    await ferry([...create, "spring"]);
+    await runCampaigns();
+    await ferry(["rollback", FIRST ?? ""]);
+    expect((await ferry(["campaign", "plan", "--scan"])).stdout).to.match(/^skipped +2 /m);
+    await ferry([...create, "nightly"]);
+    await runCampaigns();
+    expect((await outcomes()).toSorted()).to.deep.equal(["migrated", "skipped rolled_back"]);
+    const { stdout } = await ferry(["campaign", "plan", "--from", "-"], { input: FIRST ?? "" });
+    expect(stdout).to.match(/^migrated +1 /m);
+    await ferry(["campaign", "create", "named", "--from", "-", "--start"], { input: FIRST ?? "" });
+    await runCampaigns();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+  });
+
   it("of another flag takes an actor out of the campaign, whose outcomes are all of one form", async () => {
     await load(ACTORS.flatMap((actor) => fileRows(actor, TAG.journal, JOURNAL)));
     await ferry(["campaign", "create", "spring", "--scan", "--target", "storage", "--start"]);
