@@ -136,7 +136,7 @@ function standingAfter(
 }
 
 /** What a campaign counts of an actor that it is done with. */
-export type Result = Pick<CampaignActor, "state" | "reason" | "durationMs" | "finishedAtMs">;
+export type Result = Pick<CampaignActor, "state" | "reason" | "durationMs" | "finishedAtMs" | "takenBack">;
 
 /** The result that a job's outcome is. `already`: nothing new was found, and what is recorded is not of this campaign. */
 export function resultOf(
@@ -164,7 +164,7 @@ export function replaceResult(
   { from, to }: { from: CampaignActor | undefined; to: Result },
 ): void {
   if (from?.standing === "done") {
-    const { reason: _, ...rest } = from;
+    const { reason: _, takenBack: __, ...rest } = from;
     moveActor(tx, name, id, { from, to: { ...rest, ...to }, nowMs: to.finishedAtMs ?? 0 });
   }
 }

@@ -81,6 +81,8 @@ export interface CampaignActor {
   readonly reason?: string;
   readonly durationMs?: number;
   readonly finishedAtMs?: number;
+  /** For `done`: this campaign migrated it, and an operator has taken it back to v1. */
+  readonly takenBack?: true;
 }
 
 export const DEFAULT_DEFER_LIMIT = 50;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { rollbackLedger } from "../../campaign/rollback-ledger.ts";
 import { UsageError } from "../../errors.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
@@ -44,7 +45,7 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
-  const context = await commandContext(run, store, selection);
+  const context = { ...(await commandContext(run, store, selection)), ledger: rollbackLedger() };
   const counts = await saidCounts(run, { end: endOf, changes: !dryRun }, async (counted) => {
     for await (const id of actors) {
       run.signal.throwIfAborted();
