@@ -16,6 +16,8 @@ export interface CampaignCounts {
   readonly open: Tally;
   readonly later: Tally;
   readonly done: Readonly<Record<OutcomeState, Tally>>;
+  /** Actors that were rejected or failed once, and are no more since they were asked for again. */
+  readonly mended: number;
   readonly byReason: readonly { readonly state: OutcomeState; readonly reason: string; readonly tally: Tally }[];
 }
 
@@ -114,13 +116,36 @@ function countsOf(tallies: ReadonlyMap<string, Tally>): CampaignCounts {
       done[state] = { actors: done[state].actors + tally.actors, bytes: done[state].bytes + tally.bytes };
     }
   }
-  return { todo: standing("todo"), open: standing("open"), later: standing("later"), done, byReason };
+  const mended = tallies.get(`${MENDED.state}/${MENDED.reason}`)?.actors ?? 0;
+  return { todo: standing("todo"), open: standing("open"), later: standing("later"), done, mended, byReason };
 }
 
-/** Actors done with, and the bad ones among them. */
+/** Actors done with, and those of them that a job of the campaign found bad, whatever became of them when they were asked for again. */
 export function finishedAndBad(counts: CampaignCounts): { finished: number; bad: number } {
   const finished = OUTCOME_STATES.reduce((sum, state) => sum + counts.done[state].actors, 0);
-  return { finished, bad: counts.done.rejected.actors + counts.done.failed.actors };
+  return { finished, bad: counts.done.rejected.actors + counts.done.failed.actors + counts.mended };
+}
+
+const MENDED: Place = { state: "mended", reason: "" };
+
+/**
+ * Counts an actor that is asked for again and is not bad any more, or is again. Without it the circuit breaker, which looks at the bad ones
+ * since the campaign was resumed, would be blind to as many new ones.
+ */
+export function countMended(
+  tx: Transaction,
+  name: string,
+  from: CampaignActor,
+  to: Pick<CampaignActor, "state">,
+): void {
+  const change = BigInt(isBad(from)) - BigInt(isBad(to));
+  if (change !== 0n) {
+    tx.add(countKey(name, "actors", MENDED.state, MENDED.reason), change);
+  }
+}
+
+function isBad({ state }: Pick<CampaignActor, "state">): boolean {
+  return state === "rejected" || state === "failed";
 }
 
 /** The strings of a packed tuple of plain strings: 02 | text | 00 each. */

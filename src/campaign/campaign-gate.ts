@@ -1,18 +1,18 @@
 import type { Store } from "../store/store.ts";
-import type { CampaignState } from "./campaign.ts";
+import type { Campaign, CampaignSource } from "./campaign.ts";
 import { findCampaign } from "./campaign-store.ts";
 
 /** How old a worker's knowledge of a campaign's state may be: so long after `pause` the last job may still begin. */
 const FRESH_MS = 1_000;
 
 /**
- * Tells a worker whether a campaign's jobs are to be run now. Jobs of a campaign that is paused, being cancelled or gone lie in Redis
+ * Tells a worker whether a campaign's jobs are to be run now, and where they come from. Jobs of a campaign that is paused, being cancelled or gone lie in Redis
  * until a worker takes them; it hands them back to the campaign instead of running them.
  */
 export class CampaignGate {
   readonly #store: Store;
   readonly #now: () => number;
-  readonly #known = new Map<string, { atMs: number; state: Promise<CampaignState | undefined> }>();
+  readonly #known = new Map<string, { atMs: number; campaign: Promise<Campaign | undefined> }>();
 
   constructor(store: Store, now: () => number) {
     this.#store = store;
@@ -20,20 +20,25 @@ export class CampaignGate {
   }
 
   async isRunning(name: string): Promise<boolean> {
-    return (await this.#stateOf(name)) === "running";
+    return (await this.#find(name))?.state === "running";
   }
 
-  #stateOf(name: string): Promise<CampaignState | undefined> {
+  /** Where a campaign's actors come from; undefined when there is none of this name. */
+  async sourceOf(name: string): Promise<CampaignSource | undefined> {
+    return (await this.#find(name))?.spec.source;
+  }
+
+  #find(name: string): Promise<Campaign | undefined> {
     const known = this.#known.get(name);
     if (known !== undefined && this.#now() - known.atMs < FRESH_MS) {
-      return known.state;
+      return known.campaign;
     }
-    const state = this.#store.transact(async (tx) => (await findCampaign(tx, name, { snapshot: true }))?.state, {
+    const campaign = this.#store.transact(async (tx) => findCampaign(tx, name, { snapshot: true }), {
       label: "campaign",
     });
-    this.#known.set(name, { atMs: this.#now(), state });
+    this.#known.set(name, { atMs: this.#now(), campaign });
     // An answer that failed is not kept for a second.
-    state.catch(() => this.#known.delete(name));
-    return state;
+    campaign.catch(() => this.#known.delete(name));
+    return campaign;
   }
 }

@@ -132,13 +132,41 @@ function standingAfter(
     const dueMs = facts.finishedAtMs + deferDelayMs(deferrals);
     return { standing: "later", lane, bytes, feeds, deferrals, dueMs };
   }
+  return { standing: "done", lane, bytes, feeds, deferrals, ...resultOf(outcome, facts) };
+}
+
+/** What a campaign counts of an actor that it is done with. */
+export type Result = Pick<CampaignActor, "state" | "reason" | "durationMs" | "finishedAtMs" | "takenBack">;
+
+/** The result that a job's outcome is. `already`: nothing new was found, and what is recorded is not of this campaign. */
+export function resultOf(
+  outcome: Outcome,
+  facts: { already: boolean; startedAtMs: number; finishedAtMs: number },
+): Result {
+  const { finishedAtMs } = facts;
+  const durationMs = Math.max(0, finishedAtMs - facts.startedAtMs);
   // Ferry had migrated it before this campaign came to it: the ledger keeps that, the campaign counts a skip.
-  const result =
-    facts.already && outcome.state === "migrated"
-      ? ({ state: "skipped", reason: "already_migrated" } as const)
-      : { state: outcome.state, ...(outcome.reason === undefined ? {} : { reason: outcome.reason }) };
-  const durationMs = Math.max(0, facts.finishedAtMs - facts.startedAtMs);
-  return { standing: "done", lane, bytes, feeds, deferrals, ...result, durationMs, finishedAtMs: facts.finishedAtMs };
+  if (facts.already && outcome.state === "migrated") {
+    return { state: "skipped", reason: "already_migrated", durationMs, finishedAtMs };
+  }
+  const { state, reason } = outcome;
+  return { state, ...(reason === undefined ? {} : { reason }), durationMs, finishedAtMs };
+}
+
+/**
+ * Has a campaign count another result of an actor that it is done with: what an operator had done about it later. An actor that it is not
+ * done with, or that it does not have because it was deleted, stays as it is.
+ */
+export function replaceResult(
+  tx: Transaction,
+  name: string,
+  id: ActorId,
+  { from, to }: { from: CampaignActor | undefined; to: Result },
+): void {
+  if (from?.standing === "done") {
+    const { reason: _, takenBack: __, ...rest } = from;
+    moveActor(tx, name, id, { from, to: { ...rest, ...to }, nowMs: to.finishedAtMs ?? 0 });
+  }
 }
 
 function standingKey(name: string, id: ActorId, actor: CampaignActor): Uint8Array {

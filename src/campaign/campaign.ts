@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import type { MigrationOptions } from "../migration/context.ts";
 import type { Layout, OutcomeState } from "../migration/outcome.ts";
 
 /**
@@ -85,6 +86,8 @@ export interface CampaignActor {
   readonly reason?: string;
   readonly durationMs?: number;
   readonly finishedAtMs?: number;
+  /** For `done`: this campaign migrated it, and an operator has taken it back to v1. */
+  readonly takenBack?: true;
 }
 
 export const DEFAULT_DEFER_LIMIT = 50;
@@ -106,6 +109,14 @@ export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
   }
   const lane = LANE_BYTES.findIndex((limit) => bytes <= limit);
   return lane === -1 ? LANE_BYTES.length : lane;
+}
+
+/**
+ * What a campaign does with actors that were taken back to v1: only a list asks for each of its actors. All others leave them alone, or a
+ * scan every night would undo every rollback.
+ */
+export function rolledBackBy(source: CampaignSource): Pick<MigrationOptions, "rolledBack"> {
+  return source.kind === "list" ? { rolledBack: "migrate" } : {};
 }
 
 /** Limits of a campaign's pace: its own, or the fleet's. */

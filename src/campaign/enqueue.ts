@@ -20,8 +20,8 @@ export interface EnqueueCounts {
 
 /** The queue as a producer needs it; the queue layer has it. */
 export interface JobSink {
-  /** Puts actors on the queue; safe to repeat. */
-  add(ids: readonly ActorId[]): Promise<Omit<EnqueueCounts, "alreadyDone">>;
+  /** Puts actors on the queue, of which the ledger says `previous`; safe to repeat. */
+  add(ids: readonly ActorId[], previous: ReadonlyMap<ActorId, Outcome>): Promise<Omit<EnqueueCounts, "alreadyDone">>;
   /** Waits until the window has room, and says for how many. */
   waitForRoom(signal: AbortSignal): Promise<number>;
 }
@@ -100,7 +100,7 @@ async function enqueueBatch(
     options.signal.throwIfAborted();
     const part = open.slice(start, start + room);
     options.onBatch?.(part, previous);
-    options.count({ ...(await options.sink.add(part)), alreadyDone: 0 });
+    options.count({ ...(await options.sink.add(part, previous)), alreadyDone: 0 });
     start += part.length;
   }
 }

@@ -52,7 +52,10 @@ export interface CampaignReport {
   readonly progress: Progress;
   /** From the start to the end, or to now. */
   readonly elapsedMs: number;
-  /** Averages over that time, pauses included; bytes are those migrated, as what is rejected may only claim its size. */
+  /**
+   * Averages over that time, pauses included; bytes are those carried in it, as what is rejected may only claim its size: not what a
+   * requeue migrated later, but what was taken back since.
+   */
   readonly actorsPerSecond: number;
   readonly bytesPerSecond: number;
   /** The largest first. */
@@ -77,7 +80,7 @@ export async function makeReport(store: Store, name: string, nowMs: number): Pro
   const startMs = campaign.startedAtMs ?? campaign.createdAtMs;
   const endMs = campaign.finishedAtMs ?? nowMs;
   const elapsedMs = Math.max(0, endMs - startMs);
-  const actors = new ActorSums();
+  const actors = new ActorSums(endMs);
   for await (const { key, value } of allRows(store, actorPrefix(name))) {
     actors.add(actorAtEnd(key), decodeJson(value) as CampaignActor);
   }
@@ -94,7 +97,7 @@ export async function makeReport(store: Store, name: string, nowMs: number): Pro
     progress,
     elapsedMs,
     actorsPerSecond: perSecond(progress.done),
-    bytesPerSecond: perSecond(counts.done.migrated.bytes),
+    bytesPerSecond: perSecond(actors.carriedBytes),
     reasons: reasonsOf(counts),
     series: series.end(),
     ...actors.result,
@@ -126,6 +129,13 @@ class ActorSums {
   #slowest: SlowActor[] = [];
   #feeds = 0;
   #deferrals = 0;
+  readonly #endMs: number;
+  /** Of actors that were migrated until the campaign's end. */
+  carriedBytes = 0;
+
+  constructor(endMs: number) {
+    this.#endMs = endMs;
+  }
 
   add(id: ActorId, actor: CampaignActor): void {
     const { standing, bytes, feeds, deferrals, state = "failed", durationMs = 0, reason } = actor;
@@ -136,6 +146,10 @@ class ActorSums {
       return;
     }
     this.#durations.add(durationMs);
+    const wasMigrated = state === "migrated" || actor.takenBack === true;
+    if (wasMigrated && (actor.finishedAtMs ?? 0) <= this.#endMs) {
+      this.carriedBytes += bytes;
+    }
     if (this.#slowest.length < SLOWEST || durationMs > (this.#slowest.at(-1)?.durationMs ?? 0)) {
       const slow = { id, durationMs, bytes, state, ...(reason === undefined ? {} : { reason }) };
       this.#slowest = [...this.#slowest, slow].sort((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST);

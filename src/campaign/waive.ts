@@ -3,7 +3,7 @@ import { prefixRange } from "../formats/bytes.ts";
 import { ferryKey } from "../migration/ferry-keys.ts";
 import type { Outcome } from "../migration/outcome.ts";
 import type { Store, Transaction } from "../store/store.ts";
-import { moveActor, readCampaignActor } from "./campaign-ledger.ts";
+import { readCampaignActor, replaceResult } from "./campaign-ledger.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 import { ledger } from "./ledger.ts";
 import { REJECT_STATES } from "./rejects.ts";
@@ -127,14 +127,9 @@ function record(tx: Transaction, id: ActorId, event: WaiverEvent): void {
 async function moveInCampaign(tx: Transaction, from: Outcome, to: Outcome): Promise<void> {
   const name = from.campaign;
   const actor = name === undefined ? undefined : await readCampaignActor(tx, name, from.actorId);
-  if (name === undefined || actor?.standing !== "done" || actor.state !== from.state || actor.reason !== from.reason) {
+  if (name === undefined || actor?.state !== from.state || actor.reason !== from.reason) {
     return;
   }
-  const { reason: _, ...rest } = actor;
   const reason = to.reason === undefined ? {} : { reason: to.reason };
-  moveActor(tx, name, from.actorId, {
-    from: actor,
-    to: { ...rest, state: to.state, ...reason },
-    nowMs: Date.parse(to.finishedAt),
-  });
+  replaceResult(tx, name, from.actorId, { from: actor, to: { state: to.state, ...reason } });
 }

@@ -1,8 +1,9 @@
 import { CompletionTracker, type Completion } from "../campaign/completion.ts";
 import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue.ts";
 import type { ActorId } from "../formats/actor-id.ts";
+import type { Outcome } from "../migration/outcome.ts";
 import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
-import type { RequestOptions } from "../queue/migration-request.ts";
+import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
 import { countFields, countText } from "./produce-counts.ts";
@@ -19,6 +20,8 @@ export interface Production {
   readonly source: AsyncIterable<readonly ActorId[]>;
   /** Options of these jobs. */
   readonly options: RequestOptions;
+  /** What the request for an actor says besides, of which the ledger says `previous`. */
+  readonly occasionOf?: (previous: Outcome | undefined) => RequestOccasion;
   /** Whether actors that are done are asked again. */
   readonly force: boolean;
   /** Most jobs left waiting in Redis. */
@@ -66,6 +69,7 @@ async function start(
     store: production.store,
     sink: queueSink(queue, {
       options: production.options,
+      occasionOf: production.occasionOf,
       window: production.window,
       onAnswers: production.onAnswers,
       onFull: () => {

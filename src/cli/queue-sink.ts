@@ -1,10 +1,13 @@
 import type { JobSink } from "../campaign/enqueue.ts";
+import type { Outcome } from "../migration/outcome.ts";
 import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
-import type { RequestOptions } from "../queue/migration-request.ts";
+import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";
 
 /** How jobs of one command are made. */
 export interface QueueSinkOptions {
   readonly options: RequestOptions;
+  /** What the request for an actor says besides, of which the ledger says `previous`. */
+  readonly occasionOf?: ((previous: Outcome | undefined) => RequestOccasion) | undefined;
   /** Most jobs left waiting. */
   readonly window: number;
   /** Called once, when the window is full for the first time. */
@@ -17,11 +20,16 @@ export interface QueueSinkOptions {
 export function queueSink(queue: MigrationQueue, settings: QueueSinkOptions): JobSink {
   let wasFull = false;
   return {
-    async add(ids) {
+    async add(ids, previous) {
       const requestedAt = new Date().toISOString();
       const hasOptions = Object.keys(settings.options).length > 0;
       const report = await queue.enqueue(
-        ids.map((actorId) => ({ actorId, requestedAt, ...(hasOptions ? { options: settings.options } : {}) })),
+        ids.map((actorId) => ({
+          actorId,
+          requestedAt,
+          ...settings.occasionOf?.(previous.get(actorId)),
+          ...(hasOptions ? { options: settings.options } : {}),
+        })),
       );
       settings.onAnswers?.(report.results);
       return {

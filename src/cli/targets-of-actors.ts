@@ -1,4 +1,5 @@
 import { findCampaign } from "../campaign/campaign-store.ts";
+import type { Campaign } from "../campaign/campaign.ts";
 import { readOutcomes } from "../campaign/ledger.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
@@ -66,9 +67,27 @@ export async function withTargetOf(
   return asked;
 }
 
+/** Those of the campaigns, undefined for none, that there are and whose frozen target is this one; undefined: none was frozen. */
+export async function campaignsOfTarget(
+  store: Store,
+  campaigns: ReadonlySet<string | undefined>,
+  target: RequestOptions[string] | undefined,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const name of campaigns) {
+    const campaign = await campaignOf(store, name);
+    if (campaign !== undefined && campaign.spec.options["target"] === target) {
+      found.add(campaign.name);
+    }
+  }
+  return found;
+}
+
+async function campaignOf(store: Store, name: string | undefined): Promise<Campaign | undefined> {
+  return name === undefined ? undefined : store.transact(async (tx) => findCampaign(tx, name), { label: "campaign" });
+}
+
 async function targetOptionsOf(store: Store, name: string | undefined): Promise<RequestOptions> {
-  const campaign =
-    name === undefined ? undefined : await store.transact(async (tx) => findCampaign(tx, name), { label: "campaign" });
-  const { target, namespace } = campaign?.spec.options ?? {};
+  const { target, namespace } = (await campaignOf(store, name))?.spec.options ?? {};
   return { ...(target === undefined ? {} : { target }), ...(namespace === undefined ? {} : { namespace }) };
 }

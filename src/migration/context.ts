@@ -49,6 +49,8 @@ export interface MigrationOptions {
   readonly sidecars: "reject" | "tolerate";
   /** A WAL with data: reject the actor, or apply it as SQLite would. */
   readonly wal: "reject" | "apply";
+  /** An actor that an operator took back to v1 is left there, or migrated because it was asked for itself. Default: left. */
+  readonly rolledBack?: "migrate";
   /** The campaign the outcome is recorded under. */
   readonly campaign?: string;
 }

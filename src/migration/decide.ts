@@ -2,12 +2,12 @@ import type { ActorId } from "../formats/actor-id.ts";
 import type { ActorState } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
-import type { MigrationContext } from "./context.ts";
+import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { readLease, type HeldLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import type { V2State } from "./targets/target.ts";
-import { isWaived, rejectionOf } from "./verdict.ts";
+import { isRolledBack, isWaived, rejectionOf } from "./verdict.ts";
 
 /** The engine leaves a stage younger than this alone, and so does Ferry (FORMATS §5). */
 const ENGINE_STAGE_MS = 60_000;
@@ -34,14 +34,35 @@ export async function readSurroundings(context: MigrationContext, tx: Transactio
   return { v2, lease, ownStage, actor, previous };
 }
 
-/** An operator's decision, which every attempt asks for in the transaction that it ends with. */
-export const WAIVED: Verdict = { state: "skipped", reason: "waived" };
+const WAIVED: Verdict = { state: "skipped", reason: "waived" };
+const ROLLED_BACK: Verdict = { state: "skipped", reason: "rolled_back" };
+
+/** What `reasonOfOperator` can say. */
+export const OPERATORS_VERDICTS: readonly Verdict[] = [WAIVED, ROLLED_BACK];
+
+/**
+ * What an operator has decided about an actor: every attempt asks in the transaction that it ends with. Jobs that were queued before,
+ * campaigns and --force respect a waiver until it is taken back; a rollback they respect unless they ask for just this actor.
+ */
+export function reasonOfOperator(
+  previous: Outcome | undefined,
+  options: Pick<MigrationOptions, "rolledBack">,
+): Verdict | undefined {
+  if (isWaived(previous)) {
+    return WAIVED;
+  }
+  return isRolledBack(previous) && options.rolledBack !== "migrate" ? ROLLED_BACK : undefined;
+}
 
 /**
  * Why an actor with v1 data is not to be migrated now, or undefined when it is. Order: whether v2 has it, what an operator decided, what
  * else v2 holds, who is at work, who is awake.
  */
-export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): Verdict | undefined {
+export function reasonNotToMigrate(
+  surroundings: Surroundings,
+  options: Pick<MigrationOptions, "rolledBack">,
+  nowMs: number,
+): Verdict | undefined {
   const { v2, lease, actor, previous } = surroundings;
   if (!(v2 instanceof FormatError) && v2.kind === "native") {
     return { state: "skipped", reason: "native_v2" };
@@ -49,9 +70,9 @@ export function reasonNotToMigrate(surroundings: Surroundings, nowMs: number): V
   if (!(v2 instanceof FormatError) && v2.kind === "migrated") {
     return { state: "skipped", reason: "already_migrated" };
   }
-  if (isWaived(previous)) {
-    // An operator's decision; jobs that were queued before it, campaigns and --force respect it until it is taken back.
-    return WAIVED;
+  const decided = reasonOfOperator(previous, options);
+  if (decided !== undefined) {
+    return decided;
   }
   if (v2 instanceof FormatError) {
     return rejectionOf(v2);

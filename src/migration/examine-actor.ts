@@ -93,7 +93,7 @@ async function survey(
   if (found.kind === "none") {
     return { kind: "decided", examination: { ...NOTHING, state: "skipped", reason: "no_v1_data" } };
   }
-  const verdict = reasonNotToMigrate(surroundings, nowMs);
+  const verdict = reasonNotToMigrate(surroundings, options, nowMs);
   if (verdict !== undefined) {
     return decided(verdict);
   }

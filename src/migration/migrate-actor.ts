@@ -137,7 +137,7 @@ async function migrateIfSmall(
   if (survey.kind === "none") {
     return record({ state: "skipped", reason: "no_v1_data" });
   }
-  const reason = reasonNotToMigrate(surroundings, nowMs);
+  const reason = reasonNotToMigrate(surroundings, options, nowMs);
   if (reason !== undefined) {
     return record(reason);
   }

@@ -3,7 +3,13 @@ import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { discardOwnStage, readSurroundings, reasonNotToMigrate, WAIVED } from "./decide.ts";
+import {
+  discardOwnStage,
+  readSurroundings,
+  OPERATORS_VERDICTS,
+  reasonNotToMigrate,
+  reasonOfOperator,
+} from "./decide.ts";
 import { FenceLostError } from "./errors.ts";
 import { assertLeaseHeld, dropLease, readLease, renewLease, writeLease, type Lease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
@@ -15,7 +21,7 @@ import { readProgress, writeProgress, type StagedRange } from "./stage-progress.
 import type { StagedImage, StagedRows } from "./targets/target.ts";
 import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
-import { isWaived, outcomeOf } from "./verdict.ts";
+import { outcomeOf } from "./verdict.ts";
 
 const TOKEN_BYTES = 16;
 /** What was read is of no one moment. */
@@ -159,7 +165,7 @@ export async function beginStage(
         // A commit whose result was unknown did happen.
         return begun(held.lease, sinceMs, await readProgress(tx, id));
       }
-      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, plan));
+      const verdict = reasonNotToMigrate(surroundings, options, nowMs) ?? (await reasonToDefer(tx, id, plan));
       if (verdict !== undefined) {
         return { kind: "verdict", outcome: recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs }) };
       }
@@ -187,7 +193,8 @@ export async function beginStage(
 
 /**
  * Switches: the final head in, the lease out, the outcome recorded, in one small transaction that also proves that the actor has
- * not woken since the copy began, and that nobody has waived it. If it has woken, the stage is discarded and the outcome is `deferred`;
+ * not woken since the copy began, and that nobody has waived it: the ledger is read with a conflict, so of a waiver and this one sees the
+ * other, whichever commits first. If it has woken, the stage is discarded and the outcome is `deferred`;
  * if it was waived, the stage is discarded and the waiver stands.
  */
 export async function finalizeStage(
@@ -205,10 +212,10 @@ export async function finalizeStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      const changed = reasonOfOperator(previous) ?? torn ?? refused;
+      const changed = reasonOfOperator(previous, fence.options) ?? torn ?? refused;
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
-      const found = refused === undefined ? [WAIVED, TORN] : [WAIVED, TORN, refused];
+      const found = [...OPERATORS_VERDICTS, TORN, ...(refused === undefined ? [] : [refused])];
       const candidates = [outcome, ...found.map((verdict) => outcomeOf(id, verdict, facts))];
       if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
@@ -246,13 +253,13 @@ export async function discardStage(
         readLease(tx, id),
       ]);
       const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
-      const candidates = [end.verdict, WAIVED, TORN].map((verdict) => outcomeOf(id, verdict, facts));
+      const candidates = [end.verdict, ...OPERATORS_VERDICTS, TORN].map((verdict) => outcomeOf(id, verdict, facts));
       if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen.
         return previous;
       }
       await fence.assertHeld(tx);
-      const verdict = reasonOfOperator(previous) ?? changed ?? end.verdict;
+      const verdict = reasonOfOperator(previous, fence.options) ?? changed ?? end.verdict;
       return clearAndRecord(fence, tx, verdict, { previous, nowMs });
     },
     { label: "discard_stage", signal },
@@ -271,16 +278,12 @@ export async function recordWithoutStage(
   return context.store.transact(
     async (tx) => {
       const surroundings = await readSurroundings(context, tx, id);
-      const verdict = reasonNotToMigrate(surroundings, nowMs) ?? (await reasonToDefer(tx, id, end.plan)) ?? end.verdict;
+      const verdict =
+        reasonNotToMigrate(surroundings, options, nowMs) ?? (await reasonToDefer(tx, id, end.plan)) ?? end.verdict;
       return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
     },
     { label: "record", signal },
   );
-}
-
-/** The ledger is read with a conflict, so of a waiver and what ends the attempt one sees the other, whichever commits first. */
-function reasonOfOperator(previous: Outcome | undefined): Verdict | undefined {
-  return isWaived(previous) ? WAIVED : undefined;
 }
 
 /** The proof against torn readings: asleep, SLEEP_TS as it was, the main file's metadata entry as it was; serializable. */

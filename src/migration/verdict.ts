@@ -33,6 +33,11 @@ export function isWaived(found: Verdict | Outcome | undefined): boolean {
   return found?.state === "skipped" && found.reason === "waived";
 }
 
+/** Whether an operator has taken the actor back to v1, and nothing has come since. */
+export function isRolledBack(found: Outcome | undefined): boolean {
+  return found?.state === "skipped" && found.reason === "rolled_back";
+}
+
 /** Whether an error says something about the actor's data, and so is a rejection and no failure. */
 export function isRejection(error: unknown): error is FormatError {
   return error instanceof FormatError && REJECT_REASONS.some((known) => known === error.code);

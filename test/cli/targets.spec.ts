@@ -12,12 +12,14 @@ import { sha256 } from "../support/reference.ts";
 import { formatRows } from "../support/row-lines.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
-import { bytesOf, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
+import { bytesOf, fileRows, TAG, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
 
 const IMAGE = sqliteImageOfPages(3);
 /** Actors that no engine knows: their namespace can only come from the job. */
 const ACTORS = [1, 2].map(testActor);
 const [FIRST] = ACTORS.map(({ id }) => id);
+/** Not hot: with `--journal rollback` the actor migrates. */
+const JOURNAL = new Uint8Array(512);
 const STORAGE_ROW: Row = {
   key: bytesOf(Buffer.from("1415030273716c6974652d73746f7261676500", "hex"), 2, "x"),
   value: bytesOf(0),
@@ -200,6 +202,62 @@ describe("the target of jobs and campaigns", function () {
     expect((await work()).status).to.equal(0);
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
     expect(await pointers()).to.equal(2);
+  });
+
+  it("is that of the campaign however often its actors are asked again, also in the end", async () => {
+    const worker = { FERRY_TARGET: "storage" };
+    await load([...bucketRows(BUCKET_BRANCH), ...ACTORS.flatMap((actor) => fileRows(actor, TAG.journal, JOURNAL))]);
+    const target = ["--target", "depot", "--namespace", NAMESPACE_ID];
+    await ferry(["campaign", "create", "spring", "--scan", ...target, "--start"]);
+    await runCampaigns();
+    for (const [flags, outcome] of [
+      [[], "rejected journal_present"],
+      [["--journal", "rollback"], "migrated"],
+    ] as const) {
+      expect((await ferry(["requeue", FIRST ?? "", ...flags])).status).to.equal(0);
+      await ferry(["worker", "--drain"], { env: worker });
+      expect((await outcomes()).toSorted()).to.include(outcome);
+    }
+    expect(await pointers()).to.equal(1);
+    for (const [args, says] of [
+      [["verify", FIRST ?? ""], "1 good, 0 bad.\n"],
+      [["verify", "--campaign", "spring"], "1 good, 0 bad.\n"],
+      [["rollback", "--campaign", "spring", "--dry-run"], "1 would_roll_back\n"],
+    ] as const) {
+      const { status, stderr } = await ferry(args);
+      expect([status, stderr]).to.deep.equal([0, says]);
+    }
+    expect((await ferry(["rejected", "list", "--campaign", "spring"])).stderr).to.match(/^1 actor\./m);
+    const { stdout } = await ferry(["campaign", "list", "--json"]);
+    expect(JSON.parse(stdout)).to.have.nested.include({ "counts.done.migrated.actors": 1 });
+  });
+
+  it("is kept with what was taken back to v1, which a campaign of a scan leaves there", async () => {
+    const create = ["campaign", "create", "--scan", "--target", "storage", "--start"];
+    await ferry([...create, "spring"]);
+    await runCampaigns();
+    await ferry(["rollback", FIRST ?? ""]);
+    expect((await ferry(["campaign", "plan", "--scan"])).stdout).to.match(/^skipped +2 /m);
+    await ferry([...create, "nightly"]);
+    await runCampaigns();
+    expect((await outcomes()).toSorted()).to.deep.equal(["migrated", "skipped rolled_back"]);
+    const { stdout } = await ferry(["campaign", "plan", "--from", "-"], { input: FIRST ?? "" });
+    expect(stdout).to.match(/^migrated +1 /m);
+    await ferry(["campaign", "create", "named", "--from", "-", "--start"], { input: FIRST ?? "" });
+    await runCampaigns();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+  });
+
+  it("of another flag takes an actor out of the campaign, whose outcomes are all of one form", async () => {
+    await load(ACTORS.flatMap((actor) => fileRows(actor, TAG.journal, JOURNAL)));
+    await ferry(["campaign", "create", "spring", "--scan", "--target", "storage", "--start"]);
+    await runCampaigns();
+    const depot = ["--target", "depot", "--namespace", NAMESPACE_ID];
+    expect((await ferry(["requeue", FIRST ?? "", "--journal", "rollback", ...depot])).status).to.equal(0);
+    await work();
+    expect(await pointers()).to.equal(1);
+    expect((await ferry(["verify", "--campaign", "spring"])).stderr).to.equal("0 good, 0 bad.\n");
+    expect((await ferry(["rejected", "list", "--campaign", "spring", "--json"])).stdout).not.to.include(FIRST);
   });
 
   it("has to be said when actors of different targets are asked again", async () => {

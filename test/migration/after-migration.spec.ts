@@ -1,8 +1,12 @@
 import { expect } from "chai";
+import { readHistory, readOutcome } from "../../src/campaign/ledger.ts";
 import { cleanupActor } from "../../src/migration/cleanup-actor.ts";
+import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
+import { examineActor } from "../../src/migration/examine-actor.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import { verifyActor } from "../../src/migration/verify-actor.ts";
+import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, contextOn, STAGED, TestClock } from "../support/reference-attempt.ts";
 import {
@@ -76,10 +80,49 @@ describe("after a migration", () => {
       }
     });
 
-    it("lets the actor be migrated again", async () => {
+    for (const [size, options] of [
+      ["small", {}],
+      ["large", STAGED],
+    ] as const) {
+      it(`stands against attempts that do not ask for just this actor, and says so anew (${size})`, async () => {
+        const { store, clock, context } = await migrated(options);
+        await rollbackActor(context, actor.id, { dryRun: false });
+        clock.advance(1000);
+        const { finishedAt: before } = (await readOutcome(store, actor.id)) ?? {};
+        const again = await attempt(store, actor, clock, { ...options, campaign: "nightly" });
+        expect(again).to.include({ state: "skipped", reason: "rolled_back", campaign: "nightly", attempts: 3 });
+        expect(again.finishedAt).not.to.equal(before);
+        expect(await readOutcome(store, actor.id)).to.deep.equal(again);
+        expect(v2RowsOf(actor, store.dump())).to.have.length(0);
+      });
+
+      it(`lets the actor be migrated again where it is asked for (${size})`, async () => {
+        const { store, clock, context } = await migrated(options);
+        await rollbackActor(context, actor.id, { dryRun: false });
+        expect((await attempt(store, actor, clock, { ...options, rolledBack: "migrate" })).state).to.equal("migrated");
+        expect((await attempt(store, actor, clock, options)).state).to.equal("migrated");
+      });
+    }
+
+    it("is said once by an attempt whose commit has an unknown result, and also of an actor that is awake", async () => {
       const { store, clock, context } = await migrated();
       await rollbackActor(context, actor.id, { dryRun: false });
-      expect((await attempt(store, actor, clock)).state).to.equal("migrated");
+      store.load([lifeRow(actor, "CONNECTABLE")]);
+      const again = await attempt(new FaultyStore(store, 1, "unknown_happened"), actor, clock);
+      expect(again).to.include({ state: "skipped", reason: "rolled_back", attempts: 3 });
+      expect(await readHistory(store, actor.id)).to.have.length(2);
+    });
+
+    it("is predicted by an examination as an attempt finds it", async () => {
+      const { context } = await migrated();
+      await rollbackActor(context, actor.id, { dryRun: false });
+      for (const [rolledBack, state] of [
+        [{}, "skipped"],
+        [{ rolledBack: "migrate" }, "migrated"],
+      ] as const) {
+        const options = { ...DEFAULT_MIGRATION_OPTIONS, ...rolledBack };
+        expect(await examineActor(context, actor.id, options, signal)).to.include({ state });
+      }
     });
 
     it("refuses when v2 was written or cannot be read, the actor is awake, v1 is gone, or Ferry did not migrate it", async () => {
@@ -129,7 +172,7 @@ describe("after a migration", () => {
       const { store, clock, context } = await migrated();
       await rollbackActor(context, actor.id, { dryRun: false });
       expect(await verify(context)).to.deep.equal({ comparison: "rolled_back" });
-      expect((await attempt(store, actor, clock)).state).to.equal("migrated");
+      expect((await attempt(store, actor, clock, { rolledBack: "migrate" })).state).to.equal("migrated");
       expect((await verify(context)).comparison).to.equal("same");
       store.load(entryRows(actor, fileChunkK(TAG.main, 1), new Uint8Array(4096).fill(1)));
       expect((await verify(context)).comparison).to.equal("v1_changed");

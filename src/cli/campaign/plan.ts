@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { readCampaign } from "../../campaign/campaign-store.ts";
-import type { Campaign, CampaignFilters, CampaignSpec } from "../../campaign/campaign.ts";
+import {
+  rolledBackBy,
+  type Campaign,
+  type CampaignFilters,
+  type CampaignSource,
+  type CampaignSpec,
+} from "../../campaign/campaign.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan-actors.ts";
 import { savePlan } from "../../campaign/plan-row.ts";
@@ -53,7 +59,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
   let saidAtMs = performance.now();
   const plan = await planCampaign(subject.actors, {
     context,
-    migration: migrationOptions(run.config, subject.options),
+    migration: { ...migrationOptions(run.config, subject.options), ...rolledBackBy(subject.source) },
     samplePercent,
     concurrency: run.config.concurrency,
     signal: run.signal,
@@ -99,6 +105,7 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
 }
 
 interface Subject {
+  readonly source: CampaignSource;
   readonly actors: AsyncIterable<V1Actor>;
   readonly options: Campaign["spec"]["options"];
   readonly target: Target;
@@ -109,11 +116,12 @@ async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
     const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
     assertPlannable(campaign, what.save);
     const target = await targetOfCampaign(run.config, store, what.name);
-    return { actors: actorsOfCampaign(store, campaign), options: campaign.spec.options, target };
+    const { source, options } = campaign.spec;
+    return { source, actors: actorsOfCampaign(store, campaign), options, target };
   }
   const options = await campaignOptions(run.config, store);
   const target = await new Targets(run.config, store).of(options);
-  return { actors: actorsOf(store, what.spec, what.ids), options, target };
+  return { source: what.spec.source, actors: actorsOf(store, what.spec, what.ids), options, target };
 }
 
 /** A plan is of the actors that wait, so it says something of the whole campaign only before it starts. */

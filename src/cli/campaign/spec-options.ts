@@ -37,8 +37,11 @@ export interface SpecFlags extends SourceFlags {
 /** Adds the flags of sources, filters and job options, which `create` and `plan` share. */
 export function addSource(command: Command): Command {
   command
-    .option("--scan", "all actors of the store that have v1 data")
-    .option("--from <file>", "those of a list, or - for standard input: one id per line, # begins a comment")
+    .option("--scan", "all actors of the store that have v1 data; those that were rolled back stay on v1")
+    .option(
+      "--from <file>",
+      "those of a list, or - for standard input: one id per line, # begins a comment; rolled back ones too",
+    )
     .option("--rejected", "what the ledger calls rejected or failed")
     .option("--reason <reason>", "with --rejected: only for this reason")
     .option("--label <n>", "only actors of this datacenter label")

@@ -3,6 +3,7 @@ import { scanActors } from "../../campaign/scan.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
+import { isRolledBack } from "../../migration/verdict.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
 import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
@@ -23,7 +24,7 @@ const GIVEN_IDS_WINDOW = 100_000;
 const HELP = `
 Answers how many were enqueued, already_queued (waiting or running: the latest request is served), and already_done:
 what the ledger calls migrated, skipped or rejected is not asked again, except with --force, or by ferry requeue for
-rejected and failed actors.
+rejected and failed actors. What was rolled back comes with --force, or in a campaign whose list (--from) names it.
 No more than --window jobs are left waiting in Redis (given ids: ${GIVEN_IDS_WINDOW}, unless --window says otherwise).
 With --wait the exit status is 1 when an actor was rejected or failed; deferred actors are not waited for.
 
@@ -60,6 +61,8 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
     source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
     options: await jobOptions(config, store),
     force: flags.force === true,
+    // Only what was taken back when --force was typed: of it and a rollback the later one counts.
+    occasionOf: (previous) => (flags.force === true && isRolledBack(previous) ? { rolledBack: "migrate" } : {}),
     window: isScan || config.given.has("window") ? config.window : GIVEN_IDS_WINDOW,
     wait: flags.wait === true,
   });

@@ -13,7 +13,7 @@ import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 import { jobOptions } from "../targets.ts";
-import { withTargetOf } from "../targets-of-actors.ts";
+import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;
@@ -25,8 +25,8 @@ interface RequeueFlags extends FilterFlags {
 }
 
 const HELP = `
-Options such as --journal rollback apply to these jobs only. The target is that of the actors' campaign, unless
---target says otherwise. Filters combine; waived actors are left alone.
+Options such as --journal rollback apply to these jobs only. The target is that of the actors' campaign, which counts
+what they come to; with another --target they are no longer the campaign's. Filters combine; waived actors are left alone.
 With --canary N the first N are sent and waited for, and the rest only when all N migrated (else exit status 1).
 More than 100 actors need an answer at a terminal, and --yes elsewhere. Every outcome before stays in the history.
 
@@ -70,7 +70,10 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   const left: LeftAlone = { waived: 0, others: 0 };
   const outcomes = selectRequeue(store, selection, left);
   const { requeueActors } = await import("../requeue/requeue-actors.ts");
-  const status = await requeueActors(run, { store, outcomes, options, canary, wait: flags.wait === true });
+  const status = await requeueActors(run, {
+    ...{ store, outcomes, options, canary, wait: flags.wait === true },
+    campaigns: await campaignsOfTarget(store, campaigns, options["target"]),
+  });
   sayLeft(run, left);
   return status;
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { rollbackLedger } from "../../campaign/rollback-ledger.ts";
 import { UsageError } from "../../errors.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
@@ -49,8 +50,11 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
-  // Starts no thread: a rollback checks nothing.
-  const context = await commandContext(run, store, selection, new IntegrityChecker());
+  // The checker starts no thread: a rollback checks nothing.
+  const context = {
+    ...(await commandContext(run, store, selection, new IntegrityChecker())),
+    ledger: rollbackLedger(),
+  };
   const counts = await saidCounts(run, { end: endOf, changes: !dryRun }, async (counted) => {
     for await (const id of actors) {
       run.signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../migration/outcome.ts";
-import type { RequestOptions } from "../../queue/migration-request.ts";
+import type { RequestOccasion, RequestOptions } from "../../queue/migration-request.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { produce, produceAndWait, type Production } from "../produce.ts";
@@ -13,6 +13,8 @@ export interface RequeueWork {
   readonly outcomes: AsyncIterable<Outcome>;
   /** Options of these jobs alone. */
   readonly options: RequestOptions;
+  /** On behalf of these campaigns, where they left the actors: those whose target the options have. */
+  readonly campaigns: ReadonlySet<string>;
   /** So many go first; the rest only when all of them migrated. 0: no canaries. */
   readonly canary: number;
   readonly wait: boolean;
@@ -21,12 +23,13 @@ export interface RequeueWork {
 /** Puts the actors on the queue, canaries first, and says which were there already. */
 export async function requeueActors(
   run: Run,
-  { store, outcomes, options, canary, wait }: RequeueWork,
+  { store, outcomes, options, campaigns, canary, wait }: RequeueWork,
 ): Promise<ExitStatus> {
   const source = new CanarySource(outcomes);
   const held = new HeldActors();
   const production: Omit<Production, "source"> = {
     ...{ store, options, force: true, window: run.config.window, wait },
+    occasionOf: (previous) => occasionOf(previous, campaigns),
     onAnswers: (results) => {
       held.add(results);
     },
@@ -39,6 +42,11 @@ export async function requeueActors(
   } finally {
     held.say(run.notes);
   }
+}
+
+function occasionOf(previous: Outcome | undefined, campaigns: ReadonlySet<string>): RequestOccasion {
+  const campaign = previous?.campaign;
+  return campaign !== undefined && campaigns.has(campaign) ? { onBehalfOf: campaign } : {};
 }
 
 /** Sends the canaries, waits for them, and says whether the rest may follow. */

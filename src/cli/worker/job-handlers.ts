@@ -1,16 +1,19 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
 import { returnActor } from "../../campaign/feed.ts";
+import { rolledBackBy } from "../../campaign/campaign.ts";
 import { ledger } from "../../campaign/ledger.ts";
+import { requeueLedger } from "../../campaign/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
+import { reasonOfOperator } from "../../migration/decide.ts";
 import { migrateActor } from "../../migration/migrate-actor.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import { RandomPool } from "../../migration/random-pool.ts";
 import type { Target } from "../../migration/targets/target.ts";
-import { isWaived, outcomeOf } from "../../migration/verdict.ts";
+import { outcomeOf } from "../../migration/verdict.ts";
 import type { JobContext, JobHandlers, JobResult } from "../../queue/job-runner.ts";
 import type { MigrationRequest, RequestOptions } from "../../queue/migration-request.ts";
 import type { Store } from "../../store/store.ts";
@@ -66,9 +69,29 @@ async function processJob(options: JobParts, request: MigrationRequest, job: Job
   }
 }
 
+/** The campaign that a request's outcome is recorded under. */
+function campaignOf({ campaign, onBehalfOf }: MigrationRequest): string | undefined {
+  return campaign ?? onBehalfOf;
+}
+
+/** What a request wants of an actor that was taken back to v1: it says so itself, or the source of the campaign that feeds it does. */
+async function rolledBackFor(
+  gate: CampaignGate,
+  { campaign, rolledBack }: MigrationRequest,
+): Promise<Pick<MigrationOptions, "rolledBack">> {
+  const source = campaign === undefined ? undefined : await gate.sourceOf(campaign);
+  if (source !== undefined) {
+    return rolledBackBy(source);
+  }
+  return rolledBack === undefined ? {} : { rolledBack };
+}
+
 /** The ledger that records a request's outcome: a campaign's counts its actors along. */
-function ledgerOf(request: MigrationRequest): OutcomeLedger {
-  return request.campaign === undefined ? ledger : campaignLedger(request.campaign, Date.now);
+function ledgerOf({ campaign, onBehalfOf }: MigrationRequest): OutcomeLedger {
+  if (campaign !== undefined) {
+    return campaignLedger(campaign, Date.now);
+  }
+  return onBehalfOf === undefined ? ledger : requeueLedger(onBehalfOf, Date.now);
 }
 
 async function migrate(
@@ -104,11 +127,12 @@ async function migrate(
   };
   let recorded: Outcome;
   try {
-    const migration = options.optionsOf(request.options);
+    const migration = { ...options.optionsOf(request.options), ...(await rolledBackFor(options.gate, request)) };
+    const campaign = campaignOf(request);
     recorded = await migrateActor(
       { ...context, target: await options.targetOf(request.options) },
       request.actorId,
-      request.campaign === undefined ? migration : { ...migration, campaign: request.campaign },
+      campaign === undefined ? migration : { ...migration, campaign },
       job.signal,
     );
   } catch (error) {
@@ -152,10 +176,12 @@ async function recordFailure(
   const finishedAtMs = Date.now();
   const records = ledgerOf(request);
   const reason = error instanceof FerryError ? error.code : "other";
+  const wanted = await rolledBackFor(options.gate, request);
   const outcome = await store.transact(
     async (tx) => {
       const previous = await records.read(tx, request.actorId);
-      if (previous !== undefined && (previous.state === "migrated" || isWaived(previous))) {
+      const stands = previous?.state === "migrated" || reasonOfOperator(previous, wanted) !== undefined;
+      if (previous !== undefined && stands) {
         // An attempt whose commit was never confirmed did happen after all, or an operator has left the actor on v1.
         records.write(tx, previous, previous);
         return previous;
@@ -163,7 +189,7 @@ async function recordFailure(
       const failed = outcomeOf(
         request.actorId,
         { state: "failed", reason, detail: describeError(error) },
-        { previous, finishedAtMs, campaign: request.campaign },
+        { previous, finishedAtMs, campaign: campaignOf(request) },
       );
       records.write(tx, failed, previous);
       return failed;
@@ -186,6 +212,6 @@ function jobLog(
     actorId: request.actorId,
     jobId: job.jobId,
     attempt: job.attempt,
-    campaign: request.campaign,
+    campaign: campaignOf(request),
   });
 }

@@ -16,15 +16,17 @@ import { inlineCodec } from "../../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { IntegrityChecker } from "../../../src/migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../../src/migration/outcome.ts";
+import { rollbackActor } from "../../../src/migration/rollback-actor.ts";
 import { storageTarget } from "../../../src/migration/targets/storage/storage-target.ts";
 import type { JobHandlers } from "../../../src/queue/job-runner.ts";
+import type { MigrationRequest } from "../../../src/queue/migration-request.ts";
 import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { attempt, TestClock } from "../../support/reference-attempt.ts";
+import { attempt, contextOn, TestClock } from "../../support/reference-attempt.ts";
 import { syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
 
 const ACTOR = testActor(5);
@@ -51,11 +53,26 @@ function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[]; m
   return { handlers, outcomes, metrics };
 }
 
-async function jobOn(store: Store): Promise<string> {
+async function jobOn(store: Store, asked: Partial<MigrationRequest> = {}): Promise<string> {
   const { handlers, outcomes } = workerOn(store);
-  const request = { actorId: ACTOR.id, requestedAt: new Date().toISOString() };
+  const request = { actorId: ACTOR.id, requestedAt: new Date().toISOString(), ...asked };
   await handlers.process(request, { jobId: "j", attempt: 1, signal: new AbortController().signal });
   return outcomes.map(({ state, reason = "" }) => `${state} ${reason}`.trim()).join();
+}
+
+/** Creates the campaign "c" of the actor, starts it, and has the actor fed. */
+async function openInCampaign(store: Store, kind: "list" | "scan" = "list"): Promise<void> {
+  const spec = { source: { kind }, filters: {}, order: "scan", options: {}, deferLimit: 3 } as const;
+  const campaign = { name: "c", spec: { ...spec, breaker: DEFAULT_BREAKER }, settings: { window: 9 } };
+  await createCampaign(store, campaign, { who: "ada" }, 1);
+  await addActors(store, "c", [ACTOR.id]);
+  await applyVerb(store, "c", "start", { who: "ada" }, 2);
+  await takeActors(store, "c", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), 3);
+}
+
+async function counted(store: Store): Promise<string[]> {
+  const { byReason } = await store.transact(async (tx) => readCounts(tx, "c"));
+  return byReason.map(({ state, reason }) => `${state} ${reason}`);
 }
 
 describe("what a worker says of a job", () => {
@@ -79,6 +96,81 @@ describe("what a worker says of a job", () => {
     expect(await jobOn(new FaultyStore(store, 1, compete))).to.equal("skipped already_migrated");
     expect(await store.transact(async (tx) => ledger.read(tx, ACTOR.id))).to.include({ state: "migrated" });
   });
+});
+
+describe("a job on behalf of a campaign that is over", () => {
+  const asked = { onBehalfOf: "c" };
+  let store: MemoryStore;
+
+  beforeEach(async () => {
+    store = new MemoryStore();
+    store.load(v1Rows(ACTOR, syntheticImage(3, "text")));
+    await openInCampaign(store);
+    await workerOn(store).handlers.onExhausted(
+      { actorId: ACTOR.id, campaign: "c", requestedAt: "" },
+      new FerryError("worker_lost", "The worker was lost."),
+      { jobId: "j", attempt: 8 },
+    );
+    await applyVerb(store, "c", "cancel", { who: "ada" }, 4);
+  });
+
+  it("is run, and its outcome is the campaign's", async () => {
+    expect(await counted(store)).to.deep.equal(["failed worker_lost"]);
+    expect(await jobOn(store, asked)).to.equal("migrated");
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "migrated", campaign: "c" });
+    expect(await counted(store)).to.deep.equal(["migrated "]);
+  });
+
+  it("is the campaign's also when it fails", async () => {
+    const { handlers } = workerOn(store);
+    const request = { actorId: ACTOR.id, requestedAt: "", ...asked };
+    await handlers.onExhausted(request, new UsageError("Say which --target."), { jobId: "j", attempt: 8 });
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "failed", reason: "usage", campaign: "c" });
+    expect(await counted(store)).to.deep.equal(["failed usage"]);
+  });
+});
+
+describe("an actor that was taken back to v1", () => {
+  let store: MemoryStore;
+
+  beforeEach(async () => {
+    store = new MemoryStore();
+    store.load(v1Rows(ACTOR, syntheticImage(3, "text")));
+    expect(await jobOn(store)).to.equal("migrated");
+    await rollbackActor(contextOn(store, new TestClock()), ACTOR.id, { dryRun: false });
+  });
+
+  it("is left there by a plain job, unless it was asked for in spite of that", async () => {
+    expect(await jobOn(store)).to.equal("skipped rolled_back");
+    expect(await jobOn(store, { rolledBack: "migrate" })).to.equal("migrated");
+  });
+
+  it("is left there by a campaign that scans, and counted as that", async () => {
+    await openInCampaign(store, "scan");
+    expect(await jobOn(store, { campaign: "c" })).to.equal("skipped rolled_back");
+    expect(await counted(store)).to.deep.equal(["skipped rolled_back"]);
+  });
+
+  it("is migrated by a campaign whose list names it", async () => {
+    await openInCampaign(store, "list");
+    expect(await jobOn(store, { campaign: "c" })).to.equal("migrated");
+    expect(await counted(store)).to.deep.equal(["migrated "]);
+  });
+
+  for (const [kind, recorded] of [
+    ["scan", "skipped rolled_back"],
+    ["list", "failed worker_lost"],
+  ] as const) {
+    it(`is ${recorded} where no attempt is left of a campaign of a ${kind}`, async () => {
+      await openInCampaign(store, kind);
+      const { handlers, outcomes } = workerOn(store);
+      const request = { actorId: ACTOR.id, campaign: "c", requestedAt: "" };
+      const error = new FerryError("worker_lost", "The worker was lost.");
+      await handlers.onExhausted(request, error, { jobId: "j", attempt: 8 });
+      expect(outcomes.map(({ state, reason = "" }) => `${state} ${reason}`)).to.deep.equal([recorded]);
+      expect(await counted(store)).to.deep.equal([recorded]);
+    });
+  }
 });
 
 describe("what a worker records when no attempt is left", () => {
@@ -131,14 +223,8 @@ describe("what a worker records when no attempt is left", () => {
 
   it("is a skip in the campaign of a job whose actor was waived", async () => {
     await waiveAfter("worker_lost");
-    const spec = { source: { kind: "list" }, filters: {}, order: "scan", options: {}, deferLimit: 3 } as const;
-    const campaign = { name: "c", spec: { ...spec, breaker: DEFAULT_BREAKER }, settings: { window: 9 } };
-    await createCampaign(store, campaign, { who: "ada" }, 1);
-    await addActors(store, "c", [ACTOR.id]);
-    await applyVerb(store, "c", "start", { who: "ada" }, 2);
-    await takeActors(store, "c", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), 3);
+    await openInCampaign(store);
     await exhaust(new UsageError("Say which --target."), "c");
-    const { byReason } = await store.transact(async (tx) => readCounts(tx, "c"));
-    expect(byReason.map(({ state, reason }) => [state, reason])).to.deep.equal([["skipped", "waived"]]);
+    expect(await counted(store)).to.deep.equal(["skipped waived"]);
   });
 });

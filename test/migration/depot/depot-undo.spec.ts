@@ -70,7 +70,7 @@ describe("undoing a switch to Depot", () => {
   it("lets the actor be migrated again, under another branch", async () => {
     const first = readDepot(store.dump(), prepared.actor, NAMESPACE).branch;
     await undo(prepared);
-    const again = await attempt(store, prepared.world, prepared.actor);
+    const again = await attempt(store, prepared.world, prepared.actor, { migration: { rolledBack: "migrate" } });
     expect(again).to.include({ state: "migrated", sha256: sha256(IMAGE) });
     expect(assertReadable(store.dump(), prepared.actor).branch.equals(first)).to.equal(false);
   });
