@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import type { Campaign, CampaignSettings, CampaignState } from "./campaign.ts";
+import { type Campaign, type CampaignSettings, type CampaignState, isOver } from "./campaign.ts";
 import { finishedAndBad, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
 import { addHistory, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
@@ -112,7 +112,7 @@ export async function changeSettings(
   return store.transact(
     async (tx) => {
       const campaign = await readCampaign(tx, name);
-      if (campaign.state === "completed" || campaign.state === "cancelled") {
+      if (isOver(campaign)) {
         throw new UsageError(`Campaign "${name}" is ${campaign.state}: its settings change nothing any more.`);
       }
       const changed: Campaign = { ...campaign, settings: patched(campaign.settings, patch) };

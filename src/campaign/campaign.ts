@@ -68,6 +68,11 @@ export interface Campaign {
   readonly breakerBase: { readonly finished: number; readonly bad: number };
 }
 
+/** Whether nothing changes in it any more. */
+export function isOver({ state }: Pick<Campaign, "state">): boolean {
+  return state === "completed" || state === "cancelled";
+}
+
 /** Where an actor stands in a campaign: waiting to be fed, fed, put off, or done with. */
 export type ActorStanding = "todo" | "open" | "later" | "done";
 

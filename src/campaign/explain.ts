@@ -1,4 +1,4 @@
-import { limitsInForce, ratesInForce, type Limits } from "./campaign.ts";
+import { isOver, limitsInForce, ratesInForce, type Limits } from "./campaign.ts";
 import { percentagesOf, type Share } from "./percentages.ts";
 import { plural } from "./plural.ts";
 import { LIMITS_OF, queueLostText } from "./progress.ts";
@@ -297,8 +297,7 @@ function settingOf({ actorsPerSecond, bytesPerSecond }: Limits): string {
 
 /** Workers' time as it is known: of the last minute, else since they started; of a campaign that is over, what it took. */
 function workersTime(view: CampaignView): { amounts: Record<string, number>; of: Explanation["attributionOf"] } {
-  const isOver = view.campaign.state === "completed" || view.campaign.state === "cancelled";
-  if (isOver || view.workers.length === 0) {
+  if (isOver(view.campaign) || view.workers.length === 0) {
     return { amounts: { ...view.activityMs }, of: "the whole campaign" };
   }
   const recent = view.workers.flatMap(({ recentSeconds }) => (recentSeconds === undefined ? [] : [recentSeconds]));

@@ -1,3 +1,4 @@
+import { isOver } from "../../campaign/campaign.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readView, type CampaignView } from "../../campaign/view.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -16,9 +17,9 @@ export async function waitFor(run: Run, name: string, flags: { timeout?: string 
   let saidAtMs = 0;
   for (;;) {
     const view = await readView(store, name, Date.now());
-    if (isOver(view) || Date.now() >= untilMs) {
+    if (isOver(view.campaign) || Date.now() >= untilMs) {
       await run.output.line(run.json ? viewJson(view) : plainLine(view));
-      if (!isOver(view)) {
+      if (!isOver(view.campaign)) {
         run.notes.say("Not over yet; no longer waiting. The campaign goes on.");
       }
       return resultOf(view);
@@ -29,11 +30,6 @@ export async function waitFor(run: Run, name: string, flags: { timeout?: string 
     }
     await pause(run, Math.min(LOOK_EVERY_MS, untilMs - Date.now()));
   }
-}
-
-/** Whether nothing changes any more. */
-export function isOver({ campaign }: CampaignView): boolean {
-  return campaign.state === "completed" || campaign.state === "cancelled";
 }
 
 /** 0 only for a campaign that completed and left nobody behind: none rejected, failed or given up as deferred. */

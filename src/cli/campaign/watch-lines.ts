@@ -1,3 +1,4 @@
+import { isOver } from "../../campaign/campaign.ts";
 import { explainCampaign } from "../../campaign/explain.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
@@ -25,7 +26,6 @@ export interface Look {
 export function plainLine(view: CampaignView): string {
   const { campaign, counts, progress } = view;
   const { rejected, failed } = counts.done;
-  const isOver = campaign.state === "completed" || campaign.state === "cancelled";
   return [
     `${campaign.name} ${campaign.state}`,
     progressText(progress),
@@ -33,7 +33,7 @@ export function plainLine(view: CampaignView): string {
     ...(counts.later.actors > 0 ? [`${counts.later.actors} deferred`] : []),
     ...(rejected.actors > 0 ? [`${rejected.actors} rejected`] : []),
     ...(failed.actors > 0 ? [`${failed.actors} failed`] : []),
-    ...(isOver ? [] : [rateText(progress), endText(progress)]),
+    ...(isOver(campaign) ? [] : [rateText(progress), endText(progress)]),
   ].join(", ");
 }
 

@@ -1,3 +1,4 @@
+import { isOver } from "../../campaign/campaign.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readView, type CampaignView } from "../../campaign/view.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -5,7 +6,6 @@ import { InterruptedError } from "../interrupted-error.ts";
 import type { Run } from "../run.ts";
 import { Canvas } from "./canvas.ts";
 import { viewJson } from "./show.ts";
-import { isOver } from "./wait.ts";
 import { plainLine, watchLines } from "./watch-lines.ts";
 
 const TERMINAL_EVERY_MS = 1_000;
@@ -20,7 +20,7 @@ export async function watchOne(run: Run, name: string): Promise<ExitStatus> {
     for (;;) {
       const view = await readView(store, name, Date.now());
       await screen.show(view);
-      if (isOver(view)) {
+      if (isOver(view.campaign)) {
         return EXIT.done;
       }
       await sleep(screen.everyMs, undefined, { signal: run.signal });
