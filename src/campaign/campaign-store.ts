@@ -96,7 +96,8 @@ export async function createCampaign(
         );
       }
       if (existing !== undefined) {
-        return { result: "already", campaign: existing };
+        // A commit whose result was unknown did happen, if it is of this moment.
+        return { result: existing.createdAtMs === nowMs ? "created" : "already", campaign: existing };
       }
       const created: Campaign = {
         name,

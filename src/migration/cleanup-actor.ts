@@ -1,11 +1,12 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { equalBytes } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import { ferryKey } from "./ferry-keys.ts";
 import { hasImage, isAsSeen, readMigratedActor, type MigratedActor } from "./migrated-actor.ts";
 import { changeInV1 } from "./v1-change.ts";
 import { v1Range } from "./v1/v1-keys.ts";
-import { checkV2 } from "./v2-image.ts";
+import { checkV2, isAsMigrated } from "./v2-image.ts";
 
 /**
  * Why an actor's v1 rows stay.
@@ -13,9 +14,11 @@ import { checkV2 } from "./v2-image.ts";
  * - `not_migrated`: the ledger does not say that Ferry migrated it.
  * - `not_verified`: it was migrated with verification off.
  * - `on_hold`: not enough time has gone by since.
- * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, or SQLite finds something wrong with it.
+ * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, it is not what was migrated though nothing has written it,
+ *   or SQLite finds something wrong with it.
  * - `v1_changed`: v1 was written since the migration; v2 does not have that, and v1's rows are the only copy.
- * - `written_meanwhile`: it woke, or was written, while it was checked, as often as that was tried.
+ * - `written_meanwhile`: it woke, or was written, while it was checked, or the store did not let the removal through, as often as that
+ *   was tried.
  * - `no_v1_data`: nothing is left to remove.
  */
 export type CleanupRefusal =
@@ -99,7 +102,7 @@ async function reasonInImages(
   return (await changeInV1(context, id, seen, signal)) === undefined ? undefined : "v1_changed";
 }
 
-/** Whether v2 can be read to its end and SQLite finds nothing wrong with it. */
+/** Whether v2 can be read to its end, is what was migrated unless it was written since, and SQLite finds nothing wrong with it. */
 async function opensClean(
   context: MigrationContext,
   id: ActorId,
@@ -110,7 +113,8 @@ async function opensClean(
     return false;
   }
   try {
-    return (await checkV2(context, id, { pages: seen.v2.pages, mode: "quick" }, signal)).ok;
+    const isExpected = !seen.v2.untouched || (await isAsMigrated(context, id, seen, signal));
+    return isExpected && (await checkV2(context, id, { pages: seen.v2.pages, mode: "quick" }, signal)).ok;
   } catch (error) {
     if (error instanceof FormatError) {
       return false;
@@ -132,6 +136,12 @@ async function removeAsSeen(
     async (tx) => {
       runs += 1;
       const now = await readMigratedActor(context, tx, id);
+      const record = { at: new Date(nowMs).toISOString(), who: options.who, sha256: now.outcome?.sha256 };
+      const recordBytes = new TextEncoder().encode(JSON.stringify(record));
+      if (runs > 1 && now.v1 === undefined && equalBytes(await tx.get(cleanupKey(id)), recordBytes)) {
+        // A commit whose result was unknown did happen.
+        return { kind: "removed", id } as const;
+      }
       // A body that runs again may have lost to somebody who wrote v1.
       const isUnchanged = runs === 1 && isAsSeen(seen, now);
       const reason = reasonInLedger(now, options, nowMs) ?? (isUnchanged ? check.reason : undefined);
@@ -147,8 +157,7 @@ async function removeAsSeen(
       // Whoever writes any of it from here on conflicts.
       tx.addReadConflictRange(v1Range(id));
       tx.clearRange(v1Range(id));
-      const record = { at: new Date(nowMs).toISOString(), who: options.who, sha256: now.outcome?.sha256 };
-      tx.set(cleanupKey(id), new TextEncoder().encode(JSON.stringify(record)));
+      tx.set(cleanupKey(id), recordBytes);
       return { kind: "removed", id } as const;
     },
     { label: "cleanup", signal },

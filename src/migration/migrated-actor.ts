@@ -3,14 +3,14 @@ import type { ActorState } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
-import type { KeyValue, Transaction } from "../store/store.ts";
+import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { sameRows, transactionRows } from "./rows.ts";
 import { collect, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import type { Sidecars } from "./v1/v1-checks.ts";
-import { fileChunkSpan } from "./v1/v1-keys.ts";
+import { fileChunkSpan, fileMetadataRange } from "./v1/v1-keys.ts";
 
 /**
  * An actor after its migration, as one transaction sees it. Images are read over many transactions while the cluster lives: what was
@@ -48,6 +48,11 @@ export interface V1Outline {
   readonly metadataRows: readonly KeyValue[];
   /** Page 1, where SQLite counts: the first commit of whoever opened the database changes it. */
   readonly firstChunkRows: readonly KeyValue[];
+  /**
+   * Metadata and first chunk of the journal and the log, with their headers: beside a hot journal page 1 is half of a transaction, and
+   * one who rolls it back and commits something else can come to the same one.
+   */
+  readonly sidecarRows: readonly KeyValue[];
 }
 
 /** Rows of an entry of v1's: its metadata and one chunk or two. */
@@ -66,7 +71,8 @@ export async function readMigratedActor(
 
 /**
  * Whether nothing happened to the actor between two looks. Images are not read again for that: v2's head changes with its image, and no
- * runner writes v1 without waking the actor, or, where it ran already, without a commit that page 1 counts.
+ * runner writes v1 without waking the actor, or, where it ran already, without a commit that page 1 counts and, where a journal or a log
+ * is left, without a new header of that.
  */
 export function isAsSeen(before: MigratedActor, now: MigratedActor): boolean {
   return (
@@ -102,21 +108,27 @@ async function readV2(
 }
 
 async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
-  const [survey, firstChunkRows] = await Promise.all([
+  const first = async (range: KeyRange): Promise<KeyValue[]> => collect(tx.getRange(range, { limit: ENTRY_ROWS }));
+  const [survey, firstChunkRows, ...sidecars] = await Promise.all([
     surveyV1(tx, id, 0),
-    collect(tx.getRange(fileChunkSpan(id, FILE_TAG.main, 0, 1), { limit: ENTRY_ROWS })),
+    first(fileChunkSpan(id, FILE_TAG.main, 0, 1)),
+    ...[FILE_TAG.journal, FILE_TAG.wal].flatMap((tag) => [
+      first(fileMetadataRange(id, tag)),
+      first(fileChunkSpan(id, tag, 0, 1)),
+    ]),
   ]);
+  const headers = { firstChunkRows, sidecarRows: sidecars.flat() };
   switch (survey.kind) {
     case "none":
       return undefined;
     case "rows":
-      return { ...outlineOfRows(id, survey.rows), firstChunkRows };
+      return { ...outlineOfRows(id, survey.rows), ...headers };
     case "large":
-      return { ...survey, firstChunkRows };
+      return { ...survey, ...headers };
   }
 }
 
-function isSameV2(before: MigratedActor["v2"], now: MigratedActor["v2"]): boolean {
+export function isSameV2(before: MigratedActor["v2"], now: MigratedActor["v2"]): boolean {
   if (before instanceof FormatError) {
     return now instanceof FormatError && now.code === before.code;
   }
@@ -130,7 +142,8 @@ function isSameV1(before: V1Outline | undefined, now: V1Outline | undefined): bo
   return (
     SIDECARS.every((name) => before.sidecars[name] === now.sidecars[name]) &&
     sameRows(before.metadataRows, now.metadataRows) &&
-    sameRows(before.firstChunkRows, now.firstChunkRows)
+    sameRows(before.firstChunkRows, now.firstChunkRows) &&
+    sameRows(before.sidecarRows, now.sidecarRows)
   );
 }
 

@@ -2,7 +2,10 @@ import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { PageBatch } from "./pages.ts";
 import type { ByteSource } from "./recovery/byte-source.ts";
 
-/** Pages in order as bytes that are read once, from the start on: how SQLite's check takes an image over. */
+/**
+ * Pages in order as bytes that are read once, from the start on: how SQLite's check takes an image over. It keeps pages while it asks for
+ * more, so they must have memory of their own.
+ */
 export class PageStream implements ByteSource {
   readonly size: number;
   readonly #batches: AsyncGenerator<PageBatch, void, undefined>;

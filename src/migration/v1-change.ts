@@ -1,14 +1,22 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { openImage } from "./image-source.ts";
-import type { MigrationContext } from "./context.ts";
+import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "./context.ts";
 import type { MigratedActor } from "./migrated-actor.ts";
+import type { Outcome } from "./outcome.ts";
 import { digestOf } from "./pages.ts";
 import { mainMetadata } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 
 /** A migrated actor's sidecars were let pass then; how, its outcome says. */
 const AS_MIGRATED = { journal: "rollback", sidecars: "tolerate", wal: "apply" } as const;
+
+const ANOTHER = "The image that v1 holds is another one than was migrated.";
+
+/** A size beyond is nothing to read: not of what was migrated, with a journal beside it that made it longer. */
+function mostBytes(outcome: Outcome | undefined): number {
+  return Math.max(DEFAULT_MIGRATION_OPTIONS.maxImageBytes, 2 * (outcome?.bytes ?? 0));
+}
 
 /**
  * Why v1 is not what was migrated any more, as a sentence; undefined while it is, or where nothing is left of it. Reads all of v1.
@@ -31,17 +39,15 @@ export async function changeInV1(
     return "A journal or a log has come to lie beside the database.";
   }
   try {
-    const mainBytes = mainFileBytes(mainMetadata(id, v1.metadataRows), Number.MAX_SAFE_INTEGER);
+    const maxImageBytes = mostBytes(outcome);
+    const mainBytes = mainFileBytes(mainMetadata(id, v1.metadataRows), maxImageBytes);
+    if (!recovers && mainBytes !== outcome?.bytes) {
+      return ANOTHER;
+    }
     const outline = { mainBytes, ...(recovers ? { sidecars: v1.sidecars } : {}) };
-    const image = await openImage(
-      store,
-      id,
-      outline,
-      { ...AS_MIGRATED, maxImageBytes: Number.MAX_SAFE_INTEGER },
-      signal,
-    );
+    const image = await openImage(store, id, outline, { ...AS_MIGRATED, maxImageBytes }, signal);
     const sha256 = await digestOf(image.readPages(signal));
-    return sha256 === outcome?.sha256 ? undefined : "The image that v1 holds is another one than was migrated.";
+    return sha256 === outcome?.sha256 ? undefined : ANOTHER;
   } catch (error) {
     if (error instanceof FormatError) {
       return error.message;

@@ -2,10 +2,16 @@ import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import type { IntegrityMode } from "./integrity/integrity.ts";
-import { hasImage, isAsSeen, readMigratedActor, type MigratedActor, type WithImage } from "./migrated-actor.ts";
-import { digestOf } from "./pages.ts";
+import {
+  hasImage,
+  isAsSeen,
+  isSameV2,
+  readMigratedActor,
+  type MigratedActor,
+  type WithImage,
+} from "./migrated-actor.ts";
 import { changeInV1 } from "./v1-change.ts";
-import { checkV2, readV2Pages } from "./v2-image.ts";
+import { checkV2, isAsMigrated } from "./v2-image.ts";
 
 /** What a later look at a migrated actor found. */
 export type Verification = ImageVerification | NoImage;
@@ -19,7 +25,7 @@ export interface ImageVerification {
    * - `v2_unreadable`: what v2 holds cannot be read.
    *
    * Or why v1 and v2 were not compared:
-   * - `no_v1_data`: v1 is gone.
+   * - `no_v1_data`: v1 is gone; v2, where nothing has written it, is what was migrated.
    * - `written_since`: v2 goes on by itself; v1, where it was looked at, is what was migrated.
    * - `not_migrated`: v2 is not of Ferry's making, as far as the ledger knows.
    */
@@ -71,7 +77,7 @@ export async function verifyActor(
       return found;
     }
     if (round === MAX_ROUNDS) {
-      return neverAtRest(found, now);
+      return isSameV2(seen.v2, now.v2) ? found : neverAtRest(found, now);
     }
     seen = now;
   }
@@ -126,20 +132,20 @@ const SOUND = { integrity: "ok", lines: [] } as const;
 async function compareV2(
   context: MigrationContext,
   id: ActorId,
-  { outcome, v1, v2 }: WithImage,
+  seen: WithImage,
   signal: AbortSignal,
 ): Promise<ImageVerification["comparison"]> {
-  if (v1 === undefined) {
-    return "no_v1_data";
-  }
+  const { outcome, v1, v2 } = seen;
   if (outcome?.state !== "migrated") {
-    return "not_migrated";
+    return v1 === undefined ? "no_v1_data" : "not_migrated";
   }
   if (!v2.untouched) {
-    return "written_since";
+    return v1 === undefined ? "no_v1_data" : "written_since";
   }
-  const sha256 = await digestOf(readV2Pages(context, id, v2.pages, signal));
-  return sha256 === outcome.sha256 ? "same" : "different";
+  if (!(await isAsMigrated(context, id, seen, signal))) {
+    return "different";
+  }
+  return v1 === undefined ? "no_v1_data" : "same";
 }
 
 function withoutImage({ v2, outcome, state }: MigratedActor): Verification {
@@ -157,7 +163,7 @@ function unreadable(error: FormatError): ImageVerification {
   return { comparison: "v2_unreadable", integrity: "unreadable", lines: [error.message] };
 }
 
-/** Of an actor that was written in every round: a change in v1 is one whatever v2 does; what else was found says nothing. */
+/** Of an actor whose v2 was written in every round: a change in v1 is one whatever v2 does; what else was found says nothing. */
 function neverAtRest(found: Verification, now: MigratedActor): Verification {
   if (!hasImage(now)) {
     return withoutImage(now);

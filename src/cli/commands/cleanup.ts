@@ -39,10 +39,10 @@ export function registerCleanup(program: Command, runner: Runner): void {
     .addHelpText(
       "after",
       `
-An actor's rows stay when it was migrated with --verify off (not_verified); when its v2 image cannot be read to its end or fails SQLite's
-quick check (v2_not_clean); when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other
+An actor's rows stay when it was migrated with --verify off (not_verified); when its v2 image cannot be read to its end, is
+another one than was migrated though the engine has not written it, or fails SQLite's quick check (v2_not_clean); when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other
 place; and when it was written each time that it was checked (written_meanwhile): run the command again. With v2_not_clean and v1_changed
-the exit status is 1. v1 and v2 are both read once, with --delete and without. Other entries of the actor's key-value space stay in any case.
+the exit status is 1. v1 is read once and v2 twice, with --delete and without. Other entries of the actor's key-value space stay in any case.
 Stopped in the middle, the command can simply be run again.`,
     );
 }

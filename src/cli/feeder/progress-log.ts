@@ -39,8 +39,8 @@ export class ProgressLog {
     if (said === undefined) {
       return now;
     }
-    const isDue = now.atMs - said.atMs >= EVERY_MS || now.state !== said.state;
-    if (!isDue || now.fields === said.fields) {
+    const isDue = now.atMs - said.atMs >= EVERY_MS && now.fields !== said.fields;
+    if (!isDue && now.state === said.state) {
       return said;
     }
     this.#log.info("campaign.progress", "A campaign moves on", {

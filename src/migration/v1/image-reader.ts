@@ -39,17 +39,18 @@ export async function* readV1Image(
   const { imageBytes, unwritten } = file;
   const chunkCount = Math.ceil(imageBytes / V1_CHUNK_BYTES);
   const slabs = new SlabPool(Math.min(chunkCount, SPAN_CHUNKS) * V1_CHUNK_BYTES, READ_AHEAD);
-  const spans: (() => Promise<SpanBatch>)[] = [];
-  for (let first = 0; first < chunkCount || first === 0; first += SPAN_CHUNKS) {
-    const end = first + SPAN_CHUNKS < chunkCount ? first + SPAN_CHUNKS : Number.MAX_SAFE_INTEGER;
-    spans.push(async () => {
-      const slab = slabs.take();
-      const read = await readSpan(store, id, { imageBytes, slab, first, end }, signal);
-      await assertSound(read, unwritten);
-      return { slab, firstPgno: first + 1, pages: read.pages };
-    });
-  }
-  for await (const { firstPgno, pages, slab } of inOrder(spans, READ_AHEAD)) {
+  const readings = function* (): Generator<() => Promise<SpanBatch>> {
+    for (let first = 0; first < chunkCount || first === 0; first += SPAN_CHUNKS) {
+      const end = first + SPAN_CHUNKS < chunkCount ? first + SPAN_CHUNKS : Number.MAX_SAFE_INTEGER;
+      yield async () => {
+        const slab = slabs.take();
+        const read = await readSpan(store, id, { imageBytes, slab, first, end }, signal);
+        await assertSound(read, unwritten);
+        return { slab, firstPgno: first + 1, pages: read.pages };
+      };
+    }
+  };
+  for await (const { firstPgno, pages, slab } of inOrder(readings(), READ_AHEAD)) {
     if (pages.length > 0) {
       yield { firstPgno, pages };
     }
