@@ -16,7 +16,7 @@ const ACTORS = Array.from({ length: 20 }, (_, index) => testActor(index + 1));
 const IDS = ACTORS.map(({ id }) => id);
 const [FIRST = ""] = IDS;
 
-describe("ferry rollback and ferry verify", () => {
+describe("ferry rollback, verify and cleanup of actors that no campaign migrated", () => {
   const folder = temporaryFolder();
 
   beforeEach(async () => {
@@ -100,6 +100,33 @@ describe("ferry rollback and ferry verify", () => {
     await putRows(store, rows);
     await store.close();
   }
+
+  /** What a command says of the actors of a list on standard input. */
+  async function ofList(args: readonly string[], ids: readonly string[]): Promise<[Ended["status"], string[]]> {
+    const { status, stdout } = await ferry([...args, "--from", "-"], { input: `# some\n${ids.join("\n")}\n` });
+    return [status, stdout.trim().split("\n")];
+  }
+
+  it("cleans up v1 of given actors, and of those of a list, and lists them without --delete", async () => {
+    const cleanup = ["cleanup", "--hold", "0s"];
+    const results = (ids: readonly string[], result: string): string[] => ids.map((id) => `${id} ${result}`);
+    expect(await ofList(cleanup, IDS.slice(0, 5))).to.deep.equal([0, results(IDS.slice(0, 5), "removable")]);
+    const given = await ferry([...cleanup, "--delete", ...IDS.slice(0, 2)]);
+    expect([given.status, given.stderr]).to.deep.equal([0, "2 removed\n"]);
+    expect(await ofList([...cleanup, "--delete"], IDS.slice(0, 3))).to.deep.equal([
+      0,
+      [...results(IDS.slice(0, 2), "no_v1_data"), ...results(IDS.slice(2, 3), "removed")],
+    ]);
+    expect((await ferry(["cleanup", "--delete", testActor(100).id])).stdout).to.contain("not_migrated");
+    expect((await ferry(["cleanup", "--delete", IDS[3] ?? ""])).stdout).to.contain("on_hold");
+  });
+
+  it("verifies and takes back the actors of a list", async () => {
+    const [status, lines] = await ofList(["verify"], IDS.slice(0, 2));
+    expect([status, lines.length]).to.deep.equal([0, 2]);
+    expect(await ofList(["rollback"], [FIRST])).to.deep.equal([0, [`${FIRST} rolled_back`]]);
+    expect(await leftInV2()).to.equal(IDS.length - 1);
+  });
 
   it("goes on behind an actor whose v2 cannot be read", async () => {
     const [, second = testActor(2)] = ACTORS;

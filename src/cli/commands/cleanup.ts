@@ -6,15 +6,21 @@ import { cleanupActor, type CleanupRefusal } from "../../migration/cleanup-actor
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { parseDuration } from "../../config/duration.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
-import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
+import {
+  addSelection,
+  commandContext,
+  confirmName,
+  readSelection,
+  selectActors,
+  type SelectionFlags,
+} from "../after/selected-actors.ts";
 import { authorOf } from "../campaign/author.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
+import { addSettings } from "../setting-options.ts";
 
-interface CleanupFlags {
-  readonly campaign: string;
+interface CleanupFlags extends SelectionFlags {
   readonly delete?: boolean;
-  readonly confirm?: string;
   readonly hold: string;
   readonly rate: string;
 }
@@ -25,17 +31,15 @@ const FREE = new Set<string>(["no_v1_data", "on_hold", "not_migrated", "not_veri
 
 /** `ferry cleanup`. */
 export function registerCleanup(program: Command, runner: Runner): void {
-  program
+  const command = program
     .command("cleanup")
-    .description(
-      "remove v1 SQLite rows of a campaign's migrated actors, once v2 has proved itself; lists unless --delete",
-    )
-    .requiredOption("--campaign <name>", "whose migrated actors")
+    .description("remove v1 SQLite rows of migrated actors, once v2 has proved itself; lists unless --delete");
+  addSelection(command)
     .option("--hold <duration>", "least time since an actor's migration", "7d")
     .option("--rate <n>", "actors per second, at most", "20")
     .option("--delete", "remove; there is no way back to v1 afterwards")
     .option("--confirm <name>", "the campaign's name, where nobody can be asked")
-    .action((flags: CleanupFlags, self: Command) => runner.run(self, (run) => cleanup(run, flags)))
+    .action((ids: string[], flags: CleanupFlags, self: Command) => runner.run(self, (run) => cleanup(run, ids, flags)))
     .addHelpText(
       "after",
       `
@@ -43,18 +47,25 @@ An actor's rows stay when it was migrated with --verify off (not_verified); when
 quick check (v2_not_clean); when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other
 place; and when it was written each time that it was checked (written_meanwhile): run the command again. With v2_not_clean and v1_changed
 the exit status is 1. v1 and v2 are both read once, with --delete and without. Other entries of the actor's key-value space stay in any case.
-Stopped in the middle, the command can simply be run again.`,
+Stopped in the middle, the command can simply be run again.
+
+Actors of ferry enqueue and ferry requeue, and of a campaign that was deleted, are named by their ids; --confirm goes with --campaign.
+
+  ferry cleanup --campaign spring --delete
+  ferry outcomes --state migrated --json | jq -r .actorId > ids.txt
+  ferry cleanup --from ids.txt --delete`,
     );
+  addSettings(command, "target", "namespace");
 }
 
-async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
+async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): Promise<ExitStatus> {
+  const selection = await readSelection(run, ids, flags);
   const holdMs = readHold(flags.hold);
   const perSecond = readRate(flags.rate);
   const deletes = flags.delete === true;
   const store = await run.openStore({ readOnly: !deletes, priority: "batch" });
-  const selection = { ids: [], campaign: flags.campaign };
   const actors = selectActors(store, selection);
-  if (deletes) {
+  if (flags.campaign !== undefined && deletes) {
     const question = `This removes v1 data for good; actors of campaign "${flags.campaign}" can not go back to v1 then.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }

@@ -1,26 +1,29 @@
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
-import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
+import {
+  addSelection,
+  commandContext,
+  confirmName,
+  readSelection,
+  selectActors,
+  type SelectionFlags,
+} from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
-interface RollbackFlags {
-  readonly campaign?: string;
+interface RollbackFlags extends SelectionFlags {
   readonly dryRun?: boolean;
-  readonly confirm?: string;
 }
 
 /** `ferry rollback`. */
 export function registerRollback(program: Command, runner: Runner): void {
   const command = program
     .command("rollback")
-    .description("take migrated actors back to v1: only those asleep whose v2 has had no write since")
-    .argument("[id...]", "actor ids")
-    .option("--campaign <name>", "all actors that a campaign migrated")
+    .description("take migrated actors back to v1: only those asleep whose v2 has had no write since");
+  addSelection(command)
     .option("--dry-run", "only say what would happen")
     .option("--confirm <name>", "the campaign's name, where nobody can be asked")
     .action((ids: string[], flags: RollbackFlags, self: Command) =>
@@ -38,13 +41,10 @@ cleanup; not_migrated; and on Depot destroyed, engine_took_over, and in_use by a
 
 async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags): Promise<ExitStatus> {
   const dryRun = flags.dryRun === true;
+  const selection = await readSelection(run, ids, flags);
   // Not with batch priority: it takes back what is in use, and whoever needs it cannot wait for a quiet cluster.
   const store = await run.openStore({ readOnly: dryRun });
-  const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);
-  if (flags.campaign === undefined && flags.confirm !== undefined) {
-    throw new UsageError("--confirm goes with --campaign.");
-  }
   if (flags.campaign !== undefined && !dryRun) {
     const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
