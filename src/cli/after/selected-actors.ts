@@ -8,7 +8,6 @@ import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
-import { ask, canBeAsked } from "../ask.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { targetOfCampaign } from "../targets.ts";
@@ -79,18 +78,4 @@ export async function commandContext(
     observer: { enter: () => undefined },
     checkIntegrity: (image, mode, signal) => checker.check(image, mode, signal),
   };
-}
-
-/**
- * Has an operator confirm what cannot be undone by typing a name: at the terminal, or with `--confirm NAME` elsewhere.
- * @throws UsageError when the name is not given.
- */
-export async function confirmName(run: Run, name: string, given: string | undefined, question: string): Promise<void> {
-  const asked = given ?? (canBeAsked(run) ? await ask(run, `${question} Type ${name} to go on: `) : undefined);
-  if (asked === undefined) {
-    throw new UsageError(`${question} Confirm with --confirm ${name}.`);
-  }
-  if (asked.trim() !== name) {
-    throw new UsageError(`That is not "${name}": nothing was done.`);
-  }
 }

@@ -5,11 +5,11 @@ import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
 import {
   addSelection,
   commandContext,
-  confirmName,
   readSelection,
   selectActors,
   type SelectionFlags,
 } from "../after/selected-actors.ts";
+import { confirmName } from "../confirm-name.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
