@@ -145,9 +145,31 @@ export function setState(
   return changed;
 }
 
-export function addHistory(tx: Transaction, name: string, entry: HistoryEntry): void {
-  // Two changes in one millisecond are two rows: the number only keeps them apart.
-  tx.set(historyKey(name, entry.atMs, Math.floor(Math.random() * 1_000_000)), encodeJson(entry));
+export function addHistory(tx: Transaction, name: string, entry: HistoryEntry, place = randomPlace()): void {
+  tx.set(historyKey(name, entry.atMs, place), encodeJson(entry));
+}
+
+/** Two changes in one millisecond are two rows: the number only keeps them apart. */
+function randomPlace(): number {
+  return Math.floor(Math.random() * 1_000_000);
+}
+
+/** Adds what changes nothing of the campaign itself to its history; nothing where it was deleted meanwhile. */
+export async function noteInHistory(
+  store: Store,
+  campaign: Pick<Campaign, "name" | "createdAtMs">,
+  entry: HistoryEntry,
+): Promise<void> {
+  // The same each time that the body runs: a commit whose result was unknown must not become two entries.
+  const place = randomPlace();
+  await store.transact(
+    async (tx) => {
+      if ((await findAgain(tx, campaign)) !== undefined) {
+        addHistory(tx, campaign.name, entry, place);
+      }
+    },
+    { label: "campaign" },
+  );
 }
 
 export async function readCampaignHistory(store: Store, name: string): Promise<HistoryEntry[]> {

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import { prefixRange } from "../formats/bytes.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
+import { readCounts } from "./campaign-counts.ts";
 import {
   activityPrefix,
   actorPrefix,
@@ -16,6 +17,24 @@ import {
   todoPrefix,
 } from "./campaign-keys.ts";
 import { findAgain, readCampaign } from "./campaign-store.ts";
+
+/** A campaign that may be deleted, and how many actors it migrated. */
+export interface Deletable {
+  readonly campaign: Campaign;
+  readonly migrated: number;
+}
+
+/** @throws UsageError where `deleteCampaign` would. */
+export async function readDeletable(store: Store, name: string): Promise<Deletable> {
+  return store.transact(
+    async (tx) => {
+      const campaign = await readCampaign(tx, name);
+      assertDeletable(campaign);
+      return { campaign, migrated: (await readCounts(tx, name)).done.migrated.actors };
+    },
+    { label: "campaign" },
+  );
+}
 
 /**
  * Forgets a campaign that is over, or never began. Outcomes of actors stay in the ledger.

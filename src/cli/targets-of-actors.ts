@@ -11,6 +11,9 @@ import type { Store } from "../store/store.ts";
 import { effectiveConfig, requestOptions } from "./migration-options.ts";
 import { depotOptions, Targets } from "./targets.ts";
 
+/** A list may name all actors of a cluster. */
+const IDS_PER_TRANSACTION = 200;
+
 /**
  * The target of actors that a command names: what its flags say, else that of the campaign in which they were last asked for, else the
  * configured one. @throws UsageError for actors of different targets.
@@ -26,8 +29,7 @@ export async function depotOptionsOfActor(config: Config, store: Store, id: Acto
 
 async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]): Promise<RequestOptions> {
   const asked = requestOptions(config);
-  const outcomes = await readOutcomes(store, ids);
-  const campaigns = new Set(ids.map((id) => outcomes.get(id)?.campaign));
+  const campaigns = await campaignsOf(store, ids);
   // Actors that no campaign asked for have the configured target here, which most often is that of the others.
   const complete = async (options: RequestOptions): Promise<RequestOptions> => {
     const target = options["target"] ?? (await new Targets(config, store).configured());
@@ -35,6 +37,19 @@ async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]):
     return { target, ...(namespace === undefined ? {} : { namespace }) };
   };
   return withTargetOf(store, campaigns, asked, campaigns.size > 1 && asked["target"] === undefined ? complete : asIs);
+}
+
+/** The campaigns in which actors were last asked for; undefined stands for none. */
+async function campaignsOf(store: Store, ids: readonly ActorId[]): Promise<Set<string | undefined>> {
+  const campaigns = new Set<string | undefined>();
+  for (let from = 0; from < ids.length; from += IDS_PER_TRANSACTION) {
+    const part = ids.slice(from, from + IDS_PER_TRANSACTION);
+    const outcomes = await readOutcomes(store, part);
+    for (const id of part) {
+      campaigns.add(outcomes.get(id)?.campaign);
+    }
+  }
+  return campaigns;
 }
 
 const asIs = (options: RequestOptions): Promise<RequestOptions> => Promise.resolve(options);

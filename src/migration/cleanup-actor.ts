@@ -34,12 +34,24 @@ export interface CleanupOptions {
   /** Without it nothing is removed, only said. */
   readonly delete: boolean;
   readonly who: string;
+  /** Why, in their words. */
+  readonly reason?: string;
+}
+
+/** What is kept of a cleanup. */
+export interface CleanupRecord {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly who: string;
+  readonly reason?: string;
+  /** Of the image that was migrated, in hex. */
+  readonly sha256?: string;
 }
 
 /** How often an actor is checked that is written meanwhile. */
 const MAX_ROUNDS = 3;
 
-/** The row that says that, when and by whom an actor's v1 rows were removed; JSON. */
+/** The row that says that, when and by whom an actor's v1 rows were removed: a `CleanupRecord` in JSON. */
 export function cleanupKey(id: ActorId): Uint8Array {
   return ferryKey("cleanup", id);
 }
@@ -136,9 +148,8 @@ async function removeAsSeen(
     async (tx) => {
       runs += 1;
       const now = await readMigratedActor(context, tx, id);
-      const record = { at: new Date(nowMs).toISOString(), who: options.who, sha256: now.outcome?.sha256 };
-      const recordBytes = new TextEncoder().encode(JSON.stringify(record));
-      if (runs > 1 && now.v1 === undefined && equalBytes(await tx.get(cleanupKey(id)), recordBytes)) {
+      const record = encodeRecord(options, nowMs, now.outcome?.sha256);
+      if (runs > 1 && now.v1 === undefined && equalBytes(await tx.get(cleanupKey(id)), record)) {
         // A commit whose result was unknown did happen.
         return { kind: "removed", id } as const;
       }
@@ -157,9 +168,16 @@ async function removeAsSeen(
       // Whoever writes any of it from here on conflicts.
       tx.addReadConflictRange(v1Range(id));
       tx.clearRange(v1Range(id));
-      tx.set(cleanupKey(id), recordBytes);
+      tx.set(cleanupKey(id), record);
       return { kind: "removed", id } as const;
     },
     { label: "cleanup", signal },
   );
+}
+
+function encodeRecord({ who, reason }: CleanupOptions, nowMs: number, sha256: string | undefined): Uint8Array {
+  const at = new Date(nowMs).toISOString();
+  const why = reason === undefined ? {} : { reason };
+  const record: CleanupRecord = { at, who, ...why, ...(sha256 === undefined ? {} : { sha256 }) };
+  return new TextEncoder().encode(JSON.stringify(record));
 }

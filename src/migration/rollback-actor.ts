@@ -36,12 +36,13 @@ export type RollbackResult =
 /**
  * Takes an actor back to v1: removes its v2 rows, in one transaction that reads serializably everything this depends on. v1 rows were
  * never touched, so nothing has to be restored.
- * @param dryRun says what would happen and writes nothing.
+ * @param options.dryRun says what would happen and writes nothing.
+ * @param options.detail who does it and why, for the ledger.
  */
 export async function rollbackActor(
   context: MigrationContext,
   id: ActorId,
-  options: { dryRun: boolean },
+  options: { dryRun: boolean; detail?: string },
 ): Promise<RollbackResult> {
   const finishedAtMs = context.now();
   return context.store.transact(
@@ -55,7 +56,11 @@ export async function rollbackActor(
         return { kind: "refused", reason };
       }
       const verdict = { state: "skipped", reason: "rolled_back" } as const;
-      const outcome = outcomeOf(id, verdict, { previous, finishedAtMs, campaign: previous?.campaign });
+      const detail = options.detail === undefined ? {} : { detail: options.detail };
+      const outcome = {
+        ...outcomeOf(id, verdict, { previous, finishedAtMs, campaign: previous?.campaign }),
+        ...detail,
+      };
       if (!options.dryRun) {
         await context.target.undo(tx, id);
         context.ledger.write(tx, outcome, previous);

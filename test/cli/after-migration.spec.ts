@@ -16,7 +16,7 @@ const ACTORS = Array.from({ length: 20 }, (_, index) => testActor(index + 1));
 const IDS = ACTORS.map(({ id }) => id);
 const [FIRST = ""] = IDS;
 
-describe("ferry rollback and ferry verify", () => {
+describe("ferry rollback, verify and cleanup of actors that no campaign migrated", () => {
   const folder = temporaryFolder();
 
   beforeEach(async () => {
@@ -101,6 +101,42 @@ describe("ferry rollback and ferry verify", () => {
     await store.close();
   }
 
+  /** What a command says of the actors of a list on standard input. */
+  async function ofList(args: readonly string[], ids: readonly string[]): Promise<[Ended["status"], string[]]> {
+    const { status, stdout } = await ferry([...args, "--from", "-"], { input: `# some\n${ids.join("\n")}\n` });
+    return [status, stdout.trim().split("\n")];
+  }
+
+  it("cleans up v1 of given actors, and of those of a list, and lists them without --delete", async () => {
+    const cleanup = ["cleanup", "--hold", "0s"];
+    const results = (ids: readonly string[], result: string): string[] => ids.map((id) => `${id} ${result}`);
+    expect(await ofList(cleanup, IDS.slice(0, 5))).to.deep.equal([0, results(IDS.slice(0, 5), "removable")]);
+    const given = await ferry([...cleanup, "--delete", ...IDS.slice(0, 2)]);
+    expect([given.status, given.stderr]).to.deep.equal([0, "2 removed\n"]);
+    expect(await ofList([...cleanup, "--delete"], IDS.slice(0, 3))).to.deep.equal([
+      0,
+      [...results(IDS.slice(0, 2), "no_v1_data"), ...results(IDS.slice(2, 3), "removed")],
+    ]);
+    expect((await ferry(["cleanup", "--delete", testActor(100).id])).stdout).to.contain("not_migrated");
+    expect((await ferry(["cleanup", "--delete", IDS[3] ?? ""])).stdout).to.contain("on_hold");
+  });
+
+  it("keeps with each actor who took it back and why", async () => {
+    await ferryHere(["rollback", FIRST], { env: { FERRY_STORE: folder.store, FERRY_USER: "ann" } });
+    const { stdout } = await ferry(["inspect", FIRST]);
+    expect(stdout).to.match(/^outcome +skipped rolled_back at .*\ndetail +Rolled back by ann\.$/m);
+    const why = ["--reason-text", "slow"];
+    await ferryHere(["rollback", IDS[1] ?? "", ...why], { env: { FERRY_STORE: folder.store, FERRY_USER: "ann" } });
+    expect((await ferry(["outcomes", "--json"])).stdout).to.contain('"detail":"Rolled back by ann: slow"');
+  });
+
+  it("verifies and takes back the actors of a list", async () => {
+    const [status, lines] = await ofList(["verify"], IDS.slice(0, 2));
+    expect([status, lines.length]).to.deep.equal([0, 2]);
+    expect(await ofList(["rollback"], [FIRST])).to.deep.equal([0, [`${FIRST} rolled_back`]]);
+    expect(await leftInV2()).to.equal(IDS.length - 1);
+  });
+
   it("goes on behind an actor whose v2 cannot be read", async () => {
     const [, second = testActor(2)] = ACTORS;
     await put(...physicalRows(logicalKey(second, "/META"), Uint8Array.of(9, 9)));
@@ -114,13 +150,19 @@ describe("ferry rollback and ferry verify", () => {
   });
 });
 
-describe("ferry cleanup", () => {
+describe("ferry cleanup and ferry rollback of a campaign", () => {
   const folder = temporaryFolder();
   const [sound, broken, changed] = [testActor(1), testActor(2), testActor(3)];
 
-  function ferry(args: readonly string[], input = ""): Promise<Ended> {
-    return ferryHere(args, { env: { FERRY_STORE: folder.store }, input });
+  function ferry(args: readonly string[], input = "", options: Parameters<typeof ferryHere>[1] = {}): Promise<Ended> {
+    return ferryHere(args, { env: { FERRY_STORE: folder.store, FERRY_USER: "ann" }, input, ...options });
   }
+
+  beforeEach(async () => {
+    const image = sqliteImageOfPages(5);
+    await ferry(["store", "load", "-"], formatRows([sound, broken, changed].flatMap((actor) => v1Rows(actor, image))));
+    await migrateCampaign();
+  });
 
   /** A campaign that has migrated all actors of the store. */
   async function migrateCampaign(): Promise<void> {
@@ -142,9 +184,6 @@ describe("ferry cleanup", () => {
   const IDS_OF_THREE = [sound, broken, changed].map(({ id }) => `${id}\n`).join("");
 
   it("keeps v1 that is the only copy of something, says so by its status, and goes on with the others", async () => {
-    const image = sqliteImageOfPages(5);
-    await ferry(["store", "load", "-"], formatRows([sound, broken, changed].flatMap((actor) => v1Rows(actor, image))));
-    await migrateCampaign();
     const verified = await ferry(["verify", "--campaign", "one"]);
     expect([verified.status, verified.stderr]).to.deep.equal([1, "1 good, 2 bad.\n"]);
     expect(verified.stdout).to.include("v1 was WRITTEN since the migration");
@@ -156,5 +195,56 @@ describe("ferry cleanup", () => {
         [`${sound.id} ${result}`, `${broken.id} v2_not_clean`, `${changed.id} v1_changed`].sort(),
       );
     }
+  });
+
+  const CLEANUP = ["cleanup", "--campaign", "one", "--hold", "0s", "--delete", "--confirm", "one"];
+  const ROLLBACK = ["rollback", "--campaign", "one", "--confirm", "one"];
+
+  /** What the campaign's history has, from its start on, without the times. */
+  async function history(): Promise<string[]> {
+    const { stdout } = await ferry(["campaign", "history", "one"]);
+    const lines = stdout.trim().split("\n");
+    return lines
+      .map((line) => line.split("  ").slice(1).join("  "))
+      .filter((line) => !/ {2}(create|start) {2}/.test(line));
+  }
+
+  it("is in the campaign's history: who, why, and how many came to which result", async () => {
+    await ferry([...CLEANUP, "--reason-text", "disk"]);
+    await ferry(ROLLBACK);
+    const [begun, ended, ...rolledBack] = await history();
+    expect(begun).to.equal("ann  cleanup begun  (disk)");
+    expect(ended).to.match(/^ann {2}cleanup ended {2}\{(?=.*"removed":1)(?=.*"v1_changed":1).*"\w+":1\} {2}\(disk\)$/);
+    expect(rolledBack[0]).to.equal("ann  rollback begun");
+    expect(rolledBack[1]).to.match(/^ann {2}rollback ended {2}\{(?=.*"no_v1_data":1)(?=.*"rolled_back":1).*\}$/);
+  });
+
+  it("is in no history where nothing is changed", async () => {
+    await ferry(["cleanup", "--campaign", "one", "--hold", "0s"]);
+    await ferry([...ROLLBACK, "--dry-run"]);
+    expect(await history()).to.deep.equal([]);
+  });
+
+  it("is in the history as far as it came when it is stopped", async () => {
+    for (const args of [CLEANUP, ROLLBACK]) {
+      expect((await ferry(args, "", { interruptAt: "stdout" })).status).to.equal(130);
+    }
+    const found = await history();
+    expect(found).to.have.length(4);
+    expect(found[1]).to.match(/^ann {2}cleanup stopped {2}\{("\w+":1,?)+\}$/);
+    expect(found[3]).to.match(/^ann {2}rollback stopped {2}\{("\w+":1,?)+\}$/);
+  });
+
+  it("leaves with each actor who removed its v1, when and why, which inspect shows", async () => {
+    expect((await ferry(["inspect", sound.id])).stdout).not.to.contain("cleaned up");
+    await ferry([...CLEANUP, "--reason-text", "disk"]);
+    const { stdout } = await ferry(["inspect", sound.id]);
+    expect(stdout).to.match(/^v1 +no data\nv1 +cleaned up at \d{4}-\d\d-\d\dT[\d:.]+Z by ann: disk$/m);
+    const { cleanup, outcome } = JSON.parse((await ferry(["inspect", sound.id, "--json"])).stdout) as {
+      cleanup: { at: string };
+      outcome: { sha256: string };
+    };
+    expect(cleanup).to.deep.equal({ at: cleanup.at, who: "ann", reason: "disk", sha256: outcome.sha256 });
+    expect((await ferry(["inspect", changed.id])).stdout).not.to.contain("cleaned up");
   });
 });

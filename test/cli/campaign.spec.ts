@@ -218,8 +218,28 @@ describe("ferry campaign", function () {
     expect((await campaign("list")).stdout).to.match(/bad +completed[^\n]*\n(.*\n)*good +completed/);
     await campaign("create", "again", "--rejected", "--reason", "chunk_missing");
     expect(((await json("show", "again"))["counts"] as { todo: object }).todo).to.include({ actors: 12 });
-    expect(await json("delete", "good")).to.include({ result: "deleted" });
+    expect(await json("delete", "good", "--confirm", "good")).to.include({ result: "deleted", migrated: 12 });
     expect((await campaign("show", "good")).status).to.equal(2);
+  });
+
+  it("deletes a campaign that migrated actors only when that is confirmed, and says how they go on without it", async () => {
+    await seed();
+    await campaign("create", "good", "--scan", "--start");
+    expect((await campaign("delete", "good", "--confirm", "good")).stderr).to.contain("cancel it before");
+    await runToEnd();
+    const asked = await campaign("delete", "good");
+    expect([asked.status, asked.stdout]).to.deep.equal([2, ""]);
+    expect(asked.stderr).to.equal(
+      'ferry: Campaign "good" migrated 12 actors: verify, rollback and cleanup with --campaign end with it, and go on by ids alone, ' +
+        "which ferry outcomes --state migrated lists. Confirm with --confirm good.\n",
+    );
+    expect((await campaign("delete", "good", "--confirm", "goof")).stderr).to.contain("nothing was done");
+    expect((await campaign("show", "good")).status).to.equal(0);
+    const deleted = await campaign("delete", "good", "--confirm", "good");
+    expect(deleted.stdout).to.equal("deleted campaign good; what became of its actors stays in the ledger\n");
+    expect(deleted.stderr).to.match(
+      /its 12 migrated actors by ids.*\n.*"good".*> good.txt\n {2}ferry cleanup --from good.txt\n$/,
+    );
   });
 
   it("cancels at once, without a feeder, what has nothing in flight, and says of others how they end", async () => {

@@ -121,6 +121,20 @@ describe("the target of jobs and campaigns", function () {
     expect([again.status, again.stderr]).to.deep.equal([0, "1 good, 0 bad, 1 rolled back.\n"]);
   });
 
+  it("goes with a campaign that is deleted: that says it, and its actors are cleaned up by their ids", async () => {
+    const flags = ["--target", "depot", "--namespace", NAMESPACE_ID];
+    await ferry(["campaign", "create", "spring", "--scan", "--start", ...flags]);
+    await runCampaigns();
+    await ferry(["campaign", "cancel", "spring"]);
+    const deleted = await ferry(["campaign", "delete", "spring", "--confirm", "spring"]);
+    expect(deleted.stderr).to.include(`ferry cleanup --from spring.txt ${flags.join(" ")}\n`);
+    const list = { input: ACTORS.map(({ id }) => id).join("\n") };
+    const cleanup = ["cleanup", "--from", "-", "--hold", "0s", "--delete"];
+    expect((await ferry(cleanup, list)).stderr).to.match(/holds rows of Depot.*say --target depot/);
+    const cleaned = await ferry([...cleanup, ...flags], list);
+    expect([cleaned.status, cleaned.stderr]).to.deep.equal([0, "2 removed\n"]);
+  });
+
   it("is not overruled by a worker's configuration, nor by a flag of a later command", async () => {
     await ferry(["campaign", "create", "spring", "--scan", "--target", "storage", "--start"]);
     for (const args of [

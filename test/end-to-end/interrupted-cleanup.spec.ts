@@ -54,6 +54,16 @@ describe("ferry cleanup, interrupted", function () {
       expect(removed.length).to.be.within(ACTORS - 1, ACTORS);
       expect(stderr).to.match(/\d+ no_v1_data, \d+ removed/);
 
+      // Of the one that was killed nothing is known but that it began.
+      const history = (await cluster.ferry(["campaign", "history", "one"])).stdout;
+      expect([...history.matchAll(/cleanup (\w+)/g)].map(([, how]) => how)).to.deep.equal([
+        "begun",
+        "begun",
+        "stopped",
+        "begun",
+        "ended",
+      ]);
+
       const [rows, records] = await cluster.store.transact(async (tx) => {
         let left = 0;
         for (const { id } of actors) {

@@ -24,6 +24,11 @@ export class ResultCounts {
     return this.#total;
   }
 
+  /** The counts by result. */
+  get byResult(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
   /** E.g. `12 removed, 3 on_hold`; empty without any. */
   get text(): string {
     return [...this.#counts].map(([result, count]) => `${count} ${result}`).join(", ");

@@ -1,30 +1,61 @@
 import { ledger } from "../../campaign/ledger.ts";
 import { migratedActors } from "../../campaign/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Store } from "../../store/store.ts";
-import { ask, canBeAsked } from "../ask.ts";
-import { parseIdArgument } from "../ids.ts";
+import { parseIdArgument, readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { targetOfCampaign } from "../targets.ts";
 import { targetOfActors } from "../targets-of-actors.ts";
 
-/** Which actors a command is about: given ones, or those that a campaign migrated. */
-export interface Selection {
-  readonly ids: readonly string[];
-  readonly campaign?: string | undefined;
+/** Flags that say which actors, beside ids as arguments. */
+export interface SelectionFlags {
+  readonly campaign?: string;
+  readonly from?: string;
+  /** The campaign's name once more, for what cannot be undone. */
+  readonly confirm?: string;
 }
 
-/** @throws UsageError unless ids or a campaign are given, and not both. */
-export function selectActors(store: Store, { ids, campaign }: Selection): AsyncIterable<ActorId> | ActorId[] {
-  if (ids.length > 0 === (campaign !== undefined)) {
-    throw new UsageError("Say which actors: their ids, or --campaign NAME, and not both.");
+/** Which actors a command is about: given or listed ones, or those that a campaign migrated. */
+export type Selection =
+  | { readonly ids: readonly ActorId[]; readonly campaign?: undefined }
+  | { readonly campaign: string; readonly ids?: undefined };
+
+/** Adds the ways to say which actors. */
+export function addSelection(command: Command): Command {
+  return command
+    .argument("[id...]", "actor ids")
+    .option("--from <file>", "actors of a list, or - for standard input: one id per line, # begins a comment")
+    .option("--campaign <name>", "all actors that a campaign migrated");
+}
+
+/** Reads which actors are meant. @throws UsageError unless it is said in exactly one way, or where a list has a line that is no id. */
+export async function readSelection(
+  run: Run,
+  idTexts: readonly string[],
+  { campaign, from, confirm }: SelectionFlags,
+): Promise<Selection> {
+  const ways = [idTexts.length > 0, from !== undefined, campaign !== undefined];
+  if (ways.filter((isGiven) => isGiven).length !== 1) {
+    throw new UsageError("Say which actors: their ids, --from FILE or --campaign NAME, and only one of these.");
   }
-  return campaign === undefined ? ids.map(parseIdArgument) : migratedActors(store, campaign);
+  if (campaign !== undefined) {
+    return { campaign };
+  }
+  if (confirm !== undefined) {
+    throw new UsageError("--confirm goes with --campaign.");
+  }
+  return { ids: from === undefined ? idTexts.map(parseIdArgument) : await readIdList(from, run.stdin) };
+}
+
+/** The actors of a selection. */
+export function selectActors(store: Store, { ids, campaign }: Selection): AsyncIterable<ActorId> | readonly ActorId[] {
+  return campaign === undefined ? ids : migratedActors(store, campaign);
 }
 
 /** What work on migrated actors needs, outside of a queue; of the actors' own target. @throws UsageError */
@@ -38,7 +69,7 @@ export async function commandContext(
     store,
     target:
       campaign === undefined
-        ? await targetOfActors(run.config, store, ids.map(parseIdArgument))
+        ? await targetOfActors(run.config, store, ids)
         : await targetOfCampaign(run.config, store, campaign),
     codec: inlineCodec,
     ledger,
@@ -47,18 +78,4 @@ export async function commandContext(
     observer: { enter: () => undefined },
     checkIntegrity: (image, mode, signal) => checker.check(image, mode, signal),
   };
-}
-
-/**
- * Has an operator confirm what cannot be undone by typing a name: at the terminal, or with `--confirm NAME` elsewhere.
- * @throws UsageError when the name is not given.
- */
-export async function confirmName(run: Run, name: string, given: string | undefined, question: string): Promise<void> {
-  const asked = given ?? (canBeAsked(run) ? await ask(run, `${question} Type ${name} to go on: `) : undefined);
-  if (asked === undefined) {
-    throw new UsageError(`${question} Confirm with --confirm ${name}.`);
-  }
-  if (asked.trim() !== name) {
-    throw new UsageError(`That is not "${name}": nothing was done.`);
-  }
 }

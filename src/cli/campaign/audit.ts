@@ -1,5 +1,4 @@
 import { auditCampaign } from "../../campaign/audit.ts";
-import { deleteCampaign } from "../../campaign/delete-campaign.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { sayLines } from "./show.ts";
@@ -38,15 +37,4 @@ export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
       : "Nothing moved meanwhile: this is a bug in Ferry, please report it.",
   );
   return status;
-}
-
-/** `ferry campaign delete`; deleting what is not there is an error, as the name may be a slip. */
-export async function deleteOne(run: Run, name: string): Promise<undefined> {
-  const store = await run.openStore();
-  await deleteCampaign(store, name);
-  await run.output.line(
-    run.json
-      ? JSON.stringify({ result: "deleted", name })
-      : `deleted campaign ${name}; what became of its actors stays in the ledger`,
-  );
 }

@@ -108,11 +108,9 @@ export async function showHistory(run: Run, name: string): Promise<undefined> {
   for (const entry of await readCampaignHistory(store, name)) {
     const { atMs, who, what, reason, before, after } = entry;
     const change = [before, after].filter((value) => value !== undefined).map((value) => textOf(value));
-    await run.output.line(
-      run.json
-        ? JSON.stringify(entry)
-        : `${timeText(atMs)}  ${who}  ${what}  ${change.join(" → ")}${reason === undefined ? "" : `  (${reason})`}`,
-    );
+    const why = reason === undefined ? "" : `(${reason})`;
+    const cells = [timeText(atMs), who, what, change.join(" → "), why];
+    await run.output.line(run.json ? JSON.stringify(entry) : cells.filter((cell) => cell !== "").join("  "));
   }
 }
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { ExitStatus } from "../exit-status.ts";
 import { addReason } from "../campaign/author.ts";
 import type { CreateFlags } from "../campaign/create.ts";
+import type { DeleteFlags } from "../campaign/delete.ts";
 import { addLimits } from "../campaign/limit-options.ts";
 import type { PlanFlags } from "../campaign/plan.ts";
 import type { SetFlags } from "../campaign/set.ts";
@@ -31,6 +32,9 @@ A campaign needs a feeder (ferry feeder) and workers (ferry worker); both may co
   ferry campaign start spring
   ferry campaign watch spring
   ferry campaign report spring --html spring.html`;
+
+const DELETE_HELP = `
+ferry verify, rollback and cleanup with --campaign end with it; they go on with the actors' ids, which ferry outcomes --state migrated lists.`;
 
 /** Makes the action of a command whose first argument is a campaign's name. */
 function named<F>(runner: Runner, body: (run: Run, name: string, flags: F) => Promise<ExitStatus | undefined>) {
@@ -148,7 +152,12 @@ function registerViews(campaign: Command, runner: Runner): void {
   view("audit", "recount its actors and compare with the counts that were kept").action(
     named(runner, async (run, name) => (await import("../campaign/audit.ts")).auditOne(run, name)),
   );
-  view("delete", "forget a campaign that is over or was never started; the ledger keeps its actors' outcomes").action(
-    named(runner, async (run, name) => (await import("../campaign/audit.ts")).deleteOne(run, name)),
-  );
+  view("delete", "forget a campaign that is over or was never started; the ledger keeps its actors' outcomes")
+    .option("--confirm <name>", "the campaign's name, where it migrated actors and nobody can be asked")
+    .action(
+      named(runner, async (run, name, flags: DeleteFlags) =>
+        (await import("../campaign/delete.ts")).deleteOne(run, name, flags),
+      ),
+    )
+    .addHelpText("after", DELETE_HELP);
 }

@@ -2,19 +2,27 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { TokenBucket } from "../../campaign/token-bucket.ts";
 import { UsageError } from "../../errors.ts";
-import { cleanupActor, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
+import { cleanupActor, type CleanupOptions, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
+import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { parseDuration } from "../../config/duration.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
-import { commandContext, confirmName, selectActors } from "../after/selected-actors.ts";
-import { authorOf } from "../campaign/author.ts";
+import {
+  addSelection,
+  commandContext,
+  readSelection,
+  selectActors,
+  type SelectionFlags,
+} from "../after/selected-actors.ts";
+import { inHistory } from "../after/work-history.ts";
+import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
+import { confirmName } from "../confirm-name.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
+import { addSettings } from "../setting-options.ts";
 
-interface CleanupFlags {
-  readonly campaign: string;
+interface CleanupFlags extends SelectionFlags, ReasonFlag {
   readonly delete?: boolean;
-  readonly confirm?: string;
   readonly hold: string;
   readonly rate: string;
 }
@@ -25,61 +33,79 @@ const FREE = new Set<string>(["no_v1_data", "on_hold", "not_migrated", "not_veri
 
 /** `ferry cleanup`. */
 export function registerCleanup(program: Command, runner: Runner): void {
-  program
+  const command = program
     .command("cleanup")
-    .description(
-      "remove v1 SQLite rows of a campaign's migrated actors, once v2 has proved itself; lists unless --delete",
-    )
-    .requiredOption("--campaign <name>", "whose migrated actors")
+    .description("remove v1 SQLite rows of migrated actors, once v2 has proved itself; lists unless --delete");
+  addReason(addSelection(command))
     .option("--hold <duration>", "least time since an actor's migration", "7d")
     .option("--rate <n>", "actors per second, at most", "20")
     .option("--delete", "remove; there is no way back to v1 afterwards")
     .option("--confirm <name>", "the campaign's name, where nobody can be asked")
-    .action((flags: CleanupFlags, self: Command) => runner.run(self, (run) => cleanup(run, flags)))
+    .action((ids: string[], flags: CleanupFlags, self: Command) => runner.run(self, (run) => cleanup(run, ids, flags)))
     .addHelpText(
       "after",
       `
-An actor's rows stay when it was migrated with --verify off (not_verified); when its v2 image cannot be read to its end, is
-another one than was migrated though the engine has not written it, or fails SQLite's quick check (v2_not_clean); when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other
-place; and when it was written each time that it was checked (written_meanwhile): run the command again. With v2_not_clean and v1_changed
-the exit status is 1. v1 is read once and v2 twice, with --delete and without. Other entries of the actor's key-value space stay in any case.
-Stopped in the middle, the command can simply be run again.`,
+An actor's rows stay when it was migrated with --verify off (not_verified); when its v2 image cannot be read to its end, is another one than
+was migrated though the engine has not written it, or fails SQLite's quick check (v2_not_clean); when v1 does not hold what was migrated any
+more, as an old runner wrote to it (v1_changed): that is in no other place; and when it was written each time that it was checked
+(written_meanwhile): run the command again. With v2_not_clean and v1_changed the exit status is 1. v1 is read once and v2 twice, with
+--delete and without. Other entries of the actor's key-value space stay in any case. Stopped in the middle, the command can simply be run
+again.
+
+Actors of ferry enqueue and ferry requeue, and of a campaign that was deleted, are named by their ids; --confirm goes with --campaign.
+Who removed v1, when and why is kept with each actor (ferry inspect ID), and with --campaign in that campaign's history.
+
+  ferry cleanup --campaign spring --delete
+  ferry outcomes --state migrated --json | jq -r .actorId > ids.txt
+  ferry cleanup --from ids.txt --delete`,
     );
+  addSettings(command, "target", "namespace");
 }
 
-async function cleanup(run: Run, flags: CleanupFlags): Promise<ExitStatus> {
+async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): Promise<ExitStatus> {
+  const selection = await readSelection(run, ids, flags);
   const holdMs = readHold(flags.hold);
   const perSecond = readRate(flags.rate);
   const deletes = flags.delete === true;
   const store = await run.openStore({ readOnly: !deletes, priority: "batch" });
-  const selection = { ids: [], campaign: flags.campaign };
   const actors = selectActors(store, selection);
-  if (deletes) {
+  if (flags.campaign !== undefined && deletes) {
     const question = `This removes v1 data for good; actors of campaign "${flags.campaign}" can not go back to v1 then.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
+  const author = authorOf(run, flags);
+  const deed = { store, campaign: deletes ? flags.campaign : undefined, what: "cleanup", author } as const;
   const checker = new IntegrityChecker();
-  const bucket = new TokenBucket();
   const counts = await saidCounts(run, { end: endOf, changes: deletes }, async (counted) => {
     try {
       const context = await commandContext(run, store, selection, checker);
-      const options = { holdMs, delete: deletes, who: authorOf(run, {}).who };
-      for await (const id of actors) {
-        while (bucket.available(perSecond, Date.now()) < 1) {
-          await delay(WAIT_MS, undefined, { signal: run.signal });
-        }
-        const result = await cleanupActor(context, id, options, run.signal);
-        const what = result.kind === "refused" ? result.reason : result.kind;
-        // What was removed before costs nothing: to go on after an interruption takes no longer than the rest.
-        bucket.take(FREE.has(what) ? 0 : 1);
-        counted.add(what);
-        await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
-      }
+      const options = { holdMs, delete: deletes, ...author };
+      await inHistory(deed, counted, () => cleanUpAll(run, context, { actors, perSecond, options }, counted));
     } finally {
       await checker.close();
     }
   });
   return counts.of("v2_not_clean") + counts.of("v1_changed") > 0 ? EXIT.rejected : EXIT.done;
+}
+
+async function cleanUpAll(
+  run: Run,
+  context: MigrationContext,
+  work: { actors: ReturnType<typeof selectActors>; perSecond: number; options: CleanupOptions },
+  counted: ResultCounts,
+): Promise<void> {
+  const bucket = new TokenBucket();
+  for await (const id of work.actors) {
+    while (bucket.available(work.perSecond, Date.now()) < 1) {
+      await delay(WAIT_MS, undefined, { signal: run.signal });
+    }
+    const result = await cleanupActor(context, id, work.options, run.signal);
+    const what = result.kind === "refused" ? result.reason : result.kind;
+    // What was removed before costs nothing: to go on after an interruption takes no longer than the rest.
+    bucket.take(FREE.has(what) ? 0 : 1);
+    counted.add(what);
+    await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);
+  }
 }
 
 function endOf({ text }: ResultCounts): string {

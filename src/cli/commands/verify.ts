@@ -3,13 +3,18 @@ import { plural } from "../../campaign/plural.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { isBad, verifyActor, type ImageVerification, type Verification } from "../../migration/verify-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
-import { commandContext, selectActors } from "../after/selected-actors.ts";
+import {
+  addSelection,
+  commandContext,
+  readSelection,
+  selectActors,
+  type SelectionFlags,
+} from "../after/selected-actors.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 
-interface VerifyFlags {
-  readonly campaign?: string;
+interface VerifyFlags extends SelectionFlags {
   readonly check: "quick" | "full";
 }
 
@@ -22,9 +27,10 @@ one that seems bad and was written while it was read is read again.`;
 export function registerVerify(program: Command, runner: Runner): void {
   const command = program
     .command("verify")
-    .description("compare migrated actors with v1 while that means something, and have SQLite check v2; writes nothing")
-    .argument("[id...]", "actor ids")
-    .option("--campaign <name>", "all actors that a campaign migrated")
+    .description(
+      "compare migrated actors with v1 while that means something, and have SQLite check v2; writes nothing",
+    );
+  addSelection(command)
     .addOption(new Option("--check <how>", "SQLite's check").choices(["quick", "full"]).default("full"))
     .action((ids: string[], flags: VerifyFlags, self: Command) => runner.run(self, (run) => verify(run, ids, flags)))
     .addHelpText("after", HELP);
@@ -32,8 +38,8 @@ export function registerVerify(program: Command, runner: Runner): void {
 }
 
 async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Promise<ExitStatus> {
+  const selection = await readSelection(run, ids, flags);
   const store = await run.openStore({ readOnly: true, priority: "batch" });
-  const selection = { ids, campaign: flags.campaign };
   const actors = selectActors(store, selection);
   const checker = new IntegrityChecker();
   const counts = await saidCounts(run, { end: endOf, changes: false, always: ["good", "bad"] }, async (counted) => {

@@ -1,6 +1,8 @@
+import { decodeJson } from "../../campaign/json-row.ts";
 import { ledger, readHistory } from "../../campaign/ledger.ts";
 import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
 import { toHex, viewOf } from "../../formats/bytes.ts";
+import { cleanupKey, type CleanupRecord } from "../../migration/cleanup-actor.ts";
 import { readActorState } from "../../migration/read-actor-state.ts";
 import { readLease, type HeldLease } from "../../migration/lease.ts";
 import type { Outcome } from "../../migration/outcome.ts";
@@ -22,6 +24,8 @@ export interface ActorInspection {
   /** When it went to sleep, RFC 3339; absent when the engine has not recorded it. */
   readonly sleptAt?: string;
   readonly v1?: V1Inspection;
+  /** Who last removed its v1 rows, and when; v1 may have come back since. */
+  readonly cleanup?: CleanupRecord;
   readonly v2?: StorageInspection;
   readonly depot?: DepotInspection;
   readonly lease?: LeaseInspection | string;
@@ -46,11 +50,12 @@ export async function inspectActor(
   signal: AbortSignal,
 ): Promise<ActorInspection> {
   const rows = storeRows(store, signal);
-  const { actor, lease, outcome } = await store.transact(
+  const { actor, lease, outcome, cleanup } = await store.transact(
     async (tx) => ({
       actor: await readActorState(tx, id),
       lease: await readLease(tx, id),
       outcome: await ledger.read(tx, id),
+      cleanup: await tx.get(cleanupKey(id)),
     }),
     { label: "inspect", signal },
   );
@@ -63,6 +68,7 @@ export async function inspectActor(
     ...(actor.destroyed ? { destroyed: true } : {}),
     ...(actor.sleepTs?.length === 8 ? { sleptAt: timeText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
     ...(v1 === undefined ? {} : { v1 }),
+    ...(cleanup === undefined ? {} : { cleanup: decodeJson(cleanup) as CleanupRecord }),
     ...(v2 === undefined ? {} : { v2 }),
     ...(depot === undefined ? {} : { depot }),
     ...(lease === undefined ? {} : { lease: leaseFacts(lease) }),

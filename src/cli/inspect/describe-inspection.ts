@@ -1,5 +1,6 @@
 import { formatByteSize } from "../../config/byte-size.ts";
 import type { DbHead } from "../../formats/db-head.ts";
+import type { CleanupRecord } from "../../migration/cleanup-actor.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { StorageInspection } from "../../migration/targets/storage/storage-inspection.ts";
 import type { ActorInspection } from "./actor-inspection.ts";
@@ -11,7 +12,7 @@ import type { V1Inspection } from "./v1-inspection.ts";
 export function describeInspection(found: ActorInspection): string {
   return [
     [field("actor", found.actorId), field("label", String(found.label)), field("life", lifeText(found))],
-    v1Lines(found.v1),
+    [...v1Lines(found.v1), ...cleanupLines(found.cleanup)],
     ...v2Parts(found),
     leaseLines(found.lease),
     outcomeLines(found.outcome, found.history),
@@ -37,6 +38,14 @@ function v1Lines(v1: V1Inspection | undefined): string[] {
     return field(`v1 ${name}`, `${size}, ${file.chunks}${expected} chunks`);
   });
   return files.length === 0 ? [field("v1", "rows of no known form")] : files;
+}
+
+function cleanupLines(cleanup: CleanupRecord | undefined): string[] {
+  if (cleanup === undefined) {
+    return [];
+  }
+  const { at, who, reason } = cleanup;
+  return [field("v1", `cleaned up at ${at} by ${who}${reason === undefined ? "" : `: ${reason}`}`)];
 }
 
 /** Both forms of v2 where there are both. */
