@@ -1,3 +1,4 @@
+import { plural } from "../../campaign/plural.ts";
 import { groupRejects } from "../../campaign/rejects-groups.ts";
 import { findRejects, type RejectState } from "../../campaign/rejects.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
@@ -29,6 +30,6 @@ export async function groupRejected(
   }
   if (!run.json) {
     const actors = groups.reduce((sum, group) => sum + group.actors, 0);
-    run.notes.say(`${actors === 1 ? "1 actor" : `${actors} actors`} in ${groups.length} groups.`);
+    run.notes.say(`${plural(actors, "actor")} in ${plural(groups.length, "group")}.`);
   }
 }
