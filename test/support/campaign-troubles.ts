@@ -119,7 +119,10 @@ async function standStill(child: FerryProcess): Promise<void> {
   child.kill("SIGCONT");
 }
 
-/** All workers and feeders are on a disk that is as large as the store is now, until one of them has noticed it and a while longer. */
+/**
+ * All workers and feeders are on a disk that is smaller than the store is now, until one of them has noticed it and a while longer. One as
+ * large would be noticed by nobody while the store has pages to use again.
+ */
 async function fillDisk(cluster: CampaignCluster): Promise<void> {
   const replaceAll = async (limits: { maxFileBytes?: number }): Promise<void> => {
     for (const role of ["worker", "feeder"] as const) {
@@ -129,7 +132,7 @@ async function fillDisk(cluster: CampaignCluster): Promise<void> {
       }
     }
   };
-  await replaceAll({ maxFileBytes: await cluster.storeBytes() });
+  await replaceAll({ maxFileBytes: Math.floor((await cluster.storeBytes()) / 4) });
   const limited = [...cluster.running("worker"), ...cluster.running("feeder")];
   // A write that fits in part comes back as an I/O error.
   const noticed = (): Promise<boolean> =>
