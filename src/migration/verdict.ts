@@ -3,7 +3,10 @@ import { FormatError } from "../formats/format-error.ts";
 import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
-/** Turns what an attempt came to into what the ledger records. Who waived an actor and why stays in sight, however often a job comes by. */
+/**
+ * Turns what an attempt came to into what the ledger records. Who waived an actor or took it back, and why, stays in sight however often a
+ * job comes by.
+ */
 export function outcomeOf(
   id: ActorId,
   verdict: Verdict,
@@ -12,7 +15,8 @@ export function outcomeOf(
   const finishedAt = new Date(facts.finishedAtMs).toISOString();
   const again = facts.previous?.finishedAt === finishedAt;
   const attempts = (facts.previous?.attempts ?? 0) + (again ? 0 : 1);
-  const decision = isWaived(facts.previous) && isWaived(verdict) ? facts.previous?.detail : undefined;
+  const stands = [isWaived, isRolledBack].some((isOf) => isOf(facts.previous) && isOf(verdict));
+  const decision = stands ? facts.previous?.detail : undefined;
   return {
     actorId: id,
     state: verdict.state,
@@ -34,7 +38,7 @@ export function isWaived(found: Verdict | Outcome | undefined): boolean {
 }
 
 /** Whether an operator has taken the actor back to v1, and nothing has come since. */
-export function isRolledBack(found: Outcome | undefined): boolean {
+export function isRolledBack(found: Verdict | Outcome | undefined): boolean {
   return found?.state === "skipped" && found.reason === "rolled_back";
 }
 

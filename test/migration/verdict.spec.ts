@@ -40,6 +40,17 @@ describe("an outcome", () => {
     });
   });
 
+  it("keeps who left an actor on v1, and why, when a job comes by and leaves it there", () => {
+    for (const reason of ["waived", "rolled_back"] as const) {
+      const decided = { state: "skipped", reason, detail: "By ann: tests." } as const;
+      const facts = { finishedAtMs: 5, campaign: undefined };
+      const previous = outcomeOf(ACTOR.id, decided, { ...facts, previous: undefined, finishedAtMs: 1 });
+      const again = outcomeOf(ACTOR.id, { state: "skipped", reason }, { ...facts, previous });
+      expect(again).to.include({ reason, detail: "By ann: tests.", attempts: 2 });
+      expect(outcomeOf(ACTOR.id, MIGRATED, { ...facts, previous })).to.not.have.property("detail");
+    }
+  });
+
   it("counts one attempt more than the last one, and the same attempt's record once", () => {
     const first = outcomeOf(ACTOR.id, MIGRATED, { previous: undefined, finishedAtMs: 5, campaign: undefined });
     const again = outcomeOf(ACTOR.id, MIGRATED, { previous: first, finishedAtMs: 5, campaign: undefined });
