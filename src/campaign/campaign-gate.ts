@@ -6,8 +6,8 @@ import { findCampaign } from "./campaign-store.ts";
 const FRESH_MS = 1_000;
 
 /**
- * Tells a worker whether a campaign's jobs are to be run now, and where they come from. Jobs of a campaign that is paused, being cancelled or gone lie in Redis
- * until a worker takes them; it hands them back to the campaign instead of running them.
+ * Tells a worker whether a campaign's jobs are to be run now, and where they come from. Jobs of a campaign that is paused, being cancelled
+ * or gone lie in Redis until a worker takes them; it hands them back to the campaign instead of running them.
  */
 export class CampaignGate {
   readonly #store: Store;

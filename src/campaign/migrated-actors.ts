@@ -7,7 +7,10 @@ import { actorPrefix } from "./campaign-keys.ts";
 import { readCampaign } from "./campaign-store.ts";
 import { decodeJson } from "./json-row.ts";
 
-/** The actors that a campaign migrated, also those that were taken back to v1 since, in the order of their ids; bounded memory. @throws UsageError when there is no such campaign. */
+/**
+ * The actors that a campaign migrated, also those that were taken back to v1 since, in the order of their ids; bounded memory.
+ * @throws UsageError when there is no such campaign.
+ */
 export async function* migratedActors(store: Store, campaign: string): AsyncGenerator<ActorId, void, undefined> {
   await store.transact(async (tx) => readCampaign(tx, campaign), { label: "campaign" });
   for await (const { key, value } of allRows(store, actorPrefix(campaign))) {
