@@ -61,6 +61,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     // A thread for each slot is as many as can be busy; they start with the first checks that are asked for.
     const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
     const codec = new ThreadCodec();
+    codec.start();
     const targets = new Targets(config, store);
     if (config.target === "auto") {
       // A worker that cannot tell would give up on every actor whose job names no target: better that it does not start.

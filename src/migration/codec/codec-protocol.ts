@@ -1,8 +1,11 @@
 import type { ErrorDetails } from "../../errors.ts";
+import { MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
+import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 
 /**
- * To the codec's thread, in order. `bytes` holds pages or blocks one after the other, blocks as long as `lengths` says; it is the thread's
- * until the answer. Shared and not handed over: that waits for the garbage collector. `pass` tells images apart; `end` is not answered.
+ * To the codec's thread, in order. `bytes` holds pages or blocks one after the other, blocks as long as `lengths` says, pages to compress
+ * behind some room; it is the thread's until the answer. Shared and not handed over: that waits for the garbage collector. `pass` tells
+ * images apart; `end` is not answered.
  */
 export type CodecRequest =
   | {
@@ -33,3 +36,8 @@ export type CodecAnswer =
       readonly message: string;
       readonly details: ErrorDetails;
     };
+
+/** Bytes before pages that are to be compressed: blocks can be longer than pages, and must not overtake them where they take their place. */
+export function roomBeforePages(pages: number): number {
+  return pages * (MOST_BLOCK_BYTES - PAGE_BYTES);
+}

@@ -2,23 +2,21 @@
 import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { FormatError } from "../../formats/format-error.ts";
-import { MOST_BLOCK_BYTES, withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
+import { withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
-import type { CodecAnswer, CodecRequest } from "./codec-protocol.ts";
+import { type CodecAnswer, type CodecRequest, roomBeforePages } from "./codec-protocol.ts";
 
 const hashes = new Map<number, Hash>();
-/** Where pages and blocks are put together. */
-let scratch = new Uint8Array(0);
+
+type PagesRequest = Extract<CodecRequest, { op: "compress" | "hash" }>;
 
 parentPort?.on("message", (request: CodecRequest) => {
   switch (request.op) {
     case "compress":
-      hashPages(request);
       reply(compress(request));
       break;
     case "hash":
-      hashPages(request);
-      reply({ kind: "done", bytes: request.bytes });
+      reply(hash(request));
       break;
     case "inflate":
       reply(inflate(request));
@@ -42,33 +40,35 @@ function hashOf(pass: number): Hash {
   return hash;
 }
 
-function hashPages({ pass, bytes, pages }: { pass: number; bytes: SharedArrayBuffer; pages: number }): void {
+function hash({ pass, bytes, pages }: PagesRequest): CodecAnswer {
   hashOf(pass).update(new Uint8Array(bytes, 0, pages * PAGE_BYTES));
+  return { kind: "done", bytes };
 }
 
-function compress({ bytes, pages }: { bytes: SharedArrayBuffer; pages: number }): CodecAnswer {
-  const blocks = scratchOf(pages * MOST_BLOCK_BYTES);
+/** A page is hashed and compressed while it is near, and its block put where pages were that are done with. */
+function compress({ pass, bytes, pages }: PagesRequest): CodecAnswer {
+  const digest = hashOf(pass);
+  const blocks = new Uint8Array(bytes);
   const lengths: number[] = [];
   let used = 0;
-  for (let page = 0; page < pages; page += 1) {
-    withCompressedPage(new Uint8Array(bytes, page * PAGE_BYTES, PAGE_BYTES), (block) => {
+  for (let index = 0; index < pages; index += 1) {
+    const page = new Uint8Array(bytes, roomBeforePages(pages) + index * PAGE_BYTES, PAGE_BYTES);
+    digest.update(page);
+    withCompressedPage(page, (block) => {
       blocks.set(block, used);
       used += block.length;
       lengths.push(block.length);
     });
   }
-  new Uint8Array(bytes).set(blocks.subarray(0, used));
   return { kind: "blocks", bytes, lengths };
 }
 
 function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate" }>): CodecAnswer {
-  const pages = scratchOf(lengths.length * PAGE_BYTES);
+  const digest = hashOf(pass);
   let offset = 0;
   try {
-    for (const [page, length] of lengths.entries()) {
-      withInflatedPage(new Uint8Array(bytes, offset, length), (inflated) => {
-        pages.set(inflated, page * PAGE_BYTES);
-      });
+    for (const length of lengths) {
+      withInflatedPage(new Uint8Array(bytes, offset, length), (page) => digest.update(page));
       offset += length;
     }
   } catch (error) {
@@ -77,13 +77,5 @@ function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate"
     }
     throw error;
   }
-  hashOf(pass).update(pages.subarray(0, lengths.length * PAGE_BYTES));
   return { kind: "done", bytes };
-}
-
-function scratchOf(bytes: number): Uint8Array {
-  if (scratch.length < bytes) {
-    scratch = new Uint8Array(bytes);
-  }
-  return scratch;
 }

@@ -2,7 +2,7 @@ import { InvariantError } from "../../errors.ts";
 import { MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import type { BorrowedBlocks, Codec, ImagePass } from "./codec.ts";
-import type { CodecAnswer } from "./codec-protocol.ts";
+import { type CodecAnswer, roomBeforePages } from "./codec-protocol.ts";
 import { CodecThread } from "./codec-thread.ts";
 
 /** What goes to the thread at once at the most, as long as nobody hands in more: 256 pages, or their blocks. */
@@ -36,17 +36,26 @@ export class ThreadCodec implements Codec {
   #thread: CodecThread | undefined;
   #passes = 0;
 
+  /** Starts the thread: what it costs does not depend on how many images are under way, and is seen before the first of them. */
+  start(): void {
+    this.#usableThread();
+  }
+
   begin(): ImagePass {
-    if (this.#thread?.usable !== true) {
-      this.#thread = new CodecThread();
-    }
     this.#passes += 1;
-    return new ThreadPass(this.#thread, this.#passes, this.#buffers);
+    return new ThreadPass(this.#usableThread(), this.#passes, this.#buffers);
   }
 
   /** Ends the thread; passes under way fail. May be called again. */
   async close(): Promise<void> {
     await this.#thread?.stop();
+  }
+
+  #usableThread(): CodecThread {
+    if (this.#thread?.usable !== true) {
+      this.#thread = new CodecThread();
+    }
+    return this.#thread;
   }
 }
 
@@ -62,7 +71,7 @@ class ThreadPass implements ImagePass {
   }
 
   async compress(pages: readonly Uint8Array[]): Promise<BorrowedBlocks> {
-    const bytes = this.#packed(pages, pages.length * MOST_BLOCK_BYTES);
+    const bytes = this.#packed(pages, pages.length * PAGE_BYTES, roomBeforePages(pages.length));
     const answer = await this.#thread.ask({ op: "compress", pass: this.#pass, bytes, pages: pages.length });
     if (answer.kind !== "blocks") {
       throw unexpected(answer);
@@ -94,10 +103,11 @@ class ThreadPass implements ImagePass {
     this.#thread.tell({ op: "end", pass: this.#pass });
   }
 
-  #packed(parts: readonly Uint8Array[], roomBytes: number): SharedArrayBuffer {
-    const buffer = this.#buffers.take(roomBytes);
+  /** Parts one after the other, `begin` bytes from the start of a buffer. */
+  #packed(parts: readonly Uint8Array[], totalBytes: number, begin = 0): SharedArrayBuffer {
+    const buffer = this.#buffers.take(begin + totalBytes);
     const bytes = new Uint8Array(buffer);
-    let offset = 0;
+    let offset = begin;
     for (const part of parts) {
       bytes.set(part, offset);
       offset += part.length;
