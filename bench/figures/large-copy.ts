@@ -17,9 +17,9 @@ import { type BenchTarget, onEachTarget, prepareTarget } from "../targets.ts";
 
 const MIB = 1024 * 1024;
 /** As the reader and the staged migration have it. */
-const SPAN_CHUNKS = 256;
+const SPAN_CHUNKS = 128;
 const SPAN_BYTES = SPAN_CHUNKS * PAGE_BYTES;
-const READS_AHEAD = 3;
+const READS_AHEAD = 4;
 const WRITES_IN_FLIGHT = 4;
 /** Where the copies go: a key that nobody else has. */
 const ASIDE = Uint8Array.of(0x60);

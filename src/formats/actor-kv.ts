@@ -16,6 +16,7 @@ import { KEYWORD, packActorId, packTuple } from "./tuple.ts";
 
 export const VALUE_CHUNK_BYTES = 10_000;
 
+const I64_BYTES = 8;
 const NESTED = 0x05;
 const BYTE_STRING = 0x01;
 const ALL_ACTORS = packTuple(KEYWORD.RIVET, KEYWORD.PEGBOARD, KEYWORD.ACTOR_KV);
@@ -119,6 +120,15 @@ export function encodeEntryMetadata(metadata: EntryMetadata): Uint8Array {
   bare.writeU8Array(cursor, metadata.version);
   bare.writeI64(cursor, metadata.updateTs);
   return cursor.bytes.slice(0, cursor.offset);
+}
+
+/** As `decodeEntryMetadata`, whose values nobody wants: a large image has one for each page. @throws FormatError `entry_corrupt` */
+export function assertEntryMetadata(bytes: Uint8Array): void {
+  const versionBytes = bytes[0];
+  const isUsual = versionBytes !== undefined && versionBytes < 0x80 && bytes.length === 1 + versionBytes + I64_BYTES;
+  if (!isUsual) {
+    decodeEntryMetadata(bytes);
+  }
 }
 
 /** @throws FormatError `entry_corrupt` */

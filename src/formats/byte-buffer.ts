@@ -5,8 +5,12 @@ export class ByteBuffer {
   #bytes: Uint8Array;
   #length = 0;
 
-  constructor(initialBytes = 0) {
+  readonly #growthBytes: number;
+
+  /** `growthBytes`: it grows by so much at least; what is too small already is dropped, and stands until it is collected. */
+  constructor(initialBytes = 0, growthBytes = SMALLEST_GROWTH_BYTES) {
     this.#bytes = new Uint8Array(initialBytes);
+    this.#growthBytes = growthBytes;
   }
 
   get length(): number {
@@ -16,6 +20,13 @@ export class ByteBuffer {
   append(bytes: Uint8Array): void {
     this.#reserve(bytes.length).set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  /** Room for so many bytes at the end: a view that the next append may invalidate. */
+  appendRoom(length: number): Uint8Array {
+    const room = this.#reserve(length).subarray(this.#length, this.#length + length);
+    this.#length += length;
+    return room;
   }
 
   /** Big-endian, as are all of LTX's integers but the uvarints. */
@@ -66,7 +77,7 @@ export class ByteBuffer {
 
   #reserve(more: number): Uint8Array {
     if (this.#length + more > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more, SMALLEST_GROWTH_BYTES));
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more, this.#growthBytes));
       grown.set(this.peek());
       this.#bytes = grown;
     }

@@ -36,28 +36,3 @@ export class Slab {
     this.#used = 0;
   }
 }
-
-/** Slabs of one size that are not in use, the most recently used first. */
-export class SlabPool {
-  readonly #capacity: number;
-  readonly #most: number;
-  readonly #free: Slab[] = [];
-
-  /** `most`: as many are kept for later; those that are in use at once are not bounded. */
-  constructor(capacity: number, most: number) {
-    this.#capacity = capacity;
-    this.#most = most;
-  }
-
-  take(): Slab {
-    return this.#free.pop() ?? new Slab(this.#capacity);
-  }
-
-  /** Clears the slab: its arrays must not be read any more. */
-  give(slab: Slab): void {
-    slab.clear();
-    if (this.#free.length < this.#most) {
-      this.#free.push(slab);
-    }
-  }
-}

@@ -1,4 +1,4 @@
-import { concatBytes, u32be, viewOf } from "./bytes.ts";
+import { concatBytes, viewOf } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 
 /*
@@ -27,30 +27,43 @@ export function physicalKey(subspace: Uint8Array, logicalKey: Uint8Array): Uint8
   return concatBytes(subspace, logicalKey);
 }
 
-export function pieceKey(subspace: Uint8Array, logicalKey: Uint8Array, index: number): Uint8Array {
-  return concatBytes(subspace, PIECE_MARK, logicalKey, u32be(index));
-}
-
 /** What the pieces' keys of all logical keys with this prefix start with. */
 export function piecePrefix(subspace: Uint8Array, logicalPrefix: Uint8Array): Uint8Array {
   return concatBytes(subspace, PIECE_MARK, logicalPrefix);
 }
 
-/** The rows of one logical value, head row first. Pieces are views of `value`, not copies. */
+/**
+ * The rows of one logical value, head row first. Pieces are views of `value`, not copies. A split value's rows live until they are
+ * committed, and share no memory with other keys, which they would keep from being collected.
+ */
 export function encodeSplitValue(subspace: Uint8Array, logicalKey: Uint8Array, value: Uint8Array): PhysicalRow[] {
   const key = physicalKey(subspace, logicalKey);
   if (value.length < SPLIT_FROM_BYTES) {
     return [{ key, value: concatBytes(new Uint8Array([INLINE]), value) }];
   }
   const pieces = Math.ceil(value.length / PIECE_BYTES);
-  const rows: PhysicalRow[] = [
-    { key, value: concatBytes(new Uint8Array([SPLIT]), u32be(value.length), u32be(pieces)) },
-  ];
-  for (let index = 0; index < pieces; index += 1) {
-    const piece = value.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES);
-    rows.push({ key: pieceKey(subspace, logicalKey, index), value: piece });
+  const head = new Uint8Array(9);
+  head[0] = SPLIT;
+  viewOf(head).setUint32(1, value.length);
+  viewOf(head).setUint32(5, pieces);
+  const rows: PhysicalRow[] = [{ key: key.slice(), value: head }];
+  for (const [index, piece] of pieceKeys(subspace, logicalKey, pieces).entries()) {
+    rows.push({ key: piece, value: value.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES) });
   }
   return rows;
+}
+
+function pieceKeys(subspace: Uint8Array, logicalKey: Uint8Array, pieces: number): Uint8Array[] {
+  const prefix = piecePrefix(subspace, logicalKey);
+  const keyBytes = prefix.length + 4;
+  const keys = new Uint8Array(pieces * keyBytes);
+  const view = viewOf(keys);
+  return Array.from({ length: pieces }, (_, index) => {
+    const key = keys.subarray(index * keyBytes, (index + 1) * keyBytes);
+    key.set(prefix);
+    view.setUint32(index * keyBytes + prefix.length, index);
+    return key;
+  });
 }
 
 /** The head row of a value: the value itself, or what to look for in pieces. */

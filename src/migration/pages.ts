@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
 import { decompressPage } from "../formats/page-codec.ts";
+import type { PageMemory } from "./page-memory.ts";
 
 /**
  * Consecutive pages of an image: the page number of the first, one-based as in SQLite, and the pages, 4,096 bytes each. Whoever is given
- * batches one after the other has the pages of one until it asks for the next: their memory may be used again then.
+ * batches one after the other has the pages of one until it asks for the next, as their memory may be used again then; or, where it calls
+ * `hold` before, until it releases them.
  */
 export interface PageBatch {
   readonly firstPgno: number;
   readonly pages: readonly Uint8Array[];
+  readonly hold?: () => HeldMemory;
+}
+
+/** The memory that pages lie in. */
+export interface HeldMemory {
+  readonly memory: PageMemory;
+  /** The pages must not be read any more. Idempotent. */
+  readonly release: () => void;
 }
 
 /** The same with the pages' LZ4 blocks, which are good for as long. */

@@ -1,11 +1,11 @@
 import { compareBytes, equalBytes, keyAfter } from "../formats/bytes.ts";
+import { placedRows } from "../store/placed-rows.ts";
 import type { KeyRange, KeyValue, RangeOptions, Store, Transaction } from "../store/store.ts";
 
 /** Rows that can be read, from wherever they are: what a reader of images needs. */
 export interface Rows {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** `lent`: as in a store. */
-  getRange(range: KeyRange, options?: Pick<RangeOptions, "lent">): AsyncIterable<readonly KeyValue[]>;
+  getRange(range: KeyRange, options?: Pick<RangeOptions, "into">): AsyncIterable<readonly KeyValue[]>;
 }
 
 /** Rows that are read over many transactions, where they are in a store. */
@@ -21,12 +21,12 @@ const TRANSACTION_BYTES = 1024 * 1024;
 export function storeRows(store: Store, signal: AbortSignal): ImageRows {
   return {
     get: async (key) => store.transact(async (tx) => tx.get(key, { snapshot: true }), { label: "read_v2", signal }),
-    async *getRange(range) {
+    async *getRange(range, options) {
       let begin: Uint8Array | undefined = range.begin;
       while (begin !== undefined) {
         const part = await readPart(store, { begin, end: range.end }, signal);
         if (part.rows.length > 0) {
-          yield part.rows;
+          yield placedRows(part.rows, options?.into);
         }
         begin = part.next;
       }
@@ -74,10 +74,10 @@ export function memoryRows(rows: readonly KeyValue[]): ImageRows {
   const found: ImageRows = {
     get: (key) => Promise.resolve(sorted.find((row) => equalBytes(row.key, key))?.value),
     // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, memory is not
-    async *getRange({ begin, end }) {
+    async *getRange({ begin, end }, options) {
       const inRange = sorted.filter((row) => compareBytes(row.key, begin) >= 0 && compareBytes(row.key, end) < 0);
       if (inRange.length > 0) {
-        yield inRange;
+        yield placedRows(inRange, options?.into);
       }
     },
     together: async (read) => read(found),

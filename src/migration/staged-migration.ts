@@ -28,7 +28,7 @@ import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 4;
-/** Megabytes of pages with the codec at once: one in work and one that waits for it. */
+/** Batches of pages with the codec at once: one in work and one that waits for it. */
 const ENCODES_IN_FLIGHT = 2;
 const STAGE_RANDOM_BYTES = 16;
 
@@ -243,12 +243,22 @@ class StagedAttempt {
   ): AsyncGenerator<() => Promise<EncodedBatch>, void, undefined> {
     const { observer } = this.#context;
     const isCommitted = inRanges(committed);
-    for await (const { firstPgno, pages } of batches) {
+    for await (const { firstPgno, pages, hold } of batches) {
       const toWrite = pages.map((_, index) => !isCommitted(firstPgno + index));
+      const held = toWrite.includes(true) ? hold?.() : undefined;
       yield async () => {
         observer.enter("encode");
         if (toWrite.includes(true)) {
-          return { firstPgno, toWrite, ...(await pass.compress(pages)) };
+          const { blocks, release } = await pass.compress(pages, held?.memory);
+          return {
+            firstPgno,
+            toWrite,
+            blocks,
+            release: () => {
+              release();
+              held?.release();
+            },
+          };
         }
         await pass.hash(pages);
         return { firstPgno, toWrite, blocks: [], release: () => undefined };

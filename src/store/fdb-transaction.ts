@@ -3,6 +3,7 @@ import type { EngineTransaction } from "./engine.ts";
 import type { FdbBinding, FdbHandle } from "./fdb-binding.ts";
 import { toFdbStoreError } from "./fdb-errors.ts";
 import { asBuffer } from "./key-string.ts";
+import { placedRows } from "./placed-rows.ts";
 import type { KeyRange, KeyValue, RangeOptions, ReadOptions } from "./store.ts";
 
 /** A transaction of FoundationDB: its own client keeps the rules, this only translates. */
@@ -44,7 +45,7 @@ export class FdbTransaction implements EngineTransaction {
         this.#handle.addReadConflictRange(isWhole ? begin : asBuffer(last.key), end);
       }
       if (last !== undefined) {
-        yield rows;
+        yield placedRows(rows, options.into);
       }
       if (isDone) {
         return;

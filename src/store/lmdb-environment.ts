@@ -1,7 +1,6 @@
 import { type Database, open, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { UnavailableError } from "../errors.ts";
-import { concatBytes } from "../formats/bytes.ts";
-import type { Slab } from "../formats/slab.ts";
+import { newBytes } from "../formats/bytes.ts";
 import { unusable } from "./lmdb-directory.ts";
 
 /** Of the store's own layout in the environment; raised when an older Ferry could not read it. */
@@ -12,7 +11,7 @@ const MAP_BYTES = 2 ** 40;
 /** Read snapshots at once, of all processes; 64 bytes each in the lock file. */
 export const MAX_READERS = 4_096;
 
-/** A table of LMDB with plain bytes on both sides. */
+/** A table of LMDB with plain bytes on both sides; of `rows`, a value that is read is good until the next row is. */
 export type LmdbTable = Database<Uint8Array, Uint8Array>;
 
 /** The three tables of a store. */
@@ -76,52 +75,20 @@ const rowKeyEncoder = {
     return start + 1 + key.length;
   },
   readKey(source: Uint8Array, start: number, end: number): Uint8Array {
-    return concatBytes(source.subarray(start + 1, end));
+    const key = newBytes(end - start - 1);
+    // Byte by byte: keys are short, and there is one for each row of an image.
+    for (let index = 0; index < key.length; index += 1) {
+      key[index] = source[start + 1 + index] ?? 0;
+    }
+    return key;
   },
 };
 
-/** Longer values get memory of their own. */
-const SHARING_BYTES = 8_192;
-const SHARED_BYTES = 65_536;
-let shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-let sharedUsed = 0;
-/** Where values that are read go while `withValuesIn` runs. */
-let lent: Slab | undefined;
-
-/** Runs `read`, which is synchronous, with the values that it reads put into a slab. */
-export function withValuesIn<T>(slab: Slab | undefined, read: () => T): T {
-  lent = slab;
-  try {
-    return read();
-  } finally {
-    lent = undefined;
-  }
-}
-
-/**
- * Values as they are. What is read is copied out of the binding's buffer into memory that values share: with an array's worth of memory
- * each, the pages of a large image cost the allocator and the garbage collector as much as the reading.
- */
+/** Values as they are: what is read is a view of the binding's buffer, good until it is asked for the next row. */
 const rowValueEncoder = {
   encode: (value: Uint8Array): Uint8Array => value,
-  decode(bytes: Buffer): Uint8Array {
-    const { length } = bytes;
-    if (lent !== undefined) {
-      // The binding's buffer is longer than it says, and only `subarray` minds what it says.
-      return lent.copyOf(bytes.subarray(0, length));
-    }
-    if (length > SHARING_BYTES) {
-      return Buffer.from(bytes.subarray(0, length));
-    }
-    if (sharedUsed + length > SHARED_BYTES) {
-      shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-      sharedUsed = 0;
-    }
-    const value = shared.subarray(sharedUsed, sharedUsed + length);
-    value.set(bytes.subarray(0, length));
-    sharedUsed += length;
-    return value;
-  },
+  // The buffer is longer than it says, and only `subarray` minds what it says.
+  decode: (bytes: Buffer): Uint8Array => bytes.subarray(0, bytes.length),
 };
 
 /** Marks a new environment as a store of ours, and refuses one that something else made. */

@@ -1,8 +1,8 @@
 import type { Transaction as LmdbTransactionHandle } from "lmdb";
-import type { Slab } from "../formats/slab.ts";
-import { type LmdbTable, withValuesIn } from "./lmdb-environment.ts";
+import type { LmdbTable } from "./lmdb-environment.ts";
 import { bucketKey, decodeBucket, encodeBucket, isLongKey, keyAfterBucket, withRow } from "./long-keys.ts";
-import type { KeyRange, KeyValue } from "./store.ts";
+import { placedIn, placedRows } from "./placed-rows.ts";
+import type { KeyRange, KeyValue, ValueRoom } from "./store.ts";
 
 /** Where to read: in a read snapshot, or, when absent, in the write transaction under way. */
 export type ReadFrom = LmdbTransactionHandle | undefined;
@@ -14,8 +14,8 @@ export interface RowsRequest {
   readonly maxRows: number;
   /** Reading stops after the row that reaches this many bytes. */
   readonly targetBytes: number;
-  /** Where the values go that are read; by default they have memory that nobody uses again. */
-  readonly into?: Slab | undefined;
+  /** Where the values go that are read. */
+  readonly into?: ValueRoom | undefined;
 }
 
 /** Rows in the order asked for, and whether the range is known to hold no more. */
@@ -23,6 +23,12 @@ export interface RowsBatch {
   readonly rows: KeyValue[];
   readonly isComplete: boolean;
 }
+
+/** Longer values get memory of their own. */
+const SHARING_BYTES = 8_192;
+const SHARED_BYTES = 65_536;
+let shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+let sharedUsed = 0;
 
 /** Rows a range clear removes before it looks for more: bounds its memory. */
 const CLEAR_BATCH_ROWS = 4_096;
@@ -44,7 +50,8 @@ export class LmdbRows {
     if (isLongKey(key)) {
       return this.#bucket(bucketKey(key), from).find((row) => Buffer.compare(row.key, key) === 0)?.value;
     }
-    return this.#table.get(key, from === undefined ? {} : { transaction: from });
+    const value = this.#table.get(key, from === undefined ? {} : { transaction: from });
+    return value === undefined ? undefined : copyOf(value);
   }
 
   /** Within a write transaction. */
@@ -105,17 +112,13 @@ export class LmdbRows {
   }
 
   read(request: RowsRequest, from: ReadFrom): RowsBatch {
-    return withValuesIn(request.into, () => this.#read(request, from));
-  }
-
-  #read(request: RowsRequest, from: ReadFrom): RowsBatch {
-    const { range, reverse, maxRows, targetBytes } = request;
+    const { range, maxRows, targetBytes } = request;
     const rows: KeyValue[] = [];
     if (maxRows <= 0 || Buffer.compare(range.begin, range.end) >= 0) {
       return { rows, isComplete: true };
     }
     let bytes = 0;
-    for (const row of this.#rowsOf(range, reverse, from)) {
+    for (const row of this.#rowsOf(request, from)) {
       rows.push(row);
       bytes += row.key.length + row.value.length;
       if (rows.length >= maxRows || bytes >= targetBytes) {
@@ -125,7 +128,7 @@ export class LmdbRows {
     return { rows, isComplete: true };
   }
 
-  *#rowsOf(range: KeyRange, reverse: boolean, from: ReadFrom): Generator<KeyValue> {
+  *#rowsOf({ range, reverse, into }: RowsRequest, from: ReadFrom): Generator<KeyValue> {
     const { start, end } = storedRange(range);
     const bounds = reverse
       ? { start: end, end: start, reverse, exclusiveStart: true, inclusiveEnd: true }
@@ -133,9 +136,9 @@ export class LmdbRows {
     for (const row of this.#table.getRange(from === undefined ? bounds : { ...bounds, transaction: from })) {
       if (isLongKey(row.key)) {
         const rows = decodeBucket(row.key, row.value).filter(({ key }) => isWithin(key, range));
-        yield* reverse ? rows.reverse() : rows;
+        yield* placedRows(reverse ? rows.reverse() : rows, into);
       } else {
-        yield row;
+        yield { key: row.key, value: (into && placedIn(into, row.value)) ?? copyOf(row.value) };
       }
     }
   }
@@ -167,4 +170,23 @@ function storedRange(range: KeyRange): { start: Uint8Array; end: Uint8Array } {
 
 function isWithin(key: Uint8Array, range: KeyRange): boolean {
   return Buffer.compare(key, range.begin) >= 0 && Buffer.compare(key, range.end) < 0;
+}
+
+/**
+ * A copy in memory that values share: with an array's worth of memory each, the pages of a large image cost the allocator and the garbage
+ * collector as much as the reading.
+ */
+function copyOf(value: Uint8Array): Uint8Array {
+  const { length } = value;
+  if (length > SHARING_BYTES) {
+    return Buffer.from(value);
+  }
+  if (sharedUsed + length > SHARED_BYTES) {
+    shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+    sharedUsed = 0;
+  }
+  const copy = shared.subarray(sharedUsed, sharedUsed + length);
+  copy.set(value);
+  sharedUsed += length;
+  return copy;
 }

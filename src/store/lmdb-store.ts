@@ -8,7 +8,7 @@ import { type LmdbEnvironment, MAX_READERS, openEnvironment } from "./lmdb-envir
 import { LmdbGate } from "./lmdb-gate.ts";
 import { LmdbRows } from "./lmdb-rows.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
-import { batchSlabs, LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
+import { LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
 import { ReadVersions } from "./read-versions.ts";
 import { Transactor, type TransactorOptions } from "./retry.ts";
 import type { Store } from "./store.ts";
@@ -46,7 +46,6 @@ export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
     openSnapshot: () => new LmdbSnapshot(directory.environment.root, clock, directory.reads),
     rows: new LmdbRows(directory.environment.rows),
     committer: directory.committer,
-    slabs: batchSlabs(),
   };
   const transactor = new Transactor({ begin: () => new LmdbTransaction(parts) }, options);
   return new EngineStore({ url: `lmdb:${path}`, engine: "lmdb", transactor, release: () => closeDirectory(directory) });

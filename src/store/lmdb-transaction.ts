@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { SlabPool } from "../formats/slab.ts";
 import type { EngineTransaction } from "./engine.ts";
 import { fromKeyString, keyAfter, type KeyStringRange, toKeyString } from "./key-string.ts";
 import { assertTransactionFits } from "./limits.ts";
@@ -8,25 +7,18 @@ import type { LmdbRows, RowsBatch } from "./lmdb-rows.ts";
 import { type LmdbSnapshot, tooOld } from "./lmdb-snapshot.ts";
 import { affectedBytesOf } from "./mutation.ts";
 import { ReadSet } from "./read-set.ts";
-import { type KeyRange, type KeyValue, LIMITS, type RangeOptions, type ReadOptions } from "./store.ts";
+import { placedRows } from "./placed-rows.ts";
+import type { KeyRange, KeyValue, RangeOptions, ReadOptions } from "./store.ts";
 import { WriteBuffer } from "./write-buffer.ts";
 
 /** Bytes of a batch of a range read: enough to be quick, little enough that memory stays flat and the event loop moves. */
 const RANGE_BATCH_BYTES = 256 * 2 ** 10;
-/** Slabs kept for later: a batch is mostly used up at once, so that few are in use. */
-const MOST_FREE_SLABS = 4;
-
-/** Memory for the values of batches that are lent: reading stops with the row that reaches a batch's size. */
-export function batchSlabs(): SlabPool {
-  return new SlabPool(RANGE_BATCH_BYTES + LIMITS.valueBytes, MOST_FREE_SLABS);
-}
 
 /** What a transaction of the embedded engine works with. */
 export interface LmdbTransactionParts {
   readonly openSnapshot: () => LmdbSnapshot;
   readonly rows: LmdbRows;
   readonly committer: LmdbCommitter;
-  readonly slabs: SlabPool;
 }
 
 /**
@@ -58,12 +50,13 @@ export class LmdbTransaction implements EngineTransaction {
   }
 
   async *getRange(range: KeyRange, options: RangeOptions = {}): AsyncGenerator<readonly KeyValue[]> {
-    const { limit = Infinity, reverse = false } = options;
+    const { limit = Infinity, reverse = false, into } = options;
     let rest: KeyRange | undefined = range;
     let wanted = limit;
     while (rest !== undefined && wanted > 0) {
-      const into = options.lent === true ? this.#parts.slabs.take() : undefined;
-      const request = { range: rest, reverse, maxRows: wanted, targetBytes: RANGE_BATCH_BYTES, into };
+      // What the transaction has written itself is not read from LMDB: then values are put in their places when all are known.
+      const readInto = this.#writes.isEmpty ? into : undefined;
+      const request = { range: rest, reverse, maxRows: wanted, targetBytes: RANGE_BATCH_BYTES, into: readInto };
       const batch = this.#parts.rows.read(request, this.#openSnapshot().handle);
       const covered = coveredRange(rest, batch, reverse);
       const merged = this.#overlay(covered, batch.rows, reverse);
@@ -73,14 +66,8 @@ export class LmdbTransaction implements EngineTransaction {
         this.#readRange(wanted === 0 ? upTo(rows.at(-1), covered, reverse) : covered);
       }
       rest = batch.isComplete ? undefined : restOf(rest, covered, reverse);
-      try {
-        if (rows.length > 0) {
-          yield rows;
-        }
-      } finally {
-        if (into !== undefined) {
-          this.#parts.slabs.give(into);
-        }
+      if (rows.length > 0) {
+        yield readInto === undefined ? placedRows(rows, into) : rows;
       }
       if (rest !== undefined && wanted > 0) {
         await nextTurn();

@@ -28,14 +28,17 @@ export interface ReadOptions {
 /**
  * `limit`: at most so many rows (default: all). `reverse`: from the end.
  *
- * `lent`: the values of a batch are the caller's only until it asks for the next batch or leaves the loop; the engine may use their memory
- * again, and what was kept without a copy is other bytes then. For reading megabytes. Keys are not lent.
+ * `into`: where values go, asked for each in the order of rows: for reading megabytes into memory that is used again. Where it gives none,
+ * the value has memory of its own.
  */
 export interface RangeOptions extends ReadOptions {
   readonly limit?: number;
   readonly reverse?: boolean;
-  readonly lent?: boolean;
+  readonly into?: ValueRoom;
 }
+
+/** Memory of the caller's for a value of so many bytes, just as long; or none. */
+export type ValueRoom = (length: number) => Uint8Array | undefined;
 
 /**
  * One transaction: reads see one version of the store plus the transaction's own writes; writes happen at commit, all or none.

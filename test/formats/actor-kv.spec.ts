@@ -5,6 +5,7 @@ import {
   ACTOR_KV_ROOT,
   actorKvSubspace,
   actorOfKvKey,
+  assertEntryMetadata,
   chunkRowKey,
   decodeEntryMetadata,
   decodeRowKey,
@@ -191,6 +192,26 @@ describe("an entry's metadata row", () => {
         expect(toHex(encodeEntryMetadata(decodeEntryMetadata(flipped)))).to.equal(toHex(flipped));
       }
     }
+  });
+
+  it("is found right or wrong by a look, just as by reading it", () => {
+    const some = anyBytes(150).map((version) => encodeEntryMetadata({ version, updateTs: -1n }));
+    const cut = fc.tuple(some, fc.nat(200)).map(([bytes, length]) => bytes.subarray(0, length));
+    const longer = fc.tuple(some, anyBytes(3)).map((parts) => concatBytes(...parts));
+    holds(
+      fc.property(fc.oneof(some, cut, longer, anyBytes(20)), (bytes) => {
+        const isRight = (read: (bytes: Uint8Array) => unknown): boolean => {
+          try {
+            read(bytes);
+            return true;
+          } catch (error) {
+            expect(error).to.have.property("code", "entry_corrupt");
+            return false;
+          }
+        };
+        expect(isRight(assertEntryMetadata)).to.equal(isRight(decodeEntryMetadata));
+      }),
+    );
   });
 
   it("refuses lengths beyond any memory without allocating them", () => {

@@ -8,6 +8,7 @@ describe("a byte buffer", () => {
   it("gives what was appended, in parts of any size", () => {
     const step = fc.oneof(
       anyBytes(40).map((bytes) => ({ kind: "append" as const, bytes })),
+      anyBytes(40).map((bytes) => ({ kind: "room" as const, bytes })),
       fc.nat(50).map((count) => ({ kind: "take" as const, count })),
       fc.nat(20).map((count) => ({ kind: "drop" as const, count })),
     );
@@ -18,6 +19,9 @@ describe("a byte buffer", () => {
         for (const next of steps) {
           if (next.kind === "append") {
             buffer.append(next.bytes);
+            model.push(...next.bytes);
+          } else if (next.kind === "room") {
+            buffer.appendRoom(next.bytes.length).set(next.bytes);
             model.push(...next.bytes);
           } else if (next.kind === "take") {
             expect([...buffer.take(next.count)]).to.deep.equal(model.slice(0, next.count));

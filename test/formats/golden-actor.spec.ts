@@ -1,8 +1,14 @@
 import { expect } from "chai";
 import { parseActorId } from "../../src/formats/actor-id.ts";
-import { concatBytes, startsWith, toHex, u64be, viewOf } from "../../src/formats/bytes.ts";
+import { concatBytes, startsWith, toHex, u32be, u64be, viewOf } from "../../src/formats/bytes.ts";
 import { decodeDbHead, encodeDbHead } from "../../src/formats/db-head.ts";
-import { decodeSplitHead, encodeSplitValue, joinPieces, physicalKey, pieceKey } from "../../src/formats/split-value.ts";
+import {
+  decodeSplitHead,
+  encodeSplitValue,
+  joinPieces,
+  physicalKey,
+  piecePrefix,
+} from "../../src/formats/split-value.ts";
 import { deltaKey, metaKey, pidxKey, shardKey, V2_SUBSPACE } from "../../src/formats/v2-keys.ts";
 import { expectedOfV1, firstDifference, readV2 } from "../support/reference.ts";
 import { v1Rows, type Row, type TestActor } from "../support/v1-actors.ts";
@@ -23,7 +29,9 @@ function logicalValue(rows: ReadonlyMap<string, Uint8Array>, key: Uint8Array): U
   if (head.kind === "inline") {
     return head.value;
   }
-  const pieces = Array.from({ length: head.pieces }, (_, index) => at(pieceKey(V2_SUBSPACE, key, index)));
+  const pieces = Array.from({ length: head.pieces }, (_, index) =>
+    at(concatBytes(piecePrefix(V2_SUBSPACE, key), u32be(index))),
+  );
   return joinPieces(head, pieces);
 }
 

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { Slab, SlabPool } from "../../src/formats/slab.ts";
+import { Pool } from "../../src/formats/pool.ts";
+import { Slab } from "../../src/formats/slab.ts";
 
 const of = (byte: number, length: number): Uint8Array => new Uint8Array(length).fill(byte);
 
@@ -31,8 +32,8 @@ describe("a slab", () => {
     expect(slab.copyOf(of(2, 4)).buffer).to.equal(kept.buffer);
   });
 
-  it("is used again when it was given back, and wiped then", () => {
-    const pool = new SlabPool(4, 1);
+  it("of a pool is used again when it was given back, and wiped then", () => {
+    const pool = new Pool(() => new Slab(4), 1);
     const slab = pool.take();
     const kept = slab.copyOf(of(1, 4));
     expect(pool.take()).to.not.equal(slab);

@@ -209,22 +209,6 @@ describe("the embedded store", () => {
     expect(text(await (await open()).transact((tx) => tx.get(bytes("a"))))).to.equal("1");
   });
 
-  it("wipes values that it lent, so that one that is kept is always wrong", async () => {
-    const store = await open();
-    await store.transact((tx) => {
-      tx.set(bytes("a"), bytes("value"));
-      return Promise.resolve();
-    });
-    const kept = await store.transact(async (tx) => {
-      for await (const [row] of tx.getRange({ begin: bytes("a"), end: bytes("b") }, { lent: true })) {
-        expect(text(row?.value)).to.equal("value");
-        return row?.value;
-      }
-      return undefined;
-    });
-    expect(text(kept)).to.equal("\xdb".repeat(5));
-  });
-
   it("can be opened twice in one process, by two names, and stays open until both are closed", async () => {
     const first = await open();
     const second = await open({}, join(directory, "..", directory.slice(directory.lastIndexOf("/") + 1)));

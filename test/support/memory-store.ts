@@ -55,8 +55,6 @@ interface Commit {
 }
 
 const MAX_ATTEMPTS = 100;
-/** What becomes of values that were lent. */
-const LENT_NO_MORE = 0xdb;
 /** FoundationDB 7.1 counts each write with its key three times, once in the mutation and twice in the conflict range, and so much more. */
 const WRITE_OVERHEAD_BYTES = 52;
 
@@ -217,14 +215,11 @@ class MemoryTransaction implements Transaction {
       const batch = limited.slice(at, at + this.#batchRows);
       const last = batch.at(-1)?.name ?? begin;
       read(options.reverse === true ? { begin: last, end } : { begin, end: `${last}\0` });
-      const given = batch.map((entry) => ({ key: pooled(entry.key), value: pooled(entry.value) }));
-      try {
-        yield given;
-      } finally {
-        if (options.lent === true) {
-          given.forEach(({ value }) => value.fill(LENT_NO_MORE));
-        }
-      }
+      yield batch.map((entry) => {
+        const room = options.into?.(entry.value.length);
+        room?.set(entry.value);
+        return { key: pooled(entry.key), value: room ?? pooled(entry.value) };
+      });
       await Promise.resolve();
       this.#assertOpen();
     }

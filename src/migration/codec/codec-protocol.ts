@@ -1,17 +1,16 @@
 import type { ErrorDetails } from "../../errors.ts";
-import { MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
-import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 
 /**
- * To the codec's thread, in order. `bytes` holds pages or blocks one after the other, blocks as long as `lengths` says, pages to compress
- * behind some room; it is the thread's until the answer. Shared and not handed over: that waits for the garbage collector. `pass` tells
- * images apart; `end` is not answered.
+ * To the codec's thread, in order. `bytes` is a `PageMemory`'s, with pages from `begin` on one after the other, or with blocks from its
+ * start on, as long as `lengths` says; it is the thread's until the answer. Shared and not handed over: that waits for the garbage
+ * collector. `pass` tells images apart; `end` is not answered.
  */
 export type CodecRequest =
   | {
       readonly op: "compress" | "hash";
       readonly pass: number;
       readonly bytes: SharedArrayBuffer;
+      readonly begin: number;
       readonly pages: number;
     }
   | {
@@ -24,20 +23,14 @@ export type CodecRequest =
 
 /** From it, in the order of the requests. */
 export type CodecAnswer =
-  | { readonly kind: "done"; readonly bytes: SharedArrayBuffer }
-  /** Blocks that took the pages' place. */
-  | { readonly kind: "blocks"; readonly bytes: SharedArrayBuffer; readonly lengths: readonly number[] }
+  | { readonly kind: "done" }
+  /** Blocks that took the pages' place, from the start of their memory on. */
+  | { readonly kind: "blocks"; readonly lengths: readonly number[] }
   | { readonly kind: "digest"; readonly sha256: string }
   /** A FormatError, which does not survive the way as such. */
   | {
       readonly kind: "refused";
-      readonly bytes: SharedArrayBuffer;
       readonly code: string;
       readonly message: string;
       readonly details: ErrorDetails;
     };
-
-/** Bytes before pages that are to be compressed: blocks can be longer than pages, and must not overtake them where they take their place. */
-export function roomBeforePages(pages: number): number {
-  return pages * (MOST_BLOCK_BYTES - PAGE_BYTES);
-}

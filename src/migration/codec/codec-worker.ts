@@ -4,7 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { FormatError } from "../../formats/format-error.ts";
 import { withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
-import { type CodecAnswer, type CodecRequest, roomBeforePages } from "./codec-protocol.ts";
+import type { CodecAnswer, CodecRequest } from "./codec-protocol.ts";
 
 const hashes = new Map<number, Hash>();
 
@@ -40,19 +40,19 @@ function hashOf(pass: number): Hash {
   return hash;
 }
 
-function hash({ pass, bytes, pages }: PagesRequest): CodecAnswer {
-  hashOf(pass).update(new Uint8Array(bytes, 0, pages * PAGE_BYTES));
-  return { kind: "done", bytes };
+function hash({ pass, bytes, begin, pages }: PagesRequest): CodecAnswer {
+  hashOf(pass).update(new Uint8Array(bytes, begin, pages * PAGE_BYTES));
+  return { kind: "done" };
 }
 
 /** A page is hashed and compressed while it is near, and its block put where pages were that are done with. */
-function compress({ pass, bytes, pages }: PagesRequest): CodecAnswer {
+function compress({ pass, bytes, begin, pages }: PagesRequest): CodecAnswer {
   const digest = hashOf(pass);
   const blocks = new Uint8Array(bytes);
   const lengths: number[] = [];
   let used = 0;
   for (let index = 0; index < pages; index += 1) {
-    const page = new Uint8Array(bytes, roomBeforePages(pages) + index * PAGE_BYTES, PAGE_BYTES);
+    const page = new Uint8Array(bytes, begin + index * PAGE_BYTES, PAGE_BYTES);
     digest.update(page);
     withCompressedPage(page, (block) => {
       blocks.set(block, used);
@@ -60,7 +60,7 @@ function compress({ pass, bytes, pages }: PagesRequest): CodecAnswer {
       lengths.push(block.length);
     });
   }
-  return { kind: "blocks", bytes, lengths };
+  return { kind: "blocks", lengths };
 }
 
 function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate" }>): CodecAnswer {
@@ -73,9 +73,9 @@ function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate"
     }
   } catch (error) {
     if (error instanceof FormatError) {
-      return { kind: "refused", bytes, code: error.code, message: error.message, details: error.details };
+      return { kind: "refused", code: error.code, message: error.message, details: error.details };
     }
     throw error;
   }
-  return { kind: "done", bytes };
+  return { kind: "done" };
 }

@@ -1,38 +1,14 @@
 import { InvariantError } from "../../errors.ts";
-import { MOST_BLOCK_BYTES } from "../../formats/page-codec.ts";
-import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import type { BorrowedBlocks, Codec, ImagePass } from "./codec.ts";
-import { type CodecAnswer, roomBeforePages } from "./codec-protocol.ts";
+import type { CodecAnswer } from "./codec-protocol.ts";
 import { CodecThread } from "./codec-thread.ts";
-
-/** What goes to the thread at once at the most, as long as nobody hands in more: 256 pages, or their blocks. */
-const BUFFER_BYTES = 256 * MOST_BLOCK_BYTES;
-/** Buffers kept for later: a few images under way need no more. */
-const MOST_FREE = 8;
-
-/** Memory shared with the thread, used again and again, so that an image of any size passes through the same few megabytes. */
-class Buffers {
-  readonly #free: SharedArrayBuffer[] = [];
-
-  take(bytes: number): SharedArrayBuffer {
-    return bytes > BUFFER_BYTES
-      ? new SharedArrayBuffer(bytes)
-      : (this.#free.pop() ?? new SharedArrayBuffer(BUFFER_BYTES));
-  }
-
-  give(buffer: SharedArrayBuffer): void {
-    if (buffer.byteLength === BUFFER_BYTES && this.#free.length < MOST_FREE) {
-      this.#free.push(buffer);
-    }
-  }
-}
+import { MEMORY_PAGES, PageMemory, pageMemories } from "../page-memory.ts";
 
 /**
  * The codec in a thread of its own, one for the process: a page costs as much to compress, inflate and hash as to be read and written, so
  * that the two share the work, and the event loop is free for locks and leases meanwhile. Started by the first image that needs it.
  */
 export class ThreadCodec implements Codec {
-  readonly #buffers = new Buffers();
   #thread: CodecThread | undefined;
   #passes = 0;
 
@@ -43,7 +19,7 @@ export class ThreadCodec implements Codec {
 
   begin(): ImagePass {
     this.#passes += 1;
-    return new ThreadPass(this.#usableThread(), this.#passes, this.#buffers);
+    return new ThreadPass(this.#usableThread(), this.#passes);
   }
 
   /** Ends the thread; passes under way fail. May be called again. */
@@ -62,35 +38,44 @@ export class ThreadCodec implements Codec {
 class ThreadPass implements ImagePass {
   readonly #thread: CodecThread;
   readonly #pass: number;
-  readonly #buffers: Buffers;
 
-  constructor(thread: CodecThread, pass: number, buffers: Buffers) {
+  constructor(thread: CodecThread, pass: number) {
     this.#thread = thread;
     this.#pass = pass;
-    this.#buffers = buffers;
   }
 
-  async compress(pages: readonly Uint8Array[]): Promise<BorrowedBlocks> {
-    const bytes = this.#packed(pages, pages.length * PAGE_BYTES, roomBeforePages(pages.length));
-    const answer = await this.#thread.ask({ op: "compress", pass: this.#pass, bytes, pages: pages.length });
-    if (answer.kind !== "blocks") {
-      throw unexpected(answer);
+  async compress(pages: readonly Uint8Array[], memory?: PageMemory): Promise<BorrowedBlocks> {
+    if (memory?.holds(pages) === true) {
+      return { blocks: await this.#compress(memory, pages.length), release: () => undefined };
     }
-    return this.#borrowed(answer);
+    const own = this.#withPages(pages);
+    const blocks = await this.#compress(own, pages.length);
+    let isHeld = true;
+    return {
+      blocks,
+      release: () => {
+        if (isHeld) {
+          isHeld = false;
+          this.#giveBack(own);
+        }
+      },
+    };
   }
 
   async hash(pages: readonly Uint8Array[]): Promise<void> {
-    const bytes = this.#packed(pages, pages.length * PAGE_BYTES);
-    this.#takeBack(await this.#thread.ask({ op: "hash", pass: this.#pass, bytes, pages: pages.length }));
+    const memory = this.#withPages(pages);
+    const { bytes, begin } = memory;
+    this.#assertDone(await this.#thread.ask({ op: "hash", pass: this.#pass, bytes, begin, pages: pages.length }));
+    this.#giveBack(memory);
   }
 
   async inflate(blocks: readonly Uint8Array[]): Promise<void> {
-    const lengths = blocks.map(({ length }) => length);
-    const total = lengths.reduce((sum, length) => sum + length, 0);
-    const bytes = this.#packed(blocks, total);
-    this.#takeBack(await this.#thread.ask({ op: "inflate", pass: this.#pass, bytes, lengths }));
+    const parts: Promise<void>[] = [];
+    for (let first = 0; first < blocks.length; first += MEMORY_PAGES) {
+      parts.push(this.#inflate(blocks.slice(first, first + MEMORY_PAGES)));
+    }
+    await Promise.all(parts);
   }
-
   async digest(): Promise<string> {
     const answer = await this.#thread.ask({ op: "digest", pass: this.#pass });
     if (answer.kind !== "digest") {
@@ -103,41 +88,46 @@ class ThreadPass implements ImagePass {
     this.#thread.tell({ op: "end", pass: this.#pass });
   }
 
-  /** Parts one after the other, `begin` bytes from the start of a buffer. */
-  #packed(parts: readonly Uint8Array[], totalBytes: number, begin = 0): SharedArrayBuffer {
-    const buffer = this.#buffers.take(begin + totalBytes);
-    const bytes = new Uint8Array(buffer);
-    let offset = begin;
-    for (const part of parts) {
-      bytes.set(part, offset);
-      offset += part.length;
+  async #inflate(blocks: readonly Uint8Array[]): Promise<void> {
+    const memory = pageMemories.take();
+    memory.setBlocks(blocks);
+    const lengths = blocks.map(({ length }) => length);
+    this.#assertDone(await this.#thread.ask({ op: "inflate", pass: this.#pass, bytes: memory.bytes, lengths }));
+    pageMemories.give(memory);
+  }
+
+  async #compress(memory: PageMemory, pages: number): Promise<Uint8Array[]> {
+    const { bytes, begin } = memory;
+    const answer = await this.#thread.ask({ op: "compress", pass: this.#pass, bytes, begin, pages });
+    if (answer.kind !== "blocks") {
+      throw unexpected(answer);
     }
-    return buffer;
+    return memory.blocks(answer.lengths);
   }
 
-  #borrowed({ bytes, lengths }: Extract<CodecAnswer, { kind: "blocks" }>): BorrowedBlocks {
-    let offset = 0;
-    const blocks = lengths.map((length) => {
-      offset += length;
-      return new Uint8Array(bytes, offset - length, length);
-    });
-    let held: SharedArrayBuffer | undefined = bytes;
-    return {
-      blocks,
-      release: () => {
-        if (held !== undefined) {
-          this.#buffers.give(held);
-          held = undefined;
-        }
-      },
-    };
+  #withPages(pages: readonly Uint8Array[]): PageMemory {
+    const memory = this.#takeMemory(pages.length);
+    for (const page of pages) {
+      memory.room()?.set(page);
+    }
+    return memory;
   }
 
-  #takeBack(answer: CodecAnswer): void {
+  #takeMemory(pages: number): PageMemory {
+    return pages > MEMORY_PAGES ? new PageMemory(pages) : pageMemories.take();
+  }
+
+  /** A memory that a call did not come back from is left to the garbage collector. */
+  #giveBack(memory: PageMemory): void {
+    if (memory.pages === MEMORY_PAGES) {
+      pageMemories.give(memory);
+    }
+  }
+
+  #assertDone(answer: CodecAnswer): void {
     if (answer.kind !== "done") {
       throw unexpected(answer);
     }
-    this.#buffers.give(answer.bytes);
   }
 }
 

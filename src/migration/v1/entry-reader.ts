@@ -1,5 +1,5 @@
 import { concatBytes, equalBytes, toHex } from "../../formats/bytes.ts";
-import { decodeEntryMetadata, decodeRowKey } from "../../formats/actor-kv.ts";
+import { assertEntryMetadata, decodeRowKey } from "../../formats/actor-kv.ts";
 import { FormatError } from "../../formats/format-error.ts";
 import type { KeyValue } from "../../store/store.ts";
 
@@ -49,18 +49,13 @@ export class EntryReader {
       if (first === undefined) {
         throw corrupt("An entry has no value chunk.", decoded.key);
       }
-      decodeEntryMetadata(row.value);
+      assertEntryMetadata(row.value);
       entries.push({ key: decoded.key, value: this.#chunks.length === 1 ? first : concatBytes(...this.#chunks) });
       this.#key = undefined;
       this.#chunks = [];
       this.#chunkBytes = 0;
     }
     return entries;
-  }
-
-  /** Copies what it has of an entry that is not complete, where the rows pushed so far are about to be no longer good. */
-  keep(): void {
-    this.#chunks = this.#chunks.map((chunk) => concatBytes(chunk));
   }
 
   end(): void {

@@ -1,21 +1,22 @@
 import type { ActorId } from "../../formats/actor-id.ts";
+import { InvariantError } from "../../errors.ts";
 import { actorKvSubspace } from "../../formats/actor-kv.ts";
 import { FormatError } from "../../formats/format-error.ts";
-import type { Slab } from "../../formats/slab.ts";
-import { SlabPool } from "../../formats/slab.ts";
+import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import { FILE_TAG, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
 import type { KeyValue, Store } from "../../store/store.ts";
 import { inOrder } from "../in-order.ts";
-import type { PageBatch } from "../pages.ts";
+import { MEMORY_PAGES, type PageMemory, pageMemories } from "../page-memory.ts";
+import type { HeldMemory, PageBatch } from "../pages.ts";
 import { EntryReader } from "./entry-reader.ts";
 import type { UnwrittenPages } from "./unwritten-pages.ts";
 import { ChunkSequence, type TakePage } from "./v1-checks.ts";
 import { fileChunkSpan } from "./v1-keys.ts";
 
-/** Chunks read in one transaction: 1 MiB, far from the 5 s window, and the unit of memory. */
-const SPAN_CHUNKS = 256;
+/** Chunks read in one transaction: 512 KiB, far from the 5 s window. */
+const SPAN_CHUNKS = MEMORY_PAGES;
 /** Transactions reading ahead of the batch in use. */
-const READ_AHEAD = 3;
+const READ_AHEAD = 4;
 /** No chunk is as long; an entry that goes on beyond it is not read to its end. */
 const MAX_ENTRY_BYTES = 1024 * 1024;
 
@@ -38,29 +39,66 @@ export async function* readV1Image(
 ): AsyncGenerator<PageBatch, void, undefined> {
   const { imageBytes, unwritten } = file;
   const chunkCount = Math.ceil(imageBytes / V1_CHUNK_BYTES);
-  const slabs = new SlabPool(Math.min(chunkCount, SPAN_CHUNKS) * V1_CHUNK_BYTES, READ_AHEAD);
   const readings = function* (): Generator<() => Promise<SpanBatch>> {
     for (let first = 0; first < chunkCount || first === 0; first += SPAN_CHUNKS) {
       const end = first + SPAN_CHUNKS < chunkCount ? first + SPAN_CHUNKS : Number.MAX_SAFE_INTEGER;
       yield async () => {
-        const slab = slabs.take();
-        const read = await readSpan(store, id, { imageBytes, slab, first, end }, signal);
+        const memory = pageMemories.take();
+        const read = await readSpan(store, id, { imageBytes, memory, first, end }, signal);
         await assertSound(read, unwritten);
-        return { slab, firstPgno: first + 1, pages: read.pages };
+        return { memory, firstPgno: first + 1, pages: read.pages };
       };
     }
   };
-  for await (const { firstPgno, pages, slab } of inOrder(readings(), READ_AHEAD)) {
+  for await (const { firstPgno, pages, memory } of inOrder(readings(), READ_AHEAD)) {
+    const loan = new MemoryLoan(memory);
     if (pages.length > 0) {
-      yield { firstPgno, pages };
+      yield { firstPgno, pages, hold: () => loan.hold() };
     }
-    slabs.give(slab);
+    loan.endUnlessHeld();
   }
 }
 
-/** A batch and the memory of its pages. */
+/** A memory that someone else reads, and that the pool gets back once. */
+class MemoryLoan {
+  #memory: PageMemory | undefined;
+  #isHeld = false;
+
+  constructor(memory: PageMemory) {
+    this.#memory = memory;
+  }
+
+  /** @throws InvariantError once the loan has ended. */
+  hold(): HeldMemory {
+    if (this.#memory === undefined) {
+      throw new InvariantError("pages were to be kept after the next ones had been asked for");
+    }
+    this.#isHeld = true;
+    return {
+      memory: this.#memory,
+      release: () => {
+        this.#end();
+      },
+    };
+  }
+
+  endUnlessHeld(): void {
+    if (!this.#isHeld) {
+      this.#end();
+    }
+  }
+
+  #end(): void {
+    if (this.#memory !== undefined) {
+      pageMemories.give(this.#memory);
+      this.#memory = undefined;
+    }
+  }
+}
+
+/** What was read of a span, and the memory of its pages. */
 interface SpanBatch extends PageBatch {
-  readonly slab: Slab;
+  readonly memory: PageMemory;
 }
 
 /** What one transaction sees of a span: its pages up to the first thing that is wrong there, if any. */
@@ -86,21 +124,22 @@ async function assertSound({ chunks, fault }: SpanRead, unwritten: UnwrittenPage
 async function readSpan(
   store: Store,
   id: ActorId,
-  span: { imageBytes: number; slab: Slab; first: number; end: number },
+  span: { imageBytes: number; memory: PageMemory; first: number; end: number },
   signal: AbortSignal,
 ): Promise<SpanRead> {
-  const { slab } = span;
+  const { memory } = span;
+  const into = (length: number): Uint8Array | undefined => (length === PAGE_BYTES ? memory.room() : undefined);
   return store.transact(
     async (tx) => {
       // Of an attempt before.
-      slab.clear();
+      memory.clear();
       const chunks = new ChunkSequence(span.imageBytes, span);
       const pages: Uint8Array[] = [];
       try {
         // Snapshot: a conflict with a writer would only cost a retry; what proves the copy is the finalize transaction.
         const range = fileChunkSpan(id, FILE_TAG.main, span.first, span.end);
-        await readChunks(id, tx.getRange(range, { snapshot: true, lent: true }), chunks, (page) => {
-          pages.push(slab.copyOf(page));
+        await readChunks(id, tx.getRange(range, { snapshot: true, into }), chunks, (page) => {
+          pages.push(page);
         });
         return { pages, chunks };
       } catch (error) {
@@ -114,7 +153,7 @@ async function readSpan(
   );
 }
 
-/** Checks chunks as they come: the first wrong one ends the reading, however many follow it. Pages are good until the next batch. */
+/** Checks chunks as they come: the first wrong one ends the reading, however many follow it. */
 async function readChunks(
   id: ActorId,
   batches: AsyncIterable<readonly KeyValue[]>,
@@ -131,7 +170,6 @@ async function readChunks(
         bytes: entries.pendingBytes,
       });
     }
-    entries.keep();
   }
   entries.end();
   chunks.end(take);

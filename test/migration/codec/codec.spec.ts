@@ -6,6 +6,7 @@ import type { Codec } from "../../../src/migration/codec/codec.ts";
 import { CodecError, CodecThread } from "../../../src/migration/codec/codec-thread.ts";
 import { inlineCodec } from "../../../src/migration/codec/inline-codec.ts";
 import { ThreadCodec } from "../../../src/migration/codec/thread-codec.ts";
+import { PageMemory } from "../../../src/migration/page-memory.ts";
 import { PAGE, syntheticImage } from "../../support/v1-actors.ts";
 
 function pagesOf(image: Uint8Array): Uint8Array[] {
@@ -51,6 +52,31 @@ describe("a codec", function () {
           expect(await pass.digest()).to.equal(sha256(image));
           pass.end();
           expect(Buffer.compare(Buffer.concat(blocks.map(decompressPage)), image)).to.equal(0);
+        }
+      });
+
+      it("takes pages where they lie, and puts blocks there, or elsewhere if they are not all there", async () => {
+        const memory = new PageMemory(300);
+        for (const image of [RANDOM, TEXT, RANDOM]) {
+          memory.clear();
+          const pages = pagesOf(image).map((page) => {
+            const room = memory.room() ?? expect.fail("there is no room");
+            room.set(page);
+            return room;
+          });
+          const pass = codec.begin();
+          const elsewhere = await pass.compress(pages.slice(1), memory);
+          const there = await pass.compress(pages, memory);
+          expect(await pass.digest()).to.equal(sha256(Buffer.concat([image.subarray(PAGE), image])));
+          pass.end();
+          for (const [{ blocks, release }, expected] of [
+            [elsewhere, image.subarray(PAGE)],
+            [there, image],
+          ] as const) {
+            const inflated = blocks.map((block) => decompressPage(Uint8Array.from(block)));
+            expect(Buffer.compare(Buffer.concat(inflated), expected)).to.equal(0);
+            release();
+          }
         }
       });
 

@@ -21,20 +21,6 @@ function readAll(rows: readonly Row[], batchRows = 3): Entry[] {
 }
 
 describe("entries", () => {
-  it("keep what they need of rows that are good for as long as a batch only, when they are told to", () => {
-    const value = new SeededRandom(3).bytes(25_000);
-    const reader = new EntryReader(SUBSPACE);
-    const entries: Entry[] = [];
-    for (const row of entryRows(ACTOR, Uint8Array.of(8), value)) {
-      const lent = Buffer.from(row.value);
-      entries.push(...reader.push([{ key: row.key, value: lent }]));
-      reader.keep();
-      lent.fill(0xdb);
-    }
-    reader.end();
-    expect(entries.map((entry) => Buffer.compare(entry.value, value))).to.deep.equal([0]);
-  });
-
   it("are put together from their rows, in batches of any size", () => {
     holds(
       fc.property(

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { KeyValue } from "../../../src/store/store.ts";
 import type { MakeStore } from "../../support/stores.ts";
 import { bytes, text, withCorner } from "./harness.ts";
 
@@ -95,48 +96,70 @@ export function describeReads(makeStore: MakeStore): void {
         }
       });
 
-      it("lends values that are right until the next batch is asked for, also to several readers at once", async () => {
+      it("puts values where they are wanted, in the order of rows, its own writes' and long keys' too", async () => {
         const { store, key } = corner();
-        const names = Array.from({ length: 40 }, (_, index) => String(index).padStart(3, "0"));
+        const long = "k".repeat(2_500);
+        const names = [
+          ...Array.from({ length: 40 }, (_, index) => String(index).padStart(3, "0")),
+          `${long}1`,
+          `${long}2`,
+        ];
         await corner().write((tx) => {
           for (const name of names) {
             tx.set(key(name), Buffer.alloc(30_000, name));
           }
         });
-        const read = async (reverse: boolean): Promise<void> => {
+        const read = async (options: { reverse?: boolean; limit?: number; writes?: boolean }): Promise<void> => {
+          const memory = Buffer.alloc(2_000_000);
+          let used = 0;
+          const into = (length: number): Uint8Array => memory.subarray(used, (used += length));
           const found = await store.transact(async (tx) => {
-            const values: string[] = [];
-            // Its own writes are as good as what is stored.
-            tx.set(key("zzz"), Buffer.alloc(30_000, "zzz"));
-            for await (const batch of tx.getRange(corner().everything, { reverse, snapshot: true, lent: true })) {
-              await new Promise(setImmediate);
-              values.push(...batch.map(({ value }) => String(text(value))));
+            used = 0;
+            const values: Uint8Array[] = [];
+            const read = async (): Promise<void> => {
+              for await (const batch of tx.getRange(corner().everything, { ...options, snapshot: true, into })) {
+                await new Promise(setImmediate);
+                values.push(...batch.map(({ value }) => value));
+              }
+            };
+            if (options.writes === true) {
+              tx.set(key("zzz"), Buffer.alloc(30_000, "zzz"));
             }
+            await read();
             tx.clear(key("zzz"));
             return values;
           });
-          const expected = [...names, "zzz"].map((name) => Buffer.alloc(30_000, name).toString());
+          const all = [...names, ...(options.writes === true ? ["zzz"] : [])];
+          const expected = (options.reverse === true ? all.toReversed() : all)
+            .slice(0, options.limit)
+            .map((name) => Buffer.alloc(30_000, name));
           expect(found.length).to.equal(expected.length);
-          expect(found.join() === (reverse ? expected.reverse() : expected).join()).to.equal(true);
+          expect(found.every(({ buffer }) => buffer === memory.buffer)).to.equal(true);
+          expect(Buffer.concat(found).equals(Buffer.concat(expected))).to.equal(true);
+          expect(memory.subarray(0, used).equals(Buffer.concat(expected))).to.equal(true);
         };
-        await Promise.all([read(false), read(true), read(false)]);
+        await Promise.all([read({}), read({ reverse: true }), read({ limit: 17 }), read({ writes: true })]);
+        await read({ writes: true, reverse: true });
       });
 
-      it("does not lend what is not asked for so", async () => {
+      it("gives values memory of their own where there is no room for them", async () => {
         const { store, key } = corner();
-        await corner().put({ a: "1", b: "2" });
-        const kept = await store.transact(async (tx) => {
-          const rows = [];
-          for await (const batch of tx.getRange(corner().everything, { lent: true })) {
-            rows.push(batch.length);
+        await corner().put({ a: "1", b: "22", c: "3" });
+        const room = Buffer.alloc(2);
+        const rows = await store.transact(async (tx) => {
+          const found: KeyValue[] = [];
+          const into = (length: number): Uint8Array | undefined => (length === 2 ? room : undefined);
+          for await (const batch of tx.getRange(corner().everything, { into })) {
+            found.push(...batch);
           }
-          for await (const batch of tx.getRange(corner().everything)) {
-            rows.push(...batch);
-          }
-          return rows;
+          return found;
         });
-        expect(kept.flatMap((row) => (typeof row === "number" ? [] : [text(row.value)]))).to.deep.equal(["1", "2"]);
-        expect(text(await store.transact((tx) => tx.get(key("b"))))).to.equal("2");
+        expect(rows.map(({ value }) => text(value))).to.deep.equal(["1", "22", "3"]);
+        expect(
+          rows.map(({ value }) => value.buffer === room.buffer && value.byteOffset === room.byteOffset),
+        ).to.deep.equal([false, true, false]);
+        room.fill(0);
+        expect(text(await store.transact((tx) => tx.get(key("b"))))).to.equal("22");
       });
 
       it("takes keys of up to 10,000 bytes, each where it sorts", async () => {

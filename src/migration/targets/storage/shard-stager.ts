@@ -2,7 +2,8 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
-import { type Slab, SlabPool } from "../../../formats/slab.ts";
+import { Pool } from "../../../formats/pool.ts";
+import { Slab } from "../../../formats/slab.ts";
 import type { PhysicalRow } from "../../../formats/split-value.ts";
 import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import { shardKey } from "../../../formats/v2-keys.ts";
@@ -25,7 +26,7 @@ export class ShardStager implements Stager {
   readonly #spec: ImageSpec;
   readonly #rows: PhysicalRow[] = [];
   readonly #blob: ByteBuffer;
-  readonly #slabs: SlabPool | undefined;
+  readonly #slabs: Pool<Slab> | undefined;
   #slab: Slab | undefined;
   /** The shard that is open, if any, and its first page. */
   #shard: { readonly encoder: LtxEncoder; readonly firstPgno: number } | undefined;
@@ -37,7 +38,7 @@ export class ShardStager implements Stager {
   constructor(id: ActorId, spec: ImageSpec) {
     this.#id = id;
     this.#spec = spec;
-    this.#slabs = spec.pageCount > SLAB_PAGES ? new SlabPool(SLAB_BYTES, MOST_FREE) : undefined;
+    this.#slabs = spec.pageCount > SLAB_PAGES ? new Pool(() => new Slab(SLAB_BYTES), MOST_FREE) : undefined;
     // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
     this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }

@@ -16,6 +16,8 @@ import { logicalRange, piecesRange } from "./storage-rows.ts";
 const SHARDS_TOGETHER = 4;
 /** Such transactions ahead of their use. */
 const READ_AHEAD = 2;
+/** Room for a shard of which half compresses to little, where a shard is split in pieces: a small actor's are not. */
+const SHARD_BYTES = 180_000;
 const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
 /** Buffers that shards are put together in: not in use, and in use by shards that are read or about to be. */
@@ -123,7 +125,7 @@ function readTogether(
     if (isCovered(outline)) {
       return { ...outline, shardBlocks: NO_BLOCKS };
     }
-    const memory = free.pop() ?? new ByteBuffer();
+    const memory = free.pop() ?? new ByteBuffer(0, SHARD_BYTES);
     const shardBlocks = await readShard(from, id, shardNumber(outline), memory);
     return { ...outline, shardBlocks, memory };
   };
@@ -167,11 +169,8 @@ async function readShard(
 /** Puts the pieces of a value one after the other; returns their lengths. */
 async function appendPieces(rows: Rows, logicalKey: Uint8Array, memory: ByteBuffer): Promise<number[]> {
   const lengths: number[] = [];
-  for await (const batch of rows.getRange(piecesRange(logicalKey), { lent: true })) {
-    for (const { value } of batch) {
-      memory.append(value);
-      lengths.push(value.length);
-    }
+  for await (const batch of rows.getRange(piecesRange(logicalKey), { into: (length) => memory.appendRoom(length) })) {
+    lengths.push(...batch.map(({ value }) => value.length));
   }
   return lengths;
 }
