@@ -15,7 +15,8 @@ import { REJECT_STATES } from "./rejects.ts";
  *   ("ferry", "waiver_history", id, at, action)  every decision there was, and every taking back; JSON
  *
  * In the same transaction the actor's outcome becomes `skipped waived`, in the ledger and in its campaign's counts. So nothing that
- * counts rejections (lists, groups, exit statuses, breakers, reports) needs to know of waivers; the rejection itself is in the history.
+ * counts rejections (lists, groups, exit statuses, reports) needs to know of waivers; the rejection itself is in the history. Only the
+ * circuit breaker goes by what jobs have found, see `countMended`.
  */
 
 /** Who decided, when (RFC 3339), and why. */
