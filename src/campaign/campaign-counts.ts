@@ -16,7 +16,7 @@ export interface CampaignCounts {
   readonly open: Tally;
   readonly later: Tally;
   readonly done: Readonly<Record<OutcomeState, Tally>>;
-  /** Actors that were rejected or failed once, and are no more since they were asked for again. */
+  /** Actors that a job found bad, and that are counted as something else since they were asked for again or waived. */
   readonly mended: number;
   readonly byReason: readonly { readonly state: OutcomeState; readonly reason: string; readonly tally: Tally }[];
 }
@@ -120,7 +120,7 @@ function countsOf(tallies: ReadonlyMap<string, Tally>): CampaignCounts {
   return { todo: standing("todo"), open: standing("open"), later: standing("later"), done, mended, byReason };
 }
 
-/** Actors done with, and those of them that a job of the campaign found bad, whatever became of them when they were asked for again. */
+/** Actors done with, and those of them that a job of the campaign found bad, whatever an operator has had done about them later. */
 export function finishedAndBad(counts: CampaignCounts): { finished: number; bad: number } {
   const finished = OUTCOME_STATES.reduce((sum, state) => sum + counts.done[state].actors, 0);
   return { finished, bad: counts.done.rejected.actors + counts.done.failed.actors + counts.mended };
@@ -129,8 +129,8 @@ export function finishedAndBad(counts: CampaignCounts): { finished: number; bad:
 const MENDED: Place = { state: "mended", reason: "" };
 
 /**
- * Counts an actor that is asked for again and is not bad any more, or is again. Without it the circuit breaker, which looks at the bad ones
- * since the campaign was resumed, would be blind to as many new ones.
+ * Counts an actor that is not bad any more, as it was asked for again or waived, or that is again. Without it the circuit breaker, which looks
+ * at the bad ones since the campaign was resumed, would be blind to as many new ones, or take as many old ones for new.
  */
 export function countMended(
   tx: Transaction,

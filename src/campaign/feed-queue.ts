@@ -17,6 +17,6 @@ export interface FeedQueue {
   turn(): Promise<number | undefined>;
   /** Moves the turns of all jobs that have not ended back by so many. */
   rebaseTurns(by: number): Promise<void>;
-  /** Which of these actors have no job, waiting, running or put off. */
+  /** Which of these actors have no job to wait for: none at all, or one of no campaign that is put off while its actor is awake. */
   missing(ids: readonly ActorId[]): Promise<ActorId[]>;
 }

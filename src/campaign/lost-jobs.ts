@@ -8,8 +8,8 @@ const PAGE = 500;
 const SETTLED_MS = 5_000;
 
 /**
- * A campaign's open actors whose job is gone, lost with Redis or never put there, a page at a time; pages may be empty. Only those fed
- * before `nowMs`: others may be on the way to the queue while this goes on.
+ * A campaign's open actors whose job is gone, a page at a time; pages may be empty. Lost with Redis, never put there, or replaced by a
+ * request of others, which ended or has no end. Only those fed before `nowMs`: others may be on the way to the queue while this goes on.
  */
 export async function* lostJobs(
   store: Store,

@@ -15,7 +15,8 @@ import { REJECT_STATES } from "./rejects.ts";
  *   ("ferry", "waiver_history", id, at, action)  every decision there was, and every taking back; JSON
  *
  * In the same transaction the actor's outcome becomes `skipped waived`, in the ledger and in its campaign's counts. So nothing that
- * counts rejections (lists, groups, exit statuses, breakers, reports) needs to know of waivers; the rejection itself is in the history.
+ * counts rejections (lists, groups, exit statuses, reports) needs to know of waivers; the rejection itself is in the history. Only the
+ * circuit breaker goes by what jobs have found, see `countMended`.
  */
 
 /** Who decided, when (RFC 3339), and why. */
@@ -123,9 +124,12 @@ function record(tx: Transaction, id: ActorId, event: WaiverEvent): void {
   tx.set(ferryKey("waiver_history", id, event.at, event.action), encodeJson(event));
 }
 
-/** The campaign whose result it was counts the new one instead; a campaign that has another by now, or is deleted, stays as it is. */
+/**
+ * The campaign whose rejection it is counts the new result instead; one that has another by now, or is deleted, stays as it is. It is named by
+ * `to`: a waived outcome that is taken back may be of a later campaign, which has only skipped the actor.
+ */
 async function moveInCampaign(tx: Transaction, from: Outcome, to: Outcome): Promise<void> {
-  const name = from.campaign;
+  const name = to.campaign;
   const actor = name === undefined ? undefined : await readCampaignActor(tx, name, from.actorId);
   if (name === undefined || actor?.state !== from.state || actor.reason !== from.reason) {
     return;

@@ -138,7 +138,10 @@ export class MigrationQueue {
     }
   }
 
-  /** Which of these actors have no job that waits, runs or is put off; one round trip. */
+  /**
+   * Which of these actors have no job that waits, runs or is put off; one round trip. A job of no campaign that is put off because the actor
+   * is awake counts as none: it has no end.
+   */
   async missing(actorIds: readonly ActorId[]): Promise<ActorId[]> {
     const live = await this.#call(() => this.#scripts.areLive(actorIds));
     return actorIds.filter((_, index) => live[index] !== true);

@@ -15,6 +15,7 @@ import type { FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
 import { lostJobs } from "../../src/campaign/lost-jobs.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
+import { unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { allRows } from "../../src/campaign/audit.ts";
 import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
@@ -29,11 +30,13 @@ import {
   TestClock,
   work,
   writeSizes,
+  type Finding,
 } from "../support/campaign-fleet.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 const OPERATOR = { who: "test" };
 const MIB = 1024 * 1024;
+const EIGHT_OF_EIGHT = "Circuit breaker: 8 of 8 finished actors were rejected or failed (limit 50 %).";
 
 describe("the feeder", () => {
   forEachEngine((makeStore) => {
@@ -68,7 +71,7 @@ describe("the feeder", () => {
     const seed = async (count: number, sizeOf: (index: number) => number = () => 4096): Promise<void> => {
       await writeSizes(store, new Map(actorIds(count).map((id, index) => [id, sizeOf(index)])));
     };
-    const runToEnd = async (name: string, find = () => MIGRATED): Promise<void> => {
+    const runToEnd = async (name: string, find: Finding = () => MIGRATED): Promise<void> => {
       const feeder = makeFeeder({ store, queue, clock });
       for (let round = 0; round < 1000; round += 1) {
         await feeder.tick();
@@ -426,6 +429,34 @@ describe("the feeder", () => {
       const end = await counts("broken");
       expect([end.done.rejected.actors, end.done.migrated.actors]).to.deep.equal([60, 40]);
     });
+
+    for (const when of ["before", "after"] as const) {
+      it(`lets waivers ${when} a resume neither blind the circuit breaker, nor trip it when they are taken back`, async () => {
+        await seed(24);
+        await create("broken", { breaker: { percent: 50, actors: 5 } }, { window: 8 });
+        const decision = { who: "ada", at: "2027-01-01T00:00:00.000Z", why: "leave it" };
+        const bad: ActorId[] = [];
+        const reject = (id: ActorId): never => {
+          bad.push(id);
+          return { state: "rejected", reason: "magic_mismatch", detail: "" } as never;
+        };
+        const resume = async (): Promise<unknown> => applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+        await runToEnd("broken", reject);
+        const waived = [...bad];
+        const waive = async (): Promise<unknown> =>
+          Promise.all(waived.map(async (id) => waiveActor(store, id, decision)));
+        await (when === "before" ? waive().then(resume) : resume().then(waive));
+        await runToEnd("broken", reject);
+        expect(await campaignOf(store, "broken")).to.include({ state: "paused", stateReason: EIGHT_OF_EIGHT });
+        await resume();
+        await Promise.all(waived.map(async (id) => unwaiveActor(store, id, decision)));
+        await runToEnd("broken");
+        expect(await campaignOf(store, "broken")).to.include({ state: "completed" });
+        const { rejected, migrated } = (await counts("broken")).done;
+        expect([rejected.actors, migrated.actors]).to.deep.equal([16, 8]);
+        expect((await auditCampaign(store, "broken")).differences).to.deep.equal([]);
+      });
+    }
 
     it("keeps to the rates, which can be changed while it runs and end by themselves", async () => {
       await seed(200);

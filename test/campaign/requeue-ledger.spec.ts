@@ -163,6 +163,18 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
     expect(await counted()).to.deep.equal({ "rejected journal_present": 2 });
   });
 
+  it("has a waiver taken back in the campaign that it was made in, where another has passed the actor since", async () => {
+    expect(await waiveActor(store, ACTOR.id, DECISION)).to.equal("waived");
+    await createAndRun("nightly");
+    const skipped = { "rejected journal_present": 1, "skipped waived": 1 };
+    expect(await counted("nightly")).to.deep.equal(skipped);
+    expect(await unwaiveActor(store, ACTOR.id, DECISION)).to.equal("unwaived");
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "rejected", campaign: "one" });
+    expect([await counted(), await counted("nightly")]).to.deep.equal([{ "rejected journal_present": 2 }, skipped]);
+    expect(await again(MENDS)).to.equal("migrated");
+    expect(await counted()).to.deep.equal({ "rejected journal_present": 1, migrated: 1 });
+  });
+
   it("neither trips the circuit breaker nor blinds it to what is found bad after", async () => {
     const verdict = async (): Promise<string | undefined> =>
       store.transact(async (tx) => {

@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import { CampaignCluster, madeImages, writeSmallActors } from "../support/campaign-chaos.ts";
+import { loadRows } from "../support/reference-attempt.ts";
 import { forEachEngine } from "../support/stores.ts";
+import { lifeRow } from "../support/v1-actors.ts";
 
 const DEADLINE_MS = 90_000;
 /** Six seconds of lease, a round, and what a busy machine adds. */
@@ -55,6 +57,23 @@ describe("feeders and workers of a campaign, as processes", function () {
       await cluster.ferry(["campaign", "resume", "one"]);
       await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
       expect((await cluster.counts("one")).done.migrated.actors).to.equal(40);
+      expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
+    });
+
+    it("a campaign goes on and ends although somebody else asks for an actor of it that is awake", async () => {
+      const [actor] = await writeSmallActors(cluster.store, 1, madeImages());
+      if (actor === undefined) {
+        throw new Error("no actor");
+      }
+      await loadRows(cluster.store, [lifeRow(actor, "CONNECTABLE")]);
+      const create = ["campaign", "create", "--scan", "--defer-limit", "0", "--start"];
+      await cluster.ferry([...create, "one"]);
+      await cluster.run("feeder");
+      await cluster.until("it is fed", async () => (await open("one")) === 1, DEADLINE_MS);
+      expect((await cluster.ferry(["enqueue", actor.id])).stdout).to.contain("already_queued 1");
+      await cluster.run("worker");
+      await cluster.until("it gives up", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+      expect((await cluster.counts("one")).done.deferred.actors).to.equal(1);
       expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
     });
 

@@ -1,10 +1,13 @@
+import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { campaignFeedQueue } from "../../src/queue/campaign-feed-queue.ts";
+import type { MigrationRequest } from "../../src/queue/migration-request.ts";
+import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
 import { eventually, gate } from "./eventually.ts";
 import { QueueFixture } from "./queue-fixture.ts";
-import { newActor } from "./requests.ts";
+import { newActor, newRequest } from "./requests.ts";
 
 describe("the queue as the feeder uses it", () => {
   let fixture: QueueFixture;
@@ -136,5 +139,109 @@ describe("the queue as the feeder uses it", () => {
     });
     await eventually("nothing waits", async () => (await fixture.queue.counts()).waiting === 0 && runs.length >= 40);
     expect(runs.toSorted()).to.deep.equal(ids.toSorted());
+  });
+
+  describe("of an actor that somebody else has asked for as well", () => {
+    const HOUR_MS = 3_600_000;
+    let actorId: ActorId;
+    let seen: (string | undefined)[];
+
+    beforeEach(() => {
+      actorId = newActor();
+      seen = [];
+    });
+
+    const feed = (): Promise<void> => queue.feed(requests("spring", [actorId]));
+    const ask = async (): Promise<unknown> => fixture.queue.enqueue([newRequest(actorId)]);
+    const missing = async (): Promise<boolean> => (await queue.missing([actorId])).length === 1;
+    const isPutOff = async (): Promise<boolean> => (await fixture.queue.counts()).delayed === 1;
+    /** As a worker does while the actor is awake: a campaign's job is done with it, another comes back. */
+    const findAwake = ({ campaign }: MigrationRequest): { kind: "done" } | { kind: "defer"; delayMs: number } => {
+      seen.push(campaign);
+      return campaign === undefined ? { kind: "defer", delayMs: HOUR_MS } : { kind: "done" };
+    };
+    /** Has the job that is put off come back now. */
+    const comeBack = async (): Promise<void> => {
+      const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+      const [job] = await bare.getDelayed();
+      await job?.promote();
+      await bare.close();
+    };
+
+    it("serves the other request as it is, and misses the campaign's where the actor is awake", async () => {
+      await feed();
+      await ask();
+      expect(await missing()).to.equal(false);
+      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      await eventually("it is put off", isPutOff);
+      expect(seen).to.deep.equal([undefined]);
+      expect(await missing()).to.equal(true);
+    });
+
+    it("puts the campaign's request in its place, once", async () => {
+      await ask();
+      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      await eventually("it is put off", isPutOff);
+      await feed();
+      expect([await missing(), await isPutOff()]).to.deep.equal([false, true]);
+      await comeBack();
+      await eventually("the campaign's is run", () => seen.length === 2);
+      expect(seen).to.deep.equal([undefined, "spring"]);
+      await eventually("nothing is left", missing);
+    });
+
+    it("misses a campaign's request that is kept behind the other one", async () => {
+      const opened = gate();
+      await ask();
+      await fixture.work(async (request) => {
+        await opened.opened;
+        return findAwake(request);
+      });
+      await eventually("the other one runs", async () => (await fixture.queue.counts()).active === 1);
+      await feed();
+      expect(await missing()).to.equal(false);
+      opened.open();
+      await eventually("it is put off", isPutOff);
+      expect(await missing()).to.equal(true);
+      await feed();
+      await comeBack();
+      await eventually("the campaign's is run", () => seen.length === 2);
+      expect(seen).to.deep.equal([undefined, "spring"]);
+    });
+
+    it("waits for the other request while it waits for a worker or runs, also when it was put off before", async () => {
+      await ask();
+      const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      await eventually("it is put off", isPutOff);
+      await first.host.stop();
+      await comeBack();
+      expect([await missing(), (await fixture.queue.counts()).waiting]).to.deep.equal([false, 1]);
+      const opened = gate();
+      await fixture.work(async () => {
+        await opened.opened;
+        return { kind: "done" };
+      });
+      await eventually("it runs", async () => (await fixture.queue.counts()).active === 1);
+      expect(await missing()).to.equal(false);
+      opened.open();
+    });
+
+    it("waits for the other request while it is to be tried again after an error, as that ends", async () => {
+      await ask();
+      const retry = { attempts: 3, baseDelayMs: HOUR_MS, maxDelayMs: HOUR_MS };
+      await fixture.work(() => Promise.reject(new Error("no")), { retry });
+      await eventually("it is put off", isPutOff);
+      expect(await missing()).to.equal(false);
+    });
+  });
+
+  it("misses an actor whose job is in no list, and takes it again", async () => {
+    const actorId = newActor();
+    await fixture.client.set(`ferry:actor-migration:de:${actorId}`, "orphan");
+    await fixture.client.hset("ferry:actor-migration:orphan", "data", "{}");
+    expect(await queue.missing([actorId])).to.deep.equal([actorId]);
+    await queue.feed(requests("spring", [actorId]));
+    expect(await queue.missing([actorId])).to.deep.equal([]);
+    expect((await fixture.queue.counts()).waiting).to.equal(1);
   });
 });

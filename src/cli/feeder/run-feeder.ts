@@ -48,7 +48,10 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
           log.debug("feeder.fed", "Actors were put on the queue", { campaign, actors });
         },
         recovered(campaign, actors) {
-          log.warn("feeder.recovered", "Open actors had no job, and were fed again or put back", { campaign, actors });
+          log.warn("feeder.recovered", "Open actors had no job to wait for, and were fed again or put back", {
+            campaign,
+            actors,
+          });
         },
         stateChanged({ name, state, stateReason }) {
           log.info("campaign.state_changed", "A campaign changed its state", {
