@@ -4,6 +4,7 @@ import { IntegrityChecker } from "../../src/migration/integrity/integrity-checke
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import { isBad, verifyActor, type Verification } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
+import { takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { STAGED } from "../support/reference-attempt.ts";
@@ -80,6 +81,37 @@ describe("verifying a migrated actor", () => {
         expect(await verify())
           .to.have.property("detail")
           .that.matches(/journal or a log/);
+      });
+
+      /** An old runner takes the actor, and has v1 open. */
+      const wake = (store: MemoryStore): void => {
+        store.load(wakeRows(scene.actor).set);
+      };
+
+      it("finds an actor running on v1, though it has only read so far, also where v1 is gone", async () => {
+        wake(scene.store);
+        const found = await verify();
+        expect(found).to.deep.equal({ comparison: "runs_on_v1", integrity: "ok", lines: [], pages: PAGES });
+        expect(isBad(found)).to.equal(true);
+        const cleaned = livingStore(scene.store, () => undefined);
+        cleaned.load([], [v1Range(scene.actor.id)]);
+        expect(await verify(cleaned)).to.deep.equal(found);
+        writeV1();
+        expect(await verify()).to.include({ comparison: "v1_changed" });
+      });
+
+      it("finds nothing bad in an actor that runs on v2, or that ran on v1 only while it was read", async () => {
+        const placed = wakeRows(scene.actor).set;
+        const living = livingStore(scene.store, (store, { label, n }) => {
+          if (label === "read_v1" && n === 1) {
+            const end = placed.map(({ key }) => ({ begin: key, end: Uint8Array.of(...key, 0) }));
+            store.load([lifeRow(scene.actor, "SLEEP_TS", 9n)], end);
+          }
+        });
+        wake(living);
+        expect(await verify(living)).to.include({ comparison: "same" });
+        scene.store.load([...takeOverRows(scene.actor), lifeRow(scene.actor, "ENVOY_KEY")]);
+        expect(await verify()).to.include({ comparison: "same" });
       });
 
       it("says that v2 cannot be read where its head cannot", async () => {
