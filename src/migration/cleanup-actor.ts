@@ -17,7 +17,7 @@ import { checkV2, isAsMigrated } from "./v2-image.ts";
  * - `on_hold`: not enough time has gone by since.
  * - `runs_on_v1`: an old runner has the actor, and v1 open; it may only have read so far.
  * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, it is not what was migrated though nothing has written it,
- *   or SQLite finds something wrong with it.
+ *   it is another database than Ferry's migration made, or SQLite finds something wrong with it.
  * - `v1_changed`: v1 was written since the migration; v2 does not have that, and v1's rows are the only copy.
  * - `written_meanwhile`: it woke, or was written, while it was checked, or the store did not let the removal through, as often as that
  *   was tried.
@@ -127,7 +127,7 @@ async function reasonInImages(
   return (await changeInV1(context, id, seen, signal)) === undefined ? undefined : "v1_changed";
 }
 
-/** Whether v2 can be read to its end, is what was migrated unless it was written since, and SQLite finds nothing wrong with it. */
+/** Whether v2 can be read to its end, is what was migrated or what became of that, and SQLite finds nothing wrong with it. */
 async function opensClean(
   context: MigrationContext,
   id: ActorId,
@@ -138,8 +138,10 @@ async function opensClean(
     return false;
   }
   try {
-    const isExpected = !seen.v2.untouched || (await isAsMigrated(context, id, seen, signal));
-    return isExpected && (await checkV2(context, id, { pages: seen.v2.pages, mode: "quick" }, signal)).ok;
+    const { origin, pages } = seen.v2;
+    const isExpected =
+      origin === "ferry_written_since" || (origin === "ferry" && (await isAsMigrated(context, id, seen, signal)));
+    return isExpected && (await checkV2(context, id, { pages, mode: "quick" }, signal)).ok;
   } catch (error) {
     if (error instanceof FormatError) {
       return false;

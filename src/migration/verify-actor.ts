@@ -21,7 +21,7 @@ export type Verification = ImageVerification | NoImage;
 export interface ImageVerification {
   /**
    * - `same`: v1 and v2 are both what was migrated.
-   * - `different`: v2 is not, and no write explains it.
+   * - `different`: v2 is not, and no write explains it, or it is another database than Ferry's migration made.
    * - `v1_changed`: v1 is not what was migrated any more, whatever v2 is: what was written to v1 since is not in v2.
    * - `runs_on_v1`: v1, where it is there, and v2 are what they should be, but an old runner has the actor, and v1 open: what that
    *   writes, v2 will not have.
@@ -150,7 +150,7 @@ async function compareV2(
   if (outcome?.state !== "migrated") {
     return v1 === undefined ? "no_v1_data" : "not_migrated";
   }
-  if (v2.untouched && !(await isAsMigrated(context, id, seen, signal))) {
+  if (v2.origin === "other" || (v2.origin === "ferry" && !(await isAsMigrated(context, id, seen, signal)))) {
     return "different";
   }
   if (runsOnV1(state)) {
@@ -159,7 +159,7 @@ async function compareV2(
   if (v1 === undefined) {
     return "no_v1_data";
   }
-  return v2.untouched ? "same" : "written_since";
+  return v2.origin === "ferry" ? "same" : "written_since";
 }
 
 function withoutImage({ v2, outcome, state }: MigratedActor): Verification {
@@ -177,12 +177,18 @@ function unreadable(error: FormatError): ImageVerification {
   return { comparison: "v2_unreadable", integrity: "unreadable", lines: [error.message] };
 }
 
-/** Of an actor whose v2 was written in every round: a change in v1 is one whatever v2 does; what else was found says nothing. */
+/**
+ * Of an actor whose v2 was written in every round: a change in v1 is one whatever v2 does, and so is another database in place of Ferry's;
+ * what else was found says nothing.
+ */
 function neverAtRest(found: Verification, now: MigratedActor): Verification {
   if (!hasImage(now)) {
     return withoutImage(now);
   }
-  return found.comparison === "v1_changed"
-    ? found
-    : { comparison: "written_since", integrity: "unchecked", lines: [], pages: now.v2.pages };
+  if (found.comparison === "v1_changed") {
+    return found;
+  }
+  const { pages, origin } = now.v2;
+  const isReplaced = now.outcome?.state === "migrated" && origin === "other";
+  return { comparison: isReplaced ? "different" : "written_since", integrity: "unchecked", lines: [], pages };
 }

@@ -44,9 +44,11 @@ describe("cleaning up after a migration", () => {
   const check = checker.check.bind(checker);
   let image: Uint8Array;
   let written: Uint8Array;
+  let other: Uint8Array;
 
   before(() => {
     image = sqliteImageOfPages(PAGES);
+    other = sqliteImageOfPages(5);
     written = sqliteImageAfter(image, "UPDATE pad SET content = randomblob(length(content))");
   });
 
@@ -98,6 +100,17 @@ describe("cleaning up after a migration", () => {
 
       it("keeps v1 where v2's head cannot be read", async () => {
         scene.breakHead(scene.store);
+        await expectKept(scene.store, "v2_not_clean");
+      });
+
+      it("keeps v1 where v2 is another database, though it is complete and sound, also once that was written", async () => {
+        scene.replaceV2(scene.store, other);
+        await expectKept(scene.store, "v2_not_clean");
+        scene.writeV2(
+          scene.store,
+          other,
+          sqliteImageAfter(other, "UPDATE pad SET content = randomblob(length(content))"),
+        );
         await expectKept(scene.store, "v2_not_clean");
       });
 

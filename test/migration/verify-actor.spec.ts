@@ -4,7 +4,8 @@ import { IntegrityChecker } from "../../src/migration/integrity/integrity-checke
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import { isBad, verifyActor, type Verification } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
-import { takeOverRows, wakeRows } from "../support/depot-world.ts";
+import { bucketBranchOf, pointerOf } from "../support/depot-reference.ts";
+import { bytes, ENGINE_BRANCH, engineDatabase, NAMESPACE, takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { STAGED } from "../support/reference-attempt.ts";
@@ -22,9 +23,11 @@ describe("verifying a migrated actor", () => {
   let image: Uint8Array;
   /** The same database after a commit that touches every page. */
   let written: Uint8Array;
+  let other: Uint8Array;
 
   before(() => {
     image = sqliteImageOfPages(PAGES);
+    other = sqliteImageOfPages(5);
     written = sqliteImageAfter(image, "UPDATE pad SET content = randomblob(length(content))");
     expect(written.length).to.equal(image.length);
   });
@@ -160,6 +163,23 @@ describe("verifying a migrated actor", () => {
         expect(writes).to.be.greaterThan(2);
       });
 
+      it("finds v2 different where it is another database, also with v1 gone or where that is written all the time", async () => {
+        scene.replaceV2(scene.store, other);
+        const found = await verify();
+        expect(found).to.deep.equal({ comparison: "different", integrity: "ok", lines: [], pages: 5 });
+        const cleaned = livingStore(scene.store, () => undefined);
+        cleaned.load([], [v1Range(scene.actor.id)]);
+        expect(await verify(cleaned)).to.deep.equal(found);
+        let [now, next] = [other, sqliteImageAfter(other, "UPDATE pad SET content = randomblob(length(content))")];
+        const living = livingStore(scene.store, (store, { label, n }) => {
+          if (label === "verify" && n > 1) {
+            scene.writeV2(store, now, next);
+            [now, next] = [next, now];
+          }
+        });
+        expect(await verify(living)).to.include({ comparison: "different", integrity: "unchecked" });
+      });
+
       /** Verifies while something is done before the nth transaction of a label. */
       const verifyWhile = async (label: string, at: number, act: (store: MemoryStore) => Promise<unknown>) => {
         let acted = false;
@@ -235,6 +255,25 @@ describe("verifying a migrated actor", () => {
     expect((await verify()).comparison).to.equal("same");
     scene.store.load(entryRows(scene.actor, fileChunkK(TAG.main, 3), new Uint8Array(PAGE)));
     expect((await verify()).comparison).to.equal("v1_changed");
+  });
+
+  it("says that it does not read a fork of Ferry's branch, and cleanup keeps v1 beside one", async () => {
+    const { context, store, actor, migrate } = await makeScene("depot", image);
+    await migrate(store);
+    const rows = store.dump();
+    const branch = pointerOf(rows, actor)?.subarray(3, 19) ?? bytes();
+    const bucketBranch = bucketBranchOf(rows, NAMESPACE) ?? bytes();
+    const forkRecord = bytes("0100", 16, ENGINE_BRANCH, 16, bucketBranch, 1, 16, branch, 1, new Uint8Array(51));
+    store.load([
+      ...engineDatabase(actor, bucketBranch, new Map([[1, image.subarray(0, PAGE)]])),
+      { key: bytes("0220", Buffer.from("/list/"), ENGINE_BRANCH), value: forkRecord },
+    ]);
+    const found = await verifyActor(context(store, check), actor.id, "quick", signal);
+    expect(found).to.have.property("comparison", "v2_unreadable");
+    expect(found)
+      .to.have.property("lines")
+      .that.matches(/is a fork/);
+    expect(await cleanupActor(context(store, check), actor.id, NO_HOLD, signal)).to.include({ reason: "v2_not_clean" });
   });
 
   it("tells a difference that no write explains", async () => {
