@@ -20,7 +20,7 @@ const MIB = 1024 * 1024;
 const SPAN_CHUNKS = 128;
 const SPAN_BYTES = SPAN_CHUNKS * PAGE_BYTES;
 const READS_AHEAD = 4;
-const WRITES_IN_FLIGHT = 4;
+const WRITES_IN_FLIGHT = 3;
 /** Where the copies go: a key that nobody else has. */
 const ASIDE = Uint8Array.of(0x60);
 const SCRAP = randomBytes(100_000);

@@ -64,11 +64,11 @@ export async function returnActor(store: Store, name: string, id: ActorId, nowMs
   );
 }
 
-/** Actors fed before a time and not finished, a page at a time. */
+/** Actors fed at such a time and not finished, a page at a time. */
 export async function openActors(
   store: Store,
   name: string,
-  page: { after: Uint8Array | undefined; limit: number; fedBeforeMs: number },
+  page: { after: Uint8Array | undefined; limit: number; isFedAt: (atMs: number) => boolean },
 ): Promise<{ ids: ActorId[]; last: Uint8Array | undefined }> {
   return store.transact(
     async (tx) => {
@@ -78,9 +78,9 @@ export async function openActors(
         { begin: page.after === undefined ? range.begin : keyAfter(page.after), end: range.end },
         page.limit,
       );
-      const old = rows.filter(({ value }) => Number(viewOf(value).getBigUint64(0)) < page.fedBeforeMs);
+      const found = rows.filter(({ value }) => page.isFedAt(Number(viewOf(value).getBigUint64(0))));
       const last = rows.length < page.limit ? undefined : rows.at(-1)?.key;
-      return { ids: old.map(({ key }) => actorAtEnd(key)), last };
+      return { ids: found.map(({ key }) => actorAtEnd(key)), last };
     },
     { label: "campaign_open" },
   );

@@ -7,11 +7,12 @@ import { decodeJson, encodeJson } from "./json-row.ts";
 export interface FeederLease {
   readonly token: string;
   readonly host: string;
+  /** By its own clock. Every renewal changes it. */
   readonly expiresAtMs: number;
 }
 
 /** How long a silent feeder is waited for: takeover happens within this and one tick. */
-const LEASE_MS = 6_000;
+export const LEASE_MS = 6_000;
 
 /** Another feeder has taken over: this one stops feeding and waits for its turn. */
 export class FeederReplacedError extends FerryError {
@@ -22,27 +23,34 @@ export class FeederReplacedError extends FerryError {
 
 /**
  * Takes or renews the feeder's lease; not with batch priority, so that one whom the store holds back does not count as gone.
- * @returns whether this feeder is the one now.
+ * @param at.silent a lease that has not been renewed for `LEASE_MS`: it is taken over whatever its expiry.
+ * @returns the lease of another feeder that is the one now; undefined when this one is.
  */
 export async function holdFeederLease(
   store: Store,
   me: { token: string; host: string },
-  nowMs: number,
-): Promise<boolean> {
+  at: { readonly nowMs: number; readonly silent: FeederLease | undefined },
+): Promise<FeederLease | undefined> {
+  const { nowMs, silent } = at;
   return store.transact(
     async (tx) => {
       const held = await readFeederLease(tx);
-      if (held !== undefined && held.token !== me.token && nowMs < held.expiresAtMs) {
-        return false;
+      if (held !== undefined && held.token !== me.token && nowMs < held.expiresAtMs && !isSameLease(held, silent)) {
+        return held;
       }
       tx.set(FEEDER, encodeJson({ ...me, expiresAtMs: nowMs + LEASE_MS }));
       if (held?.token !== me.token) {
         tx.set(FEEDER_OWNER, encodeJson({ token: me.token }));
       }
-      return true;
+      return undefined;
     },
     { label: "feeder_lease", priority: "default" },
   );
+}
+
+/** Whether a lease has not been renewed, nor changed hands. */
+export function isSameLease(held: FeederLease, before: FeederLease | undefined): boolean {
+  return held.token === before?.token && held.expiresAtMs === before.expiresAtMs;
 }
 
 /** Gives the lease up, so that another feeder need not wait. */

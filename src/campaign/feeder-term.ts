@@ -131,7 +131,7 @@ export class FeederTerm {
     if (now() < service.recoverAtMs) {
       return;
     }
-    for await (const lost of lostJobs(store, queue, campaign.name, now())) {
+    for await (const lost of lostJobs(store, queue, campaign.name, now)) {
       if (lost.length > 0) {
         if (campaign.state === "running") {
           await this.#queue.put(campaign, lost, counts.open.actors - lost.length);

@@ -101,6 +101,14 @@ export function decodeActorState(
   };
 }
 
+/**
+ * Whether the actor runs on v1, or is placed to: v1's workflow has it, and a runner has v1's database open or is about to. Actors of
+ * actor2 are on envoys, which open v2 alone, in whichever form: docs/decisions/running-on-v1.md.
+ */
+export function runsOnV1({ asleep, version }: Pick<ActorState, "asleep" | "version">): boolean {
+  return !asleep && version <= 1;
+}
+
 function fieldOf(word: Uint8Array): Field | undefined {
   for (const [field, packed] of WORDS) {
     if (startsWith(word, packed)) {

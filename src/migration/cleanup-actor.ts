@@ -1,4 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { runsOnV1 } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
@@ -14,15 +15,23 @@ import { checkV2, isAsMigrated } from "./v2-image.ts";
  * - `not_migrated`: the ledger does not say that Ferry migrated it.
  * - `not_verified`: it was migrated with verification off.
  * - `on_hold`: not enough time has gone by since.
+ * - `runs_on_v1`: an old runner has the actor, and v1 open; it may only have read so far.
  * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, it is not what was migrated though nothing has written it,
- *   or SQLite finds something wrong with it.
+ *   it is another database than Ferry's migration made, or SQLite finds something wrong with it.
  * - `v1_changed`: v1 was written since the migration; v2 does not have that, and v1's rows are the only copy.
  * - `written_meanwhile`: it woke, or was written, while it was checked, or the store did not let the removal through, as often as that
  *   was tried.
  * - `no_v1_data`: nothing is left to remove.
  */
 export type CleanupRefusal =
-  "not_migrated" | "not_verified" | "on_hold" | "v2_not_clean" | "v1_changed" | "written_meanwhile" | "no_v1_data";
+  | "not_migrated"
+  | "not_verified"
+  | "on_hold"
+  | "runs_on_v1"
+  | "v2_not_clean"
+  | "v1_changed"
+  | "written_meanwhile"
+  | "no_v1_data";
 
 export type CleanupResult =
   | { readonly kind: "removable" | "removed"; readonly id: ActorId }
@@ -71,7 +80,7 @@ export async function cleanupActor(
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {
     const seen = await context.store.transact((tx) => readMigratedActor(context, tx, id), { label: "cleanup", signal });
     // Before any image is read: whoever goes on after an interruption must not check all that was removed again.
-    const refusal = reasonInLedger(seen, options, nowMs);
+    const refusal = reasonInRows(seen, options, nowMs);
     if (refusal !== undefined) {
       return { kind: "refused", id, reason: refusal };
     }
@@ -84,8 +93,9 @@ export async function cleanupActor(
   return { kind: "refused", id, reason: "written_meanwhile" };
 }
 
-function reasonInLedger(
-  { outcome, v1 }: MigratedActor,
+/** What the ledger and the actor's own few rows say. */
+function reasonInRows(
+  { outcome, v1, state }: MigratedActor,
   { holdMs }: CleanupOptions,
   nowMs: number,
 ): CleanupRefusal | undefined {
@@ -98,7 +108,10 @@ function reasonInLedger(
   if (nowMs - Date.parse(outcome.finishedAt) < holdMs) {
     return "on_hold";
   }
-  return v1 === undefined ? "no_v1_data" : undefined;
+  if (v1 === undefined) {
+    return "no_v1_data";
+  }
+  return runsOnV1(state) ? "runs_on_v1" : undefined;
 }
 
 /** v1 comes last: the less time until its rows are removed, the better. */
@@ -114,7 +127,7 @@ async function reasonInImages(
   return (await changeInV1(context, id, seen, signal)) === undefined ? undefined : "v1_changed";
 }
 
-/** Whether v2 can be read to its end, is what was migrated unless it was written since, and SQLite finds nothing wrong with it. */
+/** Whether v2 can be read to its end, is what was migrated or what became of that, and SQLite finds nothing wrong with it. */
 async function opensClean(
   context: MigrationContext,
   id: ActorId,
@@ -125,8 +138,10 @@ async function opensClean(
     return false;
   }
   try {
-    const isExpected = !seen.v2.untouched || (await isAsMigrated(context, id, seen, signal));
-    return isExpected && (await checkV2(context, id, { pages: seen.v2.pages, mode: "quick" }, signal)).ok;
+    const { origin, pages } = seen.v2;
+    const isExpected =
+      origin === "ferry_written_since" || (origin === "ferry" && (await isAsMigrated(context, id, seen, signal)));
+    return isExpected && (await checkV2(context, id, { pages, mode: "quick" }, signal)).ok;
   } catch (error) {
     if (error instanceof FormatError) {
       return false;
@@ -155,7 +170,7 @@ async function removeAsSeen(
       }
       // A body that runs again may have lost to somebody who wrote v1.
       const isUnchanged = runs === 1 && isAsSeen(seen, now);
-      const reason = reasonInLedger(now, options, nowMs) ?? (isUnchanged ? check.reason : undefined);
+      const reason = reasonInRows(now, options, nowMs) ?? (isUnchanged ? check.reason : undefined);
       if (reason !== undefined) {
         return { kind: "refused", id, reason } as const;
       }

@@ -3,7 +3,7 @@ import type { ActorState } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { readLease, type HeldLease } from "./lease.ts";
+import { isInForce, readLease, type HeldLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import type { V2State } from "./targets/target.ts";
@@ -77,7 +77,7 @@ export function reasonNotToMigrate(
   if (v2 instanceof FormatError) {
     return rejectionOf(v2);
   }
-  if (lease !== undefined && nowMs < lease.expiresAtMs) {
+  if (lease !== undefined && isInForce(lease, nowMs)) {
     return inProgress("Another attempt holds this actor's lease.");
   }
   if (v2.kind === "migrating" && !surroundings.ownStage && v2.staging && nowMs < v2.sinceMs + ENGINE_STAGE_MS) {

@@ -13,11 +13,16 @@ import { clearProgress } from "./stage-progress.ts";
  *   ("ferry", "lease_expiry", id)   i64 BE, ms since the epoch
  *
  * The first is constant from taking to dropping; every write of the attempt reads it serializably. The second only says when
- * others may take over: an attempt that outlives it still writes safely until someone does.
+ * others may take over: an attempt that outlives it still writes safely until someone does. It is a time of the attempt's own clock.
  */
 
 const VERSION = 1;
 const TOKEN_BYTES = 16;
+
+/** The longest lease that can be configured (`--lease`). */
+export const LONGEST_LEASE_MS = 3_600_000;
+/** How far another's clock may be ahead without its longest leases being taken for none. */
+const CLOCKS_DIFFER_MS = 60_000;
 
 /** What an attempt holds while it stages. */
 export interface Lease {
@@ -82,6 +87,14 @@ export async function readLease(tx: Transaction, id: ActorId): Promise<HeldLease
   const expiry = await tx.get(leaseExpiryKey(id));
   const expiresAtMs = expiry?.length === 8 ? Number(viewOf(expiry).getBigInt64(0)) : 0;
   return { row, lease: decodeLease(row), expiresAtMs };
+}
+
+/**
+ * Whether others have to wait. Not for an expiry farther off than any lease lasts: the clock that it is of was ahead, and would keep the
+ * actor from everybody until that time comes. It may be the lease of an attempt that lives; that is fenced like one that has expired.
+ */
+export function isInForce({ expiresAtMs }: HeldLease, nowMs: number): boolean {
+  return nowMs < expiresAtMs && expiresAtMs <= nowMs + LONGEST_LEASE_MS + CLOCKS_DIFFER_MS;
 }
 
 export function writeLease(tx: Transaction, id: ActorId, lease: Lease, expiresAtMs: number): void {

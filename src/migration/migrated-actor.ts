@@ -8,6 +8,7 @@ import type { MigrationContext } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { sameRows, transactionRows } from "./rows.ts";
+import type { ImageOrigin } from "./targets/target.ts";
 import { collect, outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import type { Sidecars } from "./v1/v1-checks.ts";
 import { fileChunkSpan, fileMetadataRange } from "./v1/v1-keys.ts";
@@ -30,8 +31,8 @@ export interface V2Image {
   /** What changes whenever the image does. */
   readonly head: Uint8Array;
   readonly pages: number;
-  /** Whether it is still as Ferry's migration wrote it. */
-  readonly untouched: boolean;
+  /** `other` also where the ledger does not say that Ferry migrated the actor. */
+  readonly origin: ImageOrigin;
 }
 
 /** An actor whose v2 image is there and has a head that can be read. */
@@ -97,14 +98,25 @@ async function readV2(
     if (head === undefined || pages === undefined) {
       return undefined;
     }
-    const isFerrys = outcome?.state === "migrated" && outcome.pages !== undefined;
-    return { head, pages, untouched: isFerrys && (await target.isUntouched(tx, id, outcome.pages)) };
+    return { head, pages, origin: await readOrigin(target, tx, id, outcome) };
   } catch (error) {
     if (error instanceof FormatError) {
       return error;
     }
     throw error;
   }
+}
+
+async function readOrigin(
+  target: MigrationContext["target"],
+  tx: Transaction,
+  id: ActorId,
+  outcome: Outcome | undefined,
+): Promise<ImageOrigin> {
+  if (outcome?.state !== "migrated" || outcome.pages === undefined || !(await target.beganAsFerrys(tx, id))) {
+    return "other";
+  }
+  return (await target.isUntouched(tx, id, outcome.pages)) ? "ferry" : "ferry_written_since";
 }
 
 async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {

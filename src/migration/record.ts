@@ -3,7 +3,7 @@ import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { discardOwnStage, type Surroundings } from "./decide.ts";
-import { dropLease } from "./lease.ts";
+import { dropLease, isInForce } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { outcomeOf } from "./verdict.ts";
 
@@ -20,7 +20,7 @@ export function recordVerdict(
 ): Outcome {
   const { surroundings, options, nowMs } = facts;
   const { previous, lease } = surroundings;
-  if (lease !== undefined && nowMs >= lease.expiresAtMs) {
+  if (lease !== undefined && !isInForce(lease, nowMs)) {
     dropLease(tx, id);
     discardOwnStage(context, tx, id, surroundings);
   }

@@ -27,7 +27,7 @@ import type { ImageSpec, StagedImage, StagedRows } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
-const WRITES_IN_FLIGHT = 4;
+const WRITES_IN_FLIGHT = 3;
 /** Batches of pages with the codec at once: one in work and one that waits for it. */
 const ENCODES_IN_FLIGHT = 2;
 const STAGE_RANDOM_BYTES = 16;

@@ -1,4 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
+import { runsOnV1 } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import type { IntegrityMode } from "./integrity/integrity.ts";
@@ -20,8 +21,10 @@ export type Verification = ImageVerification | NoImage;
 export interface ImageVerification {
   /**
    * - `same`: v1 and v2 are both what was migrated.
-   * - `different`: v2 is not, and no write explains it.
+   * - `different`: v2 is not, and no write explains it, or it is another database than Ferry's migration made.
    * - `v1_changed`: v1 is not what was migrated any more, whatever v2 is: what was written to v1 since is not in v2.
+   * - `runs_on_v1`: v1, where it is there, and v2 are what they should be, but an old runner has the actor, and v1 open: what that
+   *   writes, v2 will not have.
    * - `v2_unreadable`: what v2 holds cannot be read.
    *
    * Or why v1 and v2 were not compared:
@@ -30,7 +33,14 @@ export interface ImageVerification {
    * - `not_migrated`: v2 is not of Ferry's making, as far as the ledger knows.
    */
   readonly comparison:
-    "same" | "different" | "v1_changed" | "v2_unreadable" | "no_v1_data" | "written_since" | "not_migrated";
+    | "same"
+    | "different"
+    | "v1_changed"
+    | "runs_on_v1"
+    | "v2_unreadable"
+    | "no_v1_data"
+    | "written_since"
+    | "not_migrated";
   /** What SQLite says of the v2 image; `unchecked` where v2 was written each time that it was read. */
   readonly integrity: "ok" | "failed" | "unreadable" | "unchecked";
   /** SQLite's lines, or the sentence that says why v2 cannot be read. */
@@ -83,11 +93,12 @@ export async function verifyActor(
   }
 }
 
-/** Whether something is lost or damaged. */
+/** Whether something is lost or damaged, or about to be. */
 export function isBad(found: Verification): boolean {
   switch (found.comparison) {
     case "different":
     case "v1_changed":
+    case "runs_on_v1":
     case "v2_unreadable":
     case "no_v2_image":
       return true;
@@ -135,17 +146,20 @@ async function compareV2(
   seen: WithImage,
   signal: AbortSignal,
 ): Promise<ImageVerification["comparison"]> {
-  const { outcome, v1, v2 } = seen;
+  const { outcome, v1, v2, state } = seen;
   if (outcome?.state !== "migrated") {
     return v1 === undefined ? "no_v1_data" : "not_migrated";
   }
-  if (!v2.untouched) {
-    return v1 === undefined ? "no_v1_data" : "written_since";
-  }
-  if (!(await isAsMigrated(context, id, seen, signal))) {
+  if (v2.origin === "other" || (v2.origin === "ferry" && !(await isAsMigrated(context, id, seen, signal)))) {
     return "different";
   }
-  return v1 === undefined ? "no_v1_data" : "same";
+  if (runsOnV1(state)) {
+    return "runs_on_v1";
+  }
+  if (v1 === undefined) {
+    return "no_v1_data";
+  }
+  return v2.origin === "ferry" ? "same" : "written_since";
 }
 
 function withoutImage({ v2, outcome, state }: MigratedActor): Verification {
@@ -163,12 +177,18 @@ function unreadable(error: FormatError): ImageVerification {
   return { comparison: "v2_unreadable", integrity: "unreadable", lines: [error.message] };
 }
 
-/** Of an actor whose v2 was written in every round: a change in v1 is one whatever v2 does; what else was found says nothing. */
+/**
+ * Of an actor whose v2 was written in every round: a change in v1 is one whatever v2 does, and so is another database in place of Ferry's;
+ * what else was found says nothing.
+ */
 function neverAtRest(found: Verification, now: MigratedActor): Verification {
   if (!hasImage(now)) {
     return withoutImage(now);
   }
-  return found.comparison === "v1_changed"
-    ? found
-    : { comparison: "written_since", integrity: "unchecked", lines: [], pages: now.v2.pages };
+  if (found.comparison === "v1_changed") {
+    return found;
+  }
+  const { pages, origin } = now.v2;
+  const isReplaced = now.outcome?.state === "migrated" && origin === "other";
+  return { comparison: isReplaced ? "different" : "written_since", integrity: "unchecked", lines: [], pages };
 }

@@ -12,6 +12,7 @@ import {
 } from "../../src/campaign/campaign.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
 import type { FeedRequest } from "../../src/campaign/feed-queue.ts";
+import { FEEDER, FEEDER_OWNER } from "../../src/campaign/campaign-keys.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
 import { lostJobs } from "../../src/campaign/lost-jobs.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
@@ -291,7 +292,7 @@ describe("the feeder", () => {
       queue.flush();
       clock.nowMs += 4_000;
       const pages: number[] = [];
-      for await (const lost of lostJobs(store, queue, "fresh", clock.now())) {
+      for await (const lost of lostJobs(store, queue, "fresh", clock.now)) {
         pages.push(lost.length);
         clock.nowMs += 10_000;
       }
@@ -365,6 +366,94 @@ describe("the feeder", () => {
       expect(leading).to.deep.equal(["a", "b"]);
       await first.tick();
       expect(leading).to.deep.equal(["a", "b"]);
+    });
+
+    describe("beside another whose clock is another", () => {
+      const HOUR_MS = 3_600_000;
+      const clockAhead = (ms: number): TestClock => {
+        const ahead = new TestClock();
+        ahead.nowMs = clock.nowMs + ms;
+        return ahead;
+      };
+      /** Ticks every 250 ms for so long, on every feeder's own clock. @returns who began to lead, and after how many ms. */
+      const tickFor = async (ms: number, clocks: ReadonlyMap<string, TestClock>): Promise<[string, number][]> => {
+        const leading: [string, number][] = [];
+        let passed = 0;
+        const feeders = [...clocks].map(([token, own]) =>
+          makeFeeder({ store, queue, clock: own }, token, {
+            leading: (leads) => {
+              leading.push(...(leads ? [[token, passed] as [string, number]] : []));
+            },
+          }),
+        );
+        for (; passed <= ms; passed += 250) {
+          for (const feeder of feeders) {
+            await feeder.tick();
+          }
+          for (const own of clocks.values()) {
+            own.nowMs += 250;
+          }
+        }
+        return leading;
+      };
+
+      it("takes over within seconds when that is killed, and feeds again what it had recorded and not put on the queue", async () => {
+        await seed(50);
+        await create("two", {}, { window: 5 });
+        await makeFeeder({ store, queue, clock: clockAhead(2 * HOUR_MS) }, "killed").tick();
+        queue.flush();
+        expect(await tickFor(6_500, new Map([["next", clock]]))).to.deep.equal([["next", 6_000]]);
+        expect(queue.jobs.size).to.equal(5);
+      });
+
+      it("does not take turns with it while both live", async () => {
+        await create("idle");
+        for (const [aheadMs, leaders] of [
+          [2 * HOUR_MS, ["first"]],
+          [3_000, ["first"]],
+          [-3_000, ["first"]],
+          // By the second's clock the first lets every lease run out.
+          [-2 * HOUR_MS, ["first", "second"]],
+        ] as const) {
+          await store.transact((tx) => {
+            tx.clear(FEEDER);
+            tx.clear(FEEDER_OWNER);
+            return Promise.resolve();
+          });
+          const clocks = new Map([
+            ["first", clockAhead(aheadMs)],
+            ["second", clock],
+          ]);
+          const led = (await tickFor(20_000, clocks)).map(([token]) => token);
+          expect(led, `${aheadMs} ms`).to.deep.equal(leaders);
+        }
+      });
+
+      it("is fenced where that takes over from it", async () => {
+        await seed(50);
+        await create("two", {}, { window: 5 });
+        const replaced = makeFeeder({ store, queue, clock: clockAhead(2 * HOUR_MS) }, "replaced");
+        await replaced.tick();
+        expect(await tickFor(6_500, new Map([["next", clock]]))).to.deep.equal([["next", 6_000]]);
+        await work({ store, queue, clock }, () => MIGRATED, 3);
+        const before = await counts("two");
+        expect(before.open.actors).to.equal(2);
+        const error: unknown = await replaced.tick().catch((thrown: unknown) => thrown);
+        expect(error).to.include({ code: "feeder_replaced" });
+        expect(await counts("two")).to.deep.equal(before);
+        expect(queue.jobs.size).to.equal(2);
+      });
+
+      it("renews its lease where its own clock is put back", async () => {
+        await create("idle");
+        const back = clockAhead(2 * HOUR_MS);
+        const feeder = makeFeeder({ store, queue, clock: back });
+        await feeder.tick();
+        const before = await store.transact(readFeederLease);
+        back.nowMs -= 2 * HOUR_MS;
+        await feeder.tick();
+        expect(await store.transact(readFeederLease)).not.to.deep.equal(before);
+      });
     });
 
     it("pauses: jobs that lie in the queue go back, resume brings them again, nothing is lost or done twice", async () => {

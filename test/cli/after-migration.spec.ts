@@ -137,6 +137,15 @@ describe("ferry rollback, verify and cleanup of actors that no campaign migrated
     expect(await leftInV2()).to.equal(IDS.length - 1);
   });
 
+  it("says so by its status of an actor that an old runner has, and keeps its v1", async () => {
+    await put(lifeRow(ACTORS[0] ?? testActor(1), "RUNNER_ID"));
+    const verified = await ferry(["verify", ...IDS.slice(0, 2)]);
+    expect([verified.status, verified.stderr]).to.deep.equal([1, "1 good, 1 bad.\n"]);
+    expect(verified.stdout).to.match(new RegExp(`^${FIRST} \\d+ pages; .* RUNNING ON V1, `, "m"));
+    const cleaned = await ferry(["cleanup", "--hold", "0s", "--delete", ...IDS.slice(0, 2)]);
+    expect([cleaned.status, cleaned.stderr]).to.deep.equal([1, "1 runs_on_v1, 1 removed\n"]);
+  });
+
   it("goes on behind an actor whose v2 cannot be read", async () => {
     const [, second = testActor(2)] = ACTORS;
     await put(...physicalRows(logicalKey(second, "/META"), Uint8Array.of(9, 9)));

@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { actorStateKey, actorStatePrefix, decodeActorState } from "../../src/formats/actor-state.ts";
+import { actorStateKey, actorStatePrefix, decodeActorState, runsOnV1 } from "../../src/formats/actor-state.ts";
 import { concatBytes, startsWith, toHex } from "../../src/formats/bytes.ts";
+import { lifeFieldRow } from "../support/depot-world.ts";
 import { lifeKey, lifeRow, testActor, type LifeWord } from "../support/v1-actors.ts";
 
 const ACTOR = testActor(3);
@@ -49,6 +50,21 @@ describe("an actor's state", () => {
       expect(decodeActorState(ACTOR.id, rows)).to.include({ asleep: true, sleepTs: undefined, provable: false });
     }
     expect(decodeActorState(ACTOR.id, [lifeRow(testActor(4), "DESTROY_TS")]).provable).to.equal(true);
+  });
+
+  it("is on v1 while it is awake and VERSION is not actor2's", () => {
+    const awake = lifeRow(ACTOR, "RUNNER_ID");
+    const version = (...value: number[]) => lifeFieldRow(ACTOR, "VERSION", Uint8Array.from(value));
+    for (const [rows, expected] of [
+      [[], false],
+      [[lifeRow(ACTOR, "SLEEP_TS"), version(0, 0, 0, 1)], false],
+      [[awake], true],
+      [[awake, version(0, 0, 0, 1)], true],
+      [[awake, version(0, 0, 0, 2)], false],
+      [[awake, version(1)], false],
+    ] as const) {
+      expect(runsOnV1(decodeActorState(ACTOR.id, rows)), JSON.stringify(rows)).to.equal(expected);
+    }
   });
 
   it("is not told by other actors' rows or by other words", () => {

@@ -8,6 +8,7 @@ import {
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import type { Store } from "../../src/store/store.ts";
+import { lifeFieldRow, takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import {
@@ -43,9 +44,11 @@ describe("cleaning up after a migration", () => {
   const check = checker.check.bind(checker);
   let image: Uint8Array;
   let written: Uint8Array;
+  let other: Uint8Array;
 
   before(() => {
     image = sqliteImageOfPages(PAGES);
+    other = sqliteImageOfPages(5);
     written = sqliteImageAfter(image, "UPDATE pad SET content = randomblob(length(content))");
   });
 
@@ -97,6 +100,17 @@ describe("cleaning up after a migration", () => {
 
       it("keeps v1 where v2's head cannot be read", async () => {
         scene.breakHead(scene.store);
+        await expectKept(scene.store, "v2_not_clean");
+      });
+
+      it("keeps v1 where v2 is another database, though it is complete and sound, also once that was written", async () => {
+        scene.replaceV2(scene.store, other);
+        await expectKept(scene.store, "v2_not_clean");
+        scene.writeV2(
+          scene.store,
+          other,
+          sqliteImageAfter(other, "UPDATE pad SET content = randomblob(length(content))"),
+        );
         await expectKept(scene.store, "v2_not_clean");
       });
 
@@ -173,14 +187,79 @@ describe("cleaning up after a migration", () => {
         store.load(entryRows(scene.actor, fileChunkK(TAG.main, 150), new Uint8Array(PAGE).fill(1)));
       };
 
-      it("does not trust what it read of an actor that woke meanwhile", async () => {
-        const living = livingStore(scene.store, (store, { point, label, n }) => {
-          if (point === "begin" && label === "cleanup" && n === 2) {
-            store.load([lifeRow(scene.actor, "RUNNER_ID")]);
-            writeMiddle(store);
+      it("does not trust what it read of an actor that woke meanwhile, whether it sleeps again or not", async () => {
+        for (const rows of [
+          [lifeRow(scene.actor, "SLEEP_TS", 9n)],
+          [...takeOverRows(scene.actor), lifeRow(scene.actor, "ENVOY_KEY")],
+        ]) {
+          const living = livingStore(scene.store, (store, { point, label, n }) => {
+            if (point === "begin" && label === "cleanup" && n === 2) {
+              store.load(rows);
+              writeMiddle(store);
+            }
+          });
+          expect(await cleanUp(living)).to.include({ kind: "refused", reason: "v1_changed" });
+        }
+      });
+
+      /** An old runner takes the actor, and has v1 open. */
+      const wake = (store: MemoryStore): void => {
+        const { set, clear } = wakeRows(scene.actor);
+        store.load(
+          set,
+          clear.map((key) => ({ begin: key, end: Uint8Array.of(...key, 0) })),
+        );
+      };
+      /** It lets go of the actor. */
+      const sleep = (store: MemoryStore): void => {
+        const placed = wakeRows(scene.actor).set.map(({ key }) => ({ begin: key, end: Uint8Array.of(...key, 0) }));
+        store.load([lifeRow(scene.actor, "SLEEP_TS", 9n)], placed);
+      };
+
+      it("keeps v1 under an actor that runs on it, though nothing was written, until it sleeps again", async () => {
+        for (const rows of [[], [lifeFieldRow(scene.actor, "VERSION", Uint8Array.of(0, 0, 0, 1))]]) {
+          const awake = livingStore(scene.store, () => undefined);
+          wake(awake);
+          awake.load(rows);
+          await expectKept(awake, "runs_on_v1");
+          expect(await cleanUp(awake, { ...WEEK, delete: false })).to.include({ reason: "runs_on_v1" });
+          sleep(awake);
+          expect(await cleanUp(awake)).to.include({ kind: "removed" });
+        }
+      });
+
+      it("keeps v1 of an actor that wakes on it at any moment before it is removed", async () => {
+        for (let at = 1; ; at += 1) {
+          let beats = 0;
+          const living = livingStore(scene.store, (store) => {
+            beats += 1;
+            if (beats === at) {
+              wake(store);
+            }
+          });
+          const result = await cleanUp(living);
+          if (beats < at) {
+            expect(result).to.include({ kind: "removed" });
+            return;
           }
-        });
-        expect(await cleanUp(living)).to.include({ kind: "refused", reason: "v1_changed" });
+          expect(result, `at ${at}`).to.include({ kind: "refused", reason: "runs_on_v1" });
+          expect(v1Of(living, scene.actor), `at ${at}`).to.deep.equal(sorted(v1Rows(scene.actor, image)));
+        }
+      });
+
+      it("removes v1 of an actor that runs on v2, whether it has written there or not", async () => {
+        for (const isWritten of [false, true]) {
+          const awake = livingStore(scene.store, () => undefined);
+          awake.load([
+            ...takeOverRows(scene.actor),
+            lifeRow(scene.actor, "ENVOY_KEY"),
+            lifeRow(scene.actor, "CONNECTABLE"),
+          ]);
+          if (isWritten) {
+            scene.writeV2(awake, image, written);
+          }
+          expect(await cleanUp(awake)).to.include({ kind: "removed" });
+        }
       });
 
       it("loses to whoever writes v1 between its last look and its commit, wherever in v1", async () => {

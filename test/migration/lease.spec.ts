@@ -1,7 +1,16 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { toHex } from "../../src/formats/bytes.ts";
-import { decodeLease, encodeLease, readLease, writeLease, type Lease } from "../../src/migration/lease.ts";
+import {
+  decodeLease,
+  encodeLease,
+  isInForce,
+  LONGEST_LEASE_MS,
+  readLease,
+  writeLease,
+  type Lease,
+} from "../../src/migration/lease.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { anyBytes, asPooledBuffer, bitFlips, holds, prefixes } from "../support/reference-properties.ts";
 import { bytesOf, testActor } from "../support/v1-actors.ts";
@@ -64,5 +73,17 @@ describe("a lease", () => {
     expect(await held()).to.equal(1_713_456_789_123);
     store.load([{ key: bytesOf(2, "ferry", 0, 2, "lease_expiry", 0, 2, ACTOR.id, 0), value: new Uint8Array(3) }]);
     expect(await held()).to.equal(0);
+  });
+
+  it("is in force until its expiry, unless that is farther off than the longest one lasts that can be configured", () => {
+    const inForce = (inMs: number): boolean => {
+      const nowMs = 1_713_456_789_123;
+      return isInForce({ row: encodeLease(LEASE), lease: LEASE, expiresAtMs: nowMs + inMs }, nowMs);
+    };
+    expect([inForce(-1), inForce(0), inForce(1), inForce(LONGEST_LEASE_MS)]).to.deep.equal([false, false, true, true]);
+    // Another's clock may be a bit ahead.
+    expect([inForce(LONGEST_LEASE_MS + 5_000), inForce(LONGEST_LEASE_MS + 120_000)]).to.deep.equal([true, false]);
+    expect(SETTINGS.leaseMs.parse("1h")).to.deep.equal({ value: LONGEST_LEASE_MS });
+    expect(SETTINGS.leaseMs.parse("61m")).to.have.property("expected");
   });
 });

@@ -468,6 +468,45 @@ for (const layout of LAYOUTS) {
         expectRight(store, layout);
       });
 
+      const HOUR_MS = 3_600_000;
+      const aheadBy = (ms: number): TestClock => {
+        const clock = new TestClock();
+        clock.advance(ms);
+        return clock;
+      };
+
+      it("at once where its clock was a day ahead, and when that time comes where it was half an hour", async () => {
+        const day = await crashed(3, "cut_before", aheadBy(24 * HOUR_MS));
+        expect(await staged(day, layout, {}, new TestClock())).to.include({ state: "migrated", attempts: 1 });
+        expectRight(day, layout);
+        const clock = new TestClock();
+        const half = await crashed(3, "cut_before", aheadBy(HOUR_MS / 2));
+        expect(await staged(half, layout, {}, clock)).to.include({ reason: "migration_in_progress" });
+        clock.advance(HOUR_MS / 2 + LEASE_MS + 1000);
+        expect(await staged(half, layout, {}, clock)).to.include({ state: "migrated" });
+        expectRight(half, layout);
+      });
+
+      it("while one whose clock is a day ahead stops when another begins, and the other's image stands", async () => {
+        for (const label of ["stage", "finalize"]) {
+          const store = storeWhere({
+            label,
+            act: async (where) => {
+              expect((await staged(where, layout, {}, new TestClock())).state).to.equal("migrated");
+            },
+          });
+          expect(await errorCode(staged(store, layout, {}, aheadBy(24 * HOUR_MS)))).to.equal("lease_lost");
+          expectRight(store, layout);
+        }
+      });
+
+      it("and clears it away under an actor that is left alone, also where its clock was a day ahead", async () => {
+        const store = await crashed(4, "cut_after", aheadBy(24 * HOUR_MS));
+        store.load(entryRows(ACTOR, fileChunkK(TAG.journal, 0), new Uint8Array(9)));
+        expect(await staged(store, layout, {}, new TestClock())).to.include({ reason: "journal_present" });
+        expectClean(store);
+      });
+
       for (const other of LAYOUTS) {
         it(`without a trace of it, in layout ${other}`, async () => {
           const clock = new TestClock();

@@ -4,6 +4,8 @@ import { IntegrityChecker } from "../../src/migration/integrity/integrity-checke
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import { isBad, verifyActor, type Verification } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
+import { bucketBranchOf, pointerOf } from "../support/depot-reference.ts";
+import { bytes, ENGINE_BRANCH, engineDatabase, NAMESPACE, takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { STAGED } from "../support/reference-attempt.ts";
@@ -21,9 +23,11 @@ describe("verifying a migrated actor", () => {
   let image: Uint8Array;
   /** The same database after a commit that touches every page. */
   let written: Uint8Array;
+  let other: Uint8Array;
 
   before(() => {
     image = sqliteImageOfPages(PAGES);
+    other = sqliteImageOfPages(5);
     written = sqliteImageAfter(image, "UPDATE pad SET content = randomblob(length(content))");
     expect(written.length).to.equal(image.length);
   });
@@ -82,6 +86,37 @@ describe("verifying a migrated actor", () => {
           .that.matches(/journal or a log/);
       });
 
+      /** An old runner takes the actor, and has v1 open. */
+      const wake = (store: MemoryStore): void => {
+        store.load(wakeRows(scene.actor).set);
+      };
+
+      it("finds an actor running on v1, though it has only read so far, also where v1 is gone", async () => {
+        wake(scene.store);
+        const found = await verify();
+        expect(found).to.deep.equal({ comparison: "runs_on_v1", integrity: "ok", lines: [], pages: PAGES });
+        expect(isBad(found)).to.equal(true);
+        const cleaned = livingStore(scene.store, () => undefined);
+        cleaned.load([], [v1Range(scene.actor.id)]);
+        expect(await verify(cleaned)).to.deep.equal(found);
+        writeV1();
+        expect(await verify()).to.include({ comparison: "v1_changed" });
+      });
+
+      it("finds nothing bad in an actor that runs on v2, or that ran on v1 only while it was read", async () => {
+        const placed = wakeRows(scene.actor).set;
+        const living = livingStore(scene.store, (store, { label, n }) => {
+          if (label === "read_v1" && n === 1) {
+            const end = placed.map(({ key }) => ({ begin: key, end: Uint8Array.of(...key, 0) }));
+            store.load([lifeRow(scene.actor, "SLEEP_TS", 9n)], end);
+          }
+        });
+        wake(living);
+        expect(await verify(living)).to.include({ comparison: "same" });
+        scene.store.load([...takeOverRows(scene.actor), lifeRow(scene.actor, "ENVOY_KEY")]);
+        expect(await verify()).to.include({ comparison: "same" });
+      });
+
       it("says that v2 cannot be read where its head cannot", async () => {
         scene.breakHead(scene.store);
         const found = await verify();
@@ -126,6 +161,23 @@ describe("verifying a migrated actor", () => {
         expect(found).to.deep.equal({ comparison: "written_since", integrity: "unchecked", lines: [], pages: PAGES });
         expect(isBad(found)).to.equal(false);
         expect(writes).to.be.greaterThan(2);
+      });
+
+      it("finds v2 different where it is another database, also with v1 gone or where that is written all the time", async () => {
+        scene.replaceV2(scene.store, other);
+        const found = await verify();
+        expect(found).to.deep.equal({ comparison: "different", integrity: "ok", lines: [], pages: 5 });
+        const cleaned = livingStore(scene.store, () => undefined);
+        cleaned.load([], [v1Range(scene.actor.id)]);
+        expect(await verify(cleaned)).to.deep.equal(found);
+        let [now, next] = [other, sqliteImageAfter(other, "UPDATE pad SET content = randomblob(length(content))")];
+        const living = livingStore(scene.store, (store, { label, n }) => {
+          if (label === "verify" && n > 1) {
+            scene.writeV2(store, now, next);
+            [now, next] = [next, now];
+          }
+        });
+        expect(await verify(living)).to.include({ comparison: "different", integrity: "unchecked" });
       });
 
       /** Verifies while something is done before the nth transaction of a label. */
@@ -203,6 +255,25 @@ describe("verifying a migrated actor", () => {
     expect((await verify()).comparison).to.equal("same");
     scene.store.load(entryRows(scene.actor, fileChunkK(TAG.main, 3), new Uint8Array(PAGE)));
     expect((await verify()).comparison).to.equal("v1_changed");
+  });
+
+  it("says that it does not read a fork of Ferry's branch, and cleanup keeps v1 beside one", async () => {
+    const { context, store, actor, migrate } = await makeScene("depot", image);
+    await migrate(store);
+    const rows = store.dump();
+    const branch = pointerOf(rows, actor)?.subarray(3, 19) ?? bytes();
+    const bucketBranch = bucketBranchOf(rows, NAMESPACE) ?? bytes();
+    const forkRecord = bytes("0100", 16, ENGINE_BRANCH, 16, bucketBranch, 1, 16, branch, 1, new Uint8Array(51));
+    store.load([
+      ...engineDatabase(actor, bucketBranch, new Map([[1, image.subarray(0, PAGE)]])),
+      { key: bytes("0220", Buffer.from("/list/"), ENGINE_BRANCH), value: forkRecord },
+    ]);
+    const found = await verifyActor(context(store, check), actor.id, "quick", signal);
+    expect(found).to.have.property("comparison", "v2_unreadable");
+    expect(found)
+      .to.have.property("lines")
+      .that.matches(/is a fork/);
+    expect(await cleanupActor(context(store, check), actor.id, NO_HOLD, signal)).to.include({ reason: "v2_not_clean" });
   });
 
   it("tells a difference that no write explains", async () => {

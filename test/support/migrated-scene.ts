@@ -3,11 +3,19 @@ import type { Outcome } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
 import { freshWorld } from "../migration/depot/prepared.ts";
 import { attempt as attemptDepot, depotContext } from "./depot-attempt.ts";
-import { pointerOf } from "./depot-reference.ts";
-import { engineCommit } from "./depot-world.ts";
+import { bucketBranchOf, pointerOf } from "./depot-reference.ts";
+import { engineCommit, engineDatabase, NAMESPACE } from "./depot-world.ts";
 import { MemoryStore, type GatePoint } from "./memory-store.ts";
 import { attempt as attemptStorage, contextOn, TestClock } from "./reference-attempt.ts";
-import { encodeReferenceHead, encodeReferenceLtx, logicalKey, physicalRows, referenceHead, u32 } from "./reference.ts";
+import {
+  encodeReferenceHead,
+  encodeReferenceLtx,
+  logicalKey,
+  physicalRows,
+  referenceHead,
+  u32,
+  v2RowsOf,
+} from "./reference.ts";
 import { bytesOf, PAGE, testActor, v1Rows, type Row, type TestActor } from "./v1-actors.ts";
 
 export const SCENE_TARGETS = ["storage", "depot"] as const;
@@ -21,6 +29,8 @@ export interface MigratedScene {
   readonly advance: (ms: number) => void;
   /** The engine commits what makes one image another, of as many pages. */
   readonly writeV2: (store: MemoryStore, before: Uint8Array, after: Uint8Array) => void;
+  /** A database of another image takes the place of Ferry's, as the engine makes a new one. */
+  readonly replaceV2: (store: MemoryStore, image: Uint8Array) => void;
   /** Leaves a head in v2 that nobody can read. */
   readonly breakHead: (store: MemoryStore) => void;
 }
@@ -79,6 +89,32 @@ function storageScene(): MigratedScene {
         ...[...pages.keys()].flatMap((pgno) => physicalRows(logicalKey(actor, "/PIDX/delta/", u32(pgno)), u64(txid))),
       ]);
     },
+    replaceV2(store, image) {
+      store.load(
+        [],
+        v2RowsOf(actor, store.dump()).map(({ key }) => ({ begin: key, end: bytesOf(key, 0) })),
+      );
+      const pages = changedPages(new Uint8Array(0), image);
+      const head = {
+        generation: 1n,
+        headTxid: 1n,
+        nextTxid: 2n,
+        materializedTxid: 0n,
+        pages: pages.size,
+        creationTsMs: 1n,
+        storageUsed: 0n,
+        maxStorage: 10n * 1024n ** 3n,
+        origin: 0,
+      };
+      store.load([
+        ...physicalRows(logicalKey(actor, "/META"), encodeReferenceHead(head)),
+        ...physicalRows(
+          logicalKey(actor, "/DELTA/", u64(1n), "/", u32(0)),
+          encodeReferenceLtx({ commit: pages.size, txid: 1n, timestampMs: 1n }, pages),
+        ),
+        ...[...pages.keys()].flatMap((pgno) => physicalRows(logicalKey(actor, "/PIDX/delta/", u32(pgno)), u64(1n))),
+      ]);
+    },
     breakHead(store) {
       store.load([{ key: metaKey, value: Uint8Array.of(0, 9, 9) }]);
     },
@@ -103,6 +139,10 @@ async function depotScene(): Promise<MigratedScene> {
       const txid = Number(Buffer.from(valueOf(on, headKeyOf(rows))).readBigUInt64LE(2)) + 1;
       const commit = { branch: branchOf(rows), txid, size: after.length / PAGE };
       on.load(engineCommit(commit, changedPages(before, after)));
+    },
+    replaceV2(on, image) {
+      const bucketBranch = bucketBranchOf(on.dump(), NAMESPACE) ?? new Uint8Array(16);
+      on.load(engineDatabase(actor, bucketBranch, changedPages(new Uint8Array(0), image)));
     },
     breakHead(on) {
       on.load([{ key: headKeyOf(on.dump()), value: Uint8Array.of(9, 9) }]);

@@ -29,7 +29,15 @@ interface CleanupFlags extends SelectionFlags, ReasonFlag {
 
 const WAIT_MS = 200;
 /** Results for which next to nothing was read. */
-const FREE = new Set<string>(["no_v1_data", "on_hold", "not_migrated", "not_verified"] satisfies CleanupRefusal[]);
+const FREE = new Set<string>([
+  "no_v1_data",
+  "on_hold",
+  "not_migrated",
+  "not_verified",
+  "runs_on_v1",
+] satisfies CleanupRefusal[]);
+/** Results that somebody has to look at: time does not mend them, and v1 may be the only good copy, or become it. */
+const BAD = ["v2_not_clean", "v1_changed", "runs_on_v1"] as const satisfies readonly CleanupRefusal[];
 
 /** `ferry cleanup`. */
 export function registerCleanup(program: Command, runner: Runner): void {
@@ -46,11 +54,11 @@ export function registerCleanup(program: Command, runner: Runner): void {
       "after",
       `
 An actor's rows stay when it was migrated with --verify off (not_verified); when its v2 image cannot be read to its end, is another one than
-was migrated though the engine has not written it, or fails SQLite's quick check (v2_not_clean); when v1 does not hold what was migrated any
-more, as an old runner wrote to it (v1_changed): that is in no other place; and when it was written each time that it was checked
-(written_meanwhile): run the command again. With v2_not_clean and v1_changed the exit status is 1. v1 is read once and v2 twice, with
---delete and without. Other entries of the actor's key-value space stay in any case. Stopped in the middle, the command can simply be run
-again.
+was migrated though the engine has not written it, is of another database than Ferry made, or fails SQLite's quick check (v2_not_clean);
+when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other place; when an old
+runner has the actor now, and v1 open (runs_on_v1); and when it was written each time that it was checked (written_meanwhile): run the
+command again. With v2_not_clean, v1_changed and runs_on_v1 the exit status is 1. v1 is read once and v2 twice, with --delete and without.
+Other entries of the actor's key-value space stay in any case. Stopped in the middle, the command can simply be run again.
 
 Actors of ferry enqueue and ferry requeue, and of a campaign that was deleted, are named by their ids; --confirm goes with --campaign.
 Who removed v1, when and why is kept with each actor (ferry inspect ID), and with --campaign in that campaign's history.
@@ -85,7 +93,7 @@ async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): P
       await checker.close();
     }
   });
-  return counts.of("v2_not_clean") + counts.of("v1_changed") > 0 ? EXIT.rejected : EXIT.done;
+  return BAD.some((reason) => counts.of(reason) > 0) ? EXIT.rejected : EXIT.done;
 }
 
 async function cleanUpAll(

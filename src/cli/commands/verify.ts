@@ -19,9 +19,9 @@ interface VerifyFlags extends SelectionFlags {
 }
 
 const HELP = `
-Exit status 1 when an actor differs, is damaged, cannot be read or has no v2 image, or when v1 was written after the migration, which then
-is not in v2. One that was rolled back or destroyed has no v2 image, and that is no failure: it is counted apart. Actors may run meanwhile:
-one that seems bad and was written while it was read is read again.`;
+Exit status 1 when an actor differs, is damaged, cannot be read or has no v2 image, when v1 was written after the migration, which then
+is not in v2, or when an old runner has the actor now and may write v1. One that was rolled back or destroyed has no v2 image, and that is
+no failure: it is counted apart. Actors may run meanwhile: one that seems bad and was written while it was read is read again.`;
 
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
@@ -84,6 +84,7 @@ const COMPARISONS: Record<Verification["comparison"], string> = {
   same: "v2 is v1, byte for byte",
   different: "v2 DIFFERS from what was migrated",
   v1_changed: "v1 was WRITTEN since the migration, and v2 does not have that",
+  runs_on_v1: "an old runner has it RUNNING ON V1, and v2 will not have what that writes",
   v2_unreadable: "not compared: v2 cannot be read",
   no_v1_data: "not compared: v1 is gone",
   written_since: "not compared: v2 has had writes since",

@@ -37,6 +37,9 @@ interface Claim {
  */
 export type UndoRefusal = "actor_awake" | "destroyed" | "engine_took_over" | "in_use";
 
+/** Of whose making an actor's image is: Ferry's, as its migration wrote it; Ferry's, with writes since; or another's. */
+export type ImageOrigin = "ferry" | "ferry_written_since" | "other";
+
 /** What is known of an image before it is read. */
 export interface ImageOutline {
   readonly pageCount: number;
@@ -127,6 +130,11 @@ export interface Target {
    * What compaction does to its rows does not count.
    */
   isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean>;
+  /**
+   * Whether the image that v2's readers see is one that began as Ferry's, whatever was written to it since, and not another that has
+   * taken its place; serializable. @throws FormatError
+   */
+  beganAsFerrys(tx: Transaction, id: ActorId): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
   /** Writes a whole image, with all its rows, and makes it the actor's, in the transaction that saw the state `absent`. */

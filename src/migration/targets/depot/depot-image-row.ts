@@ -1,12 +1,13 @@
 import * as bare from "@bare-ts/lib";
 import type { ActorId } from "../../../formats/actor-id.ts";
+import { equalBytes } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { UUID_BYTES } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
 import { ferryKey } from "../../ferry-keys.ts";
 
 /*
- * What Ferry remembers of an image it switched to, for undoing it: written with the switch, removed by the undo.
+ * What Ferry remembers of an image it switched to, for undoing it and for knowing it again: written with the switch, removed by the undo.
  *
  *   ("ferry", "depot_image", id)     BARE { version u8 = 1, branch: 16 bytes, bucketBranch: 16 bytes, head: data }
  */
@@ -37,6 +38,14 @@ export function encodeDepotImageRow(row: DepotImageRow): Uint8Array {
 export async function readImageRow(tx: Transaction, id: ActorId): Promise<DepotImageRow | undefined> {
   const row = await tx.get(depotImageKey(id));
   return row === undefined ? undefined : decodeDepotImageRow(row);
+}
+
+/**
+ * Whether a branch is the one that Ferry switched the actor to. What the engine makes of that one by a fork, a rollback or a restore is
+ * another branch, with a parent, which Ferry does not read: of the branches that it reads, no other comes from Ferry's.
+ */
+export function isOfBranch(row: DepotImageRow | undefined, branch: Uint8Array): row is DepotImageRow {
+  return equalBytes(row?.branch, branch);
 }
 
 /** @throws FormatError `depot_image_row_invalid` */

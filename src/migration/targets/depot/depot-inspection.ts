@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { equalBytes, prefixRange, toHex, viewOf } from "../../../formats/bytes.ts";
+import { prefixRange, toHex, viewOf } from "../../../formats/bytes.ts";
 import { decodeDepotHead } from "../../../formats/depot-head.ts";
 import {
   commitsPrefix,
@@ -13,9 +13,9 @@ import { FormatError } from "../../../formats/format-error.ts";
 import type { Store, Transaction } from "../../../store/store.ts";
 import { storeRows, type Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
-import type { V2State } from "../target.ts";
+import type { ImageOrigin, V2State } from "../target.ts";
 import { readDatabase } from "./depot-database.ts";
-import { readImageRow } from "./depot-image-row.ts";
+import { isOfBranch, readImageRow } from "./depot-image-row.ts";
 import type { DepotOptions } from "./depot-options.ts";
 import { readPool } from "./depot-pool.ts";
 import { decodeDepotStage } from "./depot-stage.ts";
@@ -53,8 +53,7 @@ export interface BranchInspection {
   /** What the engine counts as storage used; absent without its row. */
   readonly quotaBytes?: bigint;
   readonly rows: BranchRows;
-  /** Of whose making: Ferry's, as it was switched to; Ferry's, with writes since; or another's. */
-  readonly origin: "ferry" | "ferry_written_since" | "other";
+  readonly origin: ImageOrigin;
 }
 
 /** Numbers of rows by kind; a DELTA has one per 10,000 bytes. */
@@ -174,9 +173,9 @@ async function findDatabase(
   }
 }
 
-async function originOf(tx: Transaction, id: ActorId, branch: Uint8Array): Promise<BranchInspection["origin"]> {
+async function originOf(tx: Transaction, id: ActorId, branch: Uint8Array): Promise<ImageOrigin> {
   const image = await readImageRow(tx, id);
-  if (image === undefined || !equalBytes(image.branch, branch)) {
+  if (!isOfBranch(image, branch)) {
     return "other";
   }
   return (await isUntouched(tx, id, decodeDepotHead(image.head).pageCount)) ? "ferry" : "ferry_written_since";

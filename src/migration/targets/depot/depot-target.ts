@@ -14,6 +14,7 @@ import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
+import { isOfBranch, readImageRow } from "./depot-image-row.ts";
 import { txidsOf } from "./depot-layout.ts";
 import { MAX_PAGES, NEWER_ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { readBranchBlocks } from "./depot-reader.ts";
@@ -141,6 +142,11 @@ class DepotTarget implements Target {
 
   async isUntouched(tx: Transaction, id: ActorId, pageCount: number): Promise<boolean> {
     return isUntouched(tx, id, pageCount);
+  }
+
+  async beganAsFerrys(tx: Transaction, id: ActorId): Promise<boolean> {
+    const found = await findBranch(tx, id, this.#options);
+    return found !== undefined && isOfBranch(await readImageRow(tx, id), found.branch);
   }
 
   async reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined> {

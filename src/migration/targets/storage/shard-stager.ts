@@ -18,7 +18,7 @@ const SLAB_BYTES = 1_100_000;
 /** Pages of an image that comes to more than one transaction even where all pages are noise: a smaller one has arrays of their own. */
 const SLAB_PAGES = 256;
 /** Slabs kept for later: as many as there are transactions under way. */
-const MOST_FREE = 4;
+const MOST_FREE = 3;
 
 /** Layout `shards`: an LTX blob per 64 pages, as the engine's compaction leaves them; several per transaction. */
 export class ShardStager implements Stager {

@@ -33,6 +33,11 @@ export const storageTarget: Target = {
     const row = await tx.get(metaRowKey(id));
     return row !== undefined && isMigrationsHead(decodeMetaRow(row), pageCount);
   },
+  // The engine's commits and its compaction keep the origin. Its own migration has the same; what that read is v1.
+  async beganAsFerrys(tx, id) {
+    const row = await tx.get(metaRowKey(id));
+    return row !== undefined && decodeMetaRow(row).origin === "migrated_from_v1";
+  },
   readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
