@@ -26,6 +26,9 @@ const DATA_PREFIX = packTuple(KEYWORD.DATA);
 /** What all keys of all actors' key-value spaces start with. */
 export const ACTOR_KV_ROOT = concatBytes(ALL_ACTORS, new Uint8Array([0x40]));
 
+/** Length of every actor's `actorKvSubspace`. */
+export const ACTOR_KV_SUBSPACE_BYTES = ACTOR_KV_ROOT.length + ACTOR_ID_BYTES;
+
 /** What all keys of one actor's key-value space start with. */
 export function actorKvSubspace(id: ActorId): Uint8Array {
   return concatBytes(ALL_ACTORS, packActorId(id));
@@ -69,10 +72,10 @@ export function decodeRowKey(subspace: Uint8Array, rowKey: Uint8Array): EntryRow
     throw corrupt("A row of the actor's key-value space has a key of another form.", rowKey);
   }
   const { key, end } = unescapeKey(rowKey, begin);
-  if (rowKey.length === end + METADATA_SUFFIX.length && hasAt(rowKey, end, METADATA_SUFFIX)) {
+  if (rowKey.length === end + METADATA_SUFFIX.length && startsWith(rowKey, METADATA_SUFFIX, end)) {
     return { kind: "metadata", key };
   }
-  const index = hasAt(rowKey, end, DATA_PREFIX) ? decodeTupleInteger(rowKey, end + DATA_PREFIX.length) : undefined;
+  const index = startsWith(rowKey, DATA_PREFIX, end) ? decodeTupleInteger(rowKey, end + DATA_PREFIX.length) : undefined;
   if (index === undefined) {
     throw corrupt("A row's key ends in neither a metadata mark nor a chunk index.", rowKey);
   }
@@ -98,15 +101,6 @@ function unescapeKey(rowKey: Uint8Array, begin: number): { key: Uint8Array; end:
     unescaped[length++] = byte;
   }
   throw corrupt("A row's key ends inside its entry's key.", rowKey);
-}
-
-function hasAt(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
-  for (let index = 0; index < part.length; index += 1) {
-    if (bytes[offset + index] !== part[index]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 /** An entry's metadata: the version of the process that wrote it (text, as bytes) and when, in ms since the epoch. */

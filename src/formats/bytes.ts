@@ -54,13 +54,14 @@ export function equalBytes(a: Uint8Array | undefined, b: Uint8Array | undefined)
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-export function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  if (bytes.length < prefix.length) {
+/** Whether `prefix` is what `bytes` hold from `at` on. */
+export function startsWith(bytes: Uint8Array, prefix: Uint8Array, at = 0): boolean {
+  if (bytes.length < at + prefix.length) {
     return false;
   }
   // Byte by byte: prefixes are short, and the view that Buffer.compare would need costs more than they do.
   for (let index = 0; index < prefix.length; index += 1) {
-    if (bytes[index] !== prefix[index]) {
+    if (bytes[at + index] !== prefix[index]) {
       return false;
     }
   }

@@ -102,7 +102,7 @@ async function survey(
     const outline = { pageCount: image.pages.length, recovered: false };
     return refusal(context, surroundings, outline) ?? { kind: "small", image };
   }
-  const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(id, found.rows);
+  const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(found.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
   const unprovable = reasonNotToStage(surroundings.actor);

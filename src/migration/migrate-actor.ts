@@ -251,7 +251,7 @@ async function planStaged(
   seen: { survey: Exclude<V1Survey, { kind: "none" }>; surroundings: Surroundings },
 ): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "staged"; readonly plan: StagedPlan }> {
   const { survey, surroundings } = seen;
-  const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(id, survey.rows);
+  const { sidecars, metadataRows } = survey.kind === "large" ? survey : outlineOfRows(survey.rows);
   const recovers = needsRecovery(sidecars, options);
   const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
   const unprovable = reasonNotToStage(surroundings.actor);

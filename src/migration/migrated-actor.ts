@@ -134,7 +134,7 @@ async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | 
     case "none":
       return undefined;
     case "rows":
-      return { ...outlineOfRows(id, survey.rows), ...headers };
+      return { ...outlineOfRows(survey.rows), ...headers };
     case "large":
       return { ...survey, ...headers };
   }

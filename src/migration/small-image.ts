@@ -34,7 +34,7 @@ export function smallImageOf(
   rows: readonly KeyValue[],
   options: MigrationOptions,
 ): SmallImage | undefined {
-  const { sidecars, metadataRows, chunkRows } = outlineOfRows(id, rows);
+  const { sidecars, metadataRows, chunkRows } = outlineOfRows(rows);
   if (needsRecovery(sidecars, options)) {
     return undefined;
   }

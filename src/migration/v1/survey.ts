@@ -1,11 +1,10 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { actorKvSubspace } from "../../formats/actor-kv.ts";
-import { startsWith } from "../../formats/bytes.ts";
 import { decodeFileMetadata, FILE_TAG, fileMetadataKey, type FileTag } from "../../formats/v1-file.ts";
-import type { KeyRange, KeyValue, Transaction } from "../../store/store.ts";
+import type { KeyValue, Transaction } from "../../store/store.ts";
 import { EntryReader, type Entry } from "./entry-reader.ts";
 import { findEntry, type Sidecars } from "./v1-checks.ts";
-import { fileChunksRange, fileMetadataRange, v1Range } from "./v1-keys.ts";
+import { fileChunksRange, fileMetadataRange, isFileChunk, isFileMetadata, v1Range } from "./v1-keys.ts";
 
 /** Room beside the image itself in a small actor's rows: keys, metadata rows, empty sidecars. */
 const SLACK_BYTES = 256 * 1024;
@@ -23,7 +22,6 @@ export type V1Survey =
 
 /** Reads an actor's v1 data, serializably: all of it up to about `smallBytes`, else only its outline. */
 export async function surveyV1(tx: Transaction, id: ActorId, smallBytes: number): Promise<V1Survey> {
-  const metadataKey = fileMetadataRange(id, FILE_TAG.main);
   const rows: KeyValue[] = [];
   let bytes = 0;
   for await (const batch of tx.getRange(v1Range(id))) {
@@ -33,7 +31,7 @@ export async function surveyV1(tx: Transaction, id: ActorId, smallBytes: number)
     }
     const first = rows[0];
     const largeByMetadata =
-      first !== undefined && startsWith(first.key, metadataKey.begin) && saysLarge(first.value, smallBytes);
+      first !== undefined && isFileMetadata(first.key, FILE_TAG.main) && saysLarge(first.value, smallBytes);
     if (largeByMetadata || bytes > 2 * smallBytes + SLACK_BYTES) {
       return await outline(tx, id);
     }
@@ -41,20 +39,17 @@ export async function surveyV1(tx: Transaction, id: ActorId, smallBytes: number)
   return rows.length === 0 ? { kind: "none" } : { kind: "rows", rows };
 }
 
-/** Sidecars and the main file's metadata among all rows of a small actor, and what of them are the main file's chunks. */
-export function outlineOfRows(
-  id: ActorId,
-  rows: readonly KeyValue[],
-): { sidecars: Sidecars; metadataRows: KeyValue[]; chunkRows: KeyValue[] } {
-  const within = ({ begin }: KeyRange): KeyValue[] => rows.filter((row) => startsWith(row.key, begin));
-  const has = (tag: FileTag): boolean => {
-    const { begin } = fileChunksRange(id, tag);
-    return rows.some((row) => startsWith(row.key, begin));
-  };
+/** Sidecars and the main file's metadata among all v1 rows of a small actor, and what of them are the main file's chunks. */
+export function outlineOfRows(rows: readonly KeyValue[]): {
+  sidecars: Sidecars;
+  metadataRows: KeyValue[];
+  chunkRows: KeyValue[];
+} {
+  const has = (tag: FileTag): boolean => rows.some(({ key }) => isFileChunk(key, tag));
   return {
     sidecars: { journal: has(FILE_TAG.journal), wal: has(FILE_TAG.wal), shm: has(FILE_TAG.shm) },
-    metadataRows: within(fileMetadataRange(id, FILE_TAG.main)),
-    chunkRows: within(fileChunksRange(id, FILE_TAG.main)),
+    metadataRows: rows.filter(({ key }) => isFileMetadata(key, FILE_TAG.main)),
+    chunkRows: rows.filter(({ key }) => isFileChunk(key, FILE_TAG.main)),
   };
 }
 

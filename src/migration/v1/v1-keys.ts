@@ -1,6 +1,6 @@
 import type { ActorId } from "../../formats/actor-id.ts";
-import { actorKvSubspace, entryKey, entryKeyPrefix } from "../../formats/actor-kv.ts";
-import { concatBytes, prefixRange, u32be } from "../../formats/bytes.ts";
+import { ACTOR_KV_SUBSPACE_BYTES, actorKvSubspace, entryKey, entryKeyPrefix } from "../../formats/actor-kv.ts";
+import { concatBytes, prefixRange, startsWith, u32be } from "../../formats/bytes.ts";
 import { FILE_TAG, fileChunkPrefix, fileMetadataKey, V1_PREFIX, type FileTag } from "../../formats/v1-file.ts";
 import type { KeyRange } from "../../store/store.ts";
 
@@ -36,6 +36,16 @@ export function fileMetadataRange(id: ActorId, tag: FileTag): KeyRange {
 /** The rows of all chunks of a file. */
 export function fileChunksRange(id: ActorId, tag: FileTag): KeyRange {
   return ofActor(id, CHUNK_ROWS[tag]);
+}
+
+/** Whether a row of some actor's `v1Range` is one of a file's metadata entry. */
+export function isFileMetadata(key: Uint8Array, tag: FileTag): boolean {
+  return startsWith(key, METADATA_ROWS[tag].begin, ACTOR_KV_SUBSPACE_BYTES);
+}
+
+/** Whether a row of some actor's `v1Range` is one of a file's chunks. */
+export function isFileChunk(key: Uint8Array, tag: FileTag): boolean {
+  return startsWith(key, CHUNK_ROWS[tag].begin, ACTOR_KV_SUBSPACE_BYTES);
 }
 
 /**
