@@ -3,13 +3,14 @@ import type { ActorState } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { sameRows, transactionRows } from "./rows.ts";
 import type { ImageOrigin } from "./targets/target.ts";
-import { collect, outlineOfRows, surveyV1 } from "./v1/survey.ts";
+import { outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import type { Sidecars } from "./v1/v1-checks.ts";
 import { fileChunkSpan, fileMetadataRange } from "./v1/v1-keys.ts";
 
@@ -120,7 +121,7 @@ async function readOrigin(
 }
 
 async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
-  const first = async (range: KeyRange): Promise<KeyValue[]> => collect(tx.getRange(range, { limit: ENTRY_ROWS }));
+  const first = async (range: KeyRange): Promise<KeyValue[]> => readRows(tx, range, { limit: ENTRY_ROWS });
   const [survey, firstChunkRows, ...sidecars] = await Promise.all([
     surveyV1(tx, id, 0),
     first(fileChunkSpan(id, FILE_TAG.main, 0, 1)),

@@ -1,6 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import {
@@ -19,7 +20,6 @@ import { sameRows } from "./rows.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { readProgress, writeProgress, type StagedRange } from "./stage-progress.ts";
 import type { StagedImage, StagedRows } from "./targets/target.ts";
-import { collect } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
 
@@ -290,7 +290,7 @@ export async function recordWithoutStage(
 async function reasonToDefer(tx: Transaction, id: ActorId, plan: StagedPlan): Promise<Verdict | undefined> {
   const [actor, metadataRows] = await Promise.all([
     readActorState(tx, id),
-    collect(tx.getRange(fileMetadataRange(id, FILE_TAG.main))),
+    readRows(tx, fileMetadataRange(id, FILE_TAG.main)),
   ]);
   const unchanged =
     actor.asleep &&

@@ -1,10 +1,10 @@
 import * as bare from "@bare-ts/lib";
 import type { ActorId } from "../formats/actor-id.ts";
 import { plainBytes, prefixRange } from "../formats/bytes.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
 import { ferryKey } from "./ferry-keys.ts";
 import type { StagedRows } from "./targets/target.ts";
-import { collect } from "./v1/survey.ts";
 
 /*
  * What of a stage has been committed, rows of Ferry's own beside the lease, each written with the rows it covers:
@@ -37,7 +37,7 @@ export function writeProgress(tx: Transaction, id: ActorId, staged: Omit<StagedR
 /** What is committed, in the order of pages. A row that says nothing sensible is left out: its pages are staged again. */
 export async function readProgress(tx: Transaction, id: ActorId): Promise<StagedRange[]> {
   const prefix = progressPrefix(id);
-  const rows = await collect(tx.getRange(prefixRange(prefix)));
+  const rows = await readRows(tx, prefixRange(prefix));
   return rows.flatMap(({ key, value }) => decodeProgress(key.subarray(prefix.length), value) ?? []);
 }
 

@@ -2,7 +2,8 @@ import { UsageError } from "../../errors.ts";
 import { prefixRange } from "../../formats/bytes.ts";
 import { DEPOT_RANGE } from "../../formats/depot-keys.ts";
 import { V2_SUBSPACE } from "../../formats/v2-keys.ts";
-import type { KeyRange, Store, Transaction } from "../../store/store.ts";
+import { hasRows } from "../../store/read-rows.ts";
+import type { Store } from "../../store/store.ts";
 
 /** What can be asked for: a form of v2, or the one that the cluster's engine uses. */
 export const TARGET_CHOICES = ["storage", "depot", "auto"] as const;
@@ -24,7 +25,10 @@ export async function chooseTarget(
     return choice;
   }
   const { depot, storage } = await store.transact(
-    async (tx) => ({ depot: await hasRows(tx, DEPOT_RANGE), storage: await hasRows(tx, prefixRange(V2_SUBSPACE)) }),
+    async (tx) => ({
+      depot: await hasRows(tx, DEPOT_RANGE, { snapshot: true }),
+      storage: await hasRows(tx, prefixRange(V2_SUBSPACE), { snapshot: true }),
+    }),
     { label: "choose_target", ...(signal === undefined ? {} : { signal }) },
   );
   if (choice === undefined) {
@@ -43,13 +47,4 @@ export async function chooseTarget(
     );
   }
   return depot ? "depot" : "storage";
-}
-
-async function hasRows(tx: Transaction, range: KeyRange): Promise<boolean> {
-  for await (const batch of tx.getRange(range, { limit: 1, snapshot: true })) {
-    if (batch.length > 0) {
-      return true;
-    }
-  }
-  return false;
 }

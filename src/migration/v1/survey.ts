@@ -1,6 +1,7 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { actorKvSubspace } from "../../formats/actor-kv.ts";
 import { decodeFileMetadata, FILE_TAG, fileMetadataKey, type FileTag } from "../../formats/v1-file.ts";
+import { hasRows, readRows } from "../../store/read-rows.ts";
 import type { KeyValue, Transaction } from "../../store/store.ts";
 import { EntryReader, type Entry } from "./entry-reader.ts";
 import { findEntry, type Sidecars } from "./v1-checks.ts";
@@ -62,24 +63,14 @@ export function mainMetadata(id: ActorId, metadataRows: readonly KeyValue[]): En
 }
 
 async function outline(tx: Transaction, id: ActorId): Promise<V1Survey> {
-  const exists = async (tag: FileTag): Promise<boolean> =>
-    (await collect(tx.getRange(fileChunksRange(id, tag), { limit: 1 }))).length > 0;
+  const exists = async (tag: FileTag): Promise<boolean> => hasRows(tx, fileChunksRange(id, tag));
   const [journal, wal, shm, metadataRows] = await Promise.all([
     exists(FILE_TAG.journal),
     exists(FILE_TAG.wal),
     exists(FILE_TAG.shm),
-    collect(tx.getRange(fileMetadataRange(id, FILE_TAG.main), { limit: 8 })),
+    readRows(tx, fileMetadataRange(id, FILE_TAG.main), { limit: 8 }),
   ]);
   return { kind: "large", sidecars: { journal, wal, shm }, metadataRows };
-}
-
-/** All rows of a range that is known to be small. */
-export async function collect(batches: AsyncIterable<readonly KeyValue[]>): Promise<KeyValue[]> {
-  const rows: KeyValue[] = [];
-  for await (const batch of batches) {
-    rows.push(...batch);
-  }
-  return rows;
 }
 
 function saysLarge(value: Uint8Array, smallBytes: number): boolean {

@@ -8,11 +8,11 @@ import {
   V1_CHUNK_BYTES,
   type FileTag,
 } from "../../formats/v1-file.ts";
+import { readRows } from "../../store/read-rows.ts";
 import type { KeyValue, Store } from "../../store/store.ts";
 import type { ByteSource } from "../recovery/byte-source.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { findEntry } from "./v1-checks.ts";
-import { collect } from "./survey.ts";
 import type { UnwrittenPages } from "./unwritten-pages.ts";
 import { fileChunkSpan, fileMetadataRange } from "./v1-keys.ts";
 
@@ -38,7 +38,7 @@ export class V1FileSource implements ByteSource {
 
   /** The file with this tag, or undefined where it has no metadata. @throws FormatError `entry_corrupt`, `meta_invalid`, … */
   static async open(store: Store, id: ActorId, tag: FileTag, signal: AbortSignal): Promise<V1FileSource | undefined> {
-    const rows = await store.transact(async (tx) => collect(tx.getRange(fileMetadataRange(id, tag), { limit: 8 })), {
+    const rows = await store.transact(async (tx) => readRows(tx, fileMetadataRange(id, tag), { limit: 8 }), {
       label: "read_v1",
       signal,
     });
@@ -80,7 +80,7 @@ export class V1FileSource implements ByteSource {
     // No entry of right chunks has more than two rows; a longer one is seen as wrong before its end is needed.
     const limit = 4 * (to - from);
     const rows = await this.#store.transact(
-      async (tx) => collect(tx.getRange(fileChunkSpan(this.#id, this.#tag, from, to), { snapshot: true, limit })),
+      async (tx) => readRows(tx, fileChunkSpan(this.#id, this.#tag, from, to), { snapshot: true, limit }),
       { label: "read_v1", signal: this.#signal },
     );
     const reader = new EntryReader(actorKvSubspace(this.#id));

@@ -15,8 +15,8 @@ import {
   proofEpochKey,
   refcountKey,
 } from "../../../formats/depot-keys.ts";
+import { hasRows } from "../../../store/read-rows.ts";
 import type { Transaction } from "../../../store/store.ts";
-import { collect } from "../../v1/survey.ts";
 import { depotImageKey, readImageRow } from "./depot-image-row.ts";
 import type { UndoRefusal } from "../target.ts";
 import type { DepotOptions } from "./depot-options.ts";
@@ -54,11 +54,11 @@ export async function reasonNotToUndo(
     return "in_use";
   }
   const { branch } = image;
-  const [place, refcount, pins, databasePins] = await Promise.all([
+  const [place, refcount, pins, hasDatabasePins] = await Promise.all([
     readPlace(tx, id, options),
     tx.get(refcountKey(branchKey(branch))),
     Promise.all(branchPinKeys(branch).map(async (key) => tx.get(key))),
-    collect(tx.getRange(prefixRange(databasePinsPrefix(branch)), { limit: 1 })),
+    hasRows(tx, prefixRange(databasePinsPrefix(branch))),
   ]);
   const { actor } = place;
   if (actor.destroyed) {
@@ -71,7 +71,7 @@ export async function reasonNotToUndo(
     return "engine_took_over";
   }
   const references = refcount?.length === 8 ? viewOf(refcount).getBigInt64(0, true) : 0n;
-  return references !== 1n || pins.some((pin) => pin !== undefined) || databasePins.length > 0 ? "in_use" : undefined;
+  return references !== 1n || pins.some((pin) => pin !== undefined) || hasDatabasePins ? "in_use" : undefined;
 }
 
 /** Removes pointer and branch. The namespace's bucket stays, and v1's rows were never touched. */

@@ -1,6 +1,7 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import { equalBytes } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
+import { hasRows } from "../../../store/read-rows.ts";
 import type { Transaction } from "../../../store/store.ts";
 import type { ImageSpec, Stager, Target } from "../target.ts";
 import { DeltaStager } from "./delta-stager.ts";
@@ -21,7 +22,10 @@ export const storageTarget: Target = {
   name: "storage",
   readState: async (tx, id) => stateOfMetaRow(await tx.get(metaRowKey(id))),
   prepare: () => Promise.resolve(),
-  hasRows,
+  async hasRows(tx, id) {
+    const found = await Promise.all(anyRanges(id).map(async (range) => hasRows(tx, range)));
+    return found.includes(true);
+  },
   readHead: async (tx, id) => tx.get(metaRowKey(id)),
   admit: () => undefined,
   assertHeader: () => undefined,
@@ -90,15 +94,4 @@ function makeStager(id: ActorId, spec: ImageSpec): Stager {
     case "shards":
       return new ShardStager(id, spec);
   }
-}
-
-async function hasRows(tx: Transaction, id: ActorId): Promise<boolean> {
-  for (const range of anyRanges(id)) {
-    for await (const batch of tx.getRange(range, { limit: 1 })) {
-      if (batch.length > 0) {
-        return true;
-      }
-    }
-  }
-  return false;
 }
