@@ -365,14 +365,14 @@ for (const layout of LAYOUTS) {
       });
 
       it("when the torn reading is found at any time, before the lease and under it", async () => {
-        // Five spans of reading: the last are read when rows are staged already.
+        // Nine spans of reading, four at once: from the fifth on they are read when the lease is taken.
         const image = syntheticImage(1100, "text");
         const sleeping = [...v1Rows(ACTOR, image), lifeRow(ACTOR, "SLEEP_TS", 5n)];
         for (const [nth, chunk] of [
           [1, 0],
-          [1, 200],
-          [4, 1000],
-          [5, 1050],
+          [1, 100],
+          [6, 700],
+          [9, 1050],
         ] as const) {
           const store = storeWhere(
             {
@@ -388,7 +388,7 @@ for (const layout of LAYOUTS) {
           const counted = new FaultyStore(store);
           const outcome = await attempt(counted, ACTOR, new TestClock(), { layout, ...STEPPED });
           expect([outcome.state, outcome.reason], String(chunk)).to.deep.equal(["deferred", "actor_awake"]);
-          expect(counted.commits.includes("discard_stage"), counted.commits.join()).to.equal(nth > 3);
+          expect(counted.commits.includes("discard_stage"), counted.commits.join()).to.equal(nth > 4);
           expectClean(store);
         }
       });
@@ -658,7 +658,7 @@ for (const layout of LAYOUTS) {
         },
       });
       expect((await staged(store, layout)).state).to.equal("deferred");
-      expect(slow).to.equal(3);
+      expect(slow).to.equal(4);
       expect(store.openTransactions).to.equal(0);
     });
 
