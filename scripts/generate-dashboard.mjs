@@ -153,10 +153,15 @@ const ROWS = [
             "{{campaign}} {{state}}",
           ),
         ],
-        { width: 12, description: "One line for each campaign's present state." },
+        { description: "One line for each campaign's present state." },
+      ),
+      chart(
+        "Paused by the circuit breaker",
+        "short",
+        [query(`${max("ferry_campaign_breaker_tripped", "campaign", 'campaign=~"$campaign"')} > 0`, "{{campaign}}")],
+        { description: "Too many actors were rejected or failed: such a campaign waits for somebody to resume it." },
       ),
       chart("Ledger drift", "short", [query(max("ferry_ledger_drift", "campaign"), "{{campaign}}")], {
-        width: 12,
         description:
           "Actors on which a campaign's counters and its rows disagreed when it completed. Must be 0; ferry campaign audit looks now.",
       }),

@@ -60,7 +60,7 @@ export async function applyVerdict(
       if (current.state !== verdict.from || !isKnown || (over && left > 0)) {
         return undefined;
       }
-      const patch = over ? { finishedAtMs: at.nowMs } : {};
+      const patch: Partial<Campaign> = over ? { finishedAtMs: at.nowMs } : { breakerTripped: true };
       const ofFeeder = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
       const change = { state: verdict.to, what: verdict.what, nowMs: at.nowMs, patch };
       return { campaign: setState(tx, current, change, at.author ?? ofFeeder), counts };

@@ -58,6 +58,8 @@ export interface Campaign {
   readonly stateSinceMs: number;
   /** Why it is in this state: the operator's words, or the circuit breaker's. */
   readonly stateReason?: string;
+  /** The circuit breaker paused it, and nobody has looked since: gone with the next change of state. */
+  readonly breakerTripped?: true;
   readonly createdAtMs: number;
   readonly createdBy: string;
   readonly startedAtMs?: number;
