@@ -72,7 +72,7 @@ export class CampaignMeter {
     this.#metrics.desiredWorkers.set(throttled ? Math.min(wanted, fleet.workers.length) : wanted);
   }
 
-  #show({ campaign: { name: campaign, state, breakerTripped = false }, counts }: CountedCampaign): void {
+  #show({ campaign: { name: campaign, state, breakerTripped }, counts }: CountedCampaign): void {
     const { campaignActors, campaignBytes, campaignInfo, breakerTripped: tripped } = this.#metrics;
     const pending = [counts.todo, counts.open, counts.later];
     const set = (tallyState: string, actors: number, bytes: number): void => {
@@ -88,7 +88,7 @@ export class CampaignMeter {
       set(outcome, counts.done[outcome].actors, counts.done[outcome].bytes);
     }
     campaignInfo.set({ campaign, state }, 1);
-    tripped.set({ campaign }, breakerTripped ? 1 : 0);
+    tripped.set({ campaign }, breakerTripped === true ? 1 : 0);
   }
 
   #reset(): void {

@@ -1,5 +1,5 @@
 import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
-import { explainCampaign, needsQueue, type Explanation } from "../../campaign/explain.ts";
+import { explainCampaign, needsQueue, type Explanation, type QueueLook } from "../../campaign/explain.ts";
 import { readView, type CampaignView } from "../../campaign/view.ts";
 import { UnavailableError } from "../../errors.ts";
 import { describeError } from "../describe-error.ts";
@@ -61,28 +61,30 @@ export async function showOne(run: Run, name: string): Promise<undefined> {
 export async function explainOne(run: Run, name: string): Promise<ExitStatus> {
   const store = await run.openStore({ readOnly: true });
   let view = await readView(store, name, Date.now());
-  const queueTrouble = needsQueue(view) ? await queueTroubleOf(run) : undefined;
-  if (queueTrouble !== undefined) {
+  const look = needsQueue(view) ? await lookAtQueue(run) : undefined;
+  const trouble = look?.kind === "unreachable" ? look.because : undefined;
+  if (trouble !== undefined) {
     // That took seconds, in which workers may have told more.
     view = await readView(store, name, Date.now());
   }
-  const explanation = explainCampaign(view, queueTrouble);
+  const explanation = explainCampaign(view, look);
   const isQueue = explanation.limit === "queue";
-  if (queueTrouble !== undefined && !isQueue) {
-    run.notes.say(`Not seen from here: the queue. ${queueTrouble}`);
+  if (trouble !== undefined && !isQueue) {
+    run.notes.say(`Not seen from here: the queue. ${trouble}`);
   }
   await sayExplanation(run, name, explanation);
-  return queueTrouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
+  return trouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
 }
 
-/** Why the queue cannot be reached from here, in a sentence; undefined when it can. */
-async function queueTroubleOf(run: Run): Promise<string | undefined> {
+/** What is on the queue, or why it cannot be reached from here. */
+async function lookAtQueue(run: Run): Promise<QueueLook> {
   try {
-    await run.openQueue();
-    return undefined;
+    const queue = await run.openQueue();
+    const { waiting, active, delayed } = await queue.counts();
+    return { kind: "seen", waiting, active, delayed };
   } catch (error) {
     if (error instanceof UnavailableError) {
-      return describeError(error);
+      return { kind: "unreachable", because: describeError(error), answers: error.code !== "redis_unreachable" };
     }
     throw error;
   }
