@@ -1,6 +1,6 @@
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
-import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { breakerCounts, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { readCampaign, setState, type Author } from "./campaign-store.ts";
 import { writeSample } from "./samples.ts";
 
@@ -15,7 +15,7 @@ export interface FeederVerdict {
 /** Whether the circuit breaker pauses a running campaign: too many of its actors were rejected or failed. */
 export function breakerVerdict(campaign: Campaign, counts: CampaignCounts): FeederVerdict | undefined {
   const { percent, actors } = campaign.spec.breaker;
-  const total = finishedAndBad(counts);
+  const total = breakerCounts(counts);
   const finished = total.finished - campaign.breakerBase.finished;
   const bad = total.bad - campaign.breakerBase.bad;
   if (finished < actors || bad * 100 <= finished * percent) {

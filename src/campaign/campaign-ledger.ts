@@ -5,7 +5,7 @@ import type { Outcome } from "../migration/outcome.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
 import { actorKey, laterKey, openKey, todoKey } from "./campaign-keys.ts";
-import { moveCount, placeOf } from "./campaign-counts.ts";
+import { countMended, moveCount, placeOf } from "./campaign-counts.ts";
 import { findCampaign } from "./campaign-store.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 import { ledger } from "./ledger.ts";
@@ -165,6 +165,7 @@ export function replaceResult(
 ): void {
   if (from?.standing === "done") {
     const { reason: _, takenBack: __, ...rest } = from;
+    countMended(tx, name, from, to);
     moveActor(tx, name, id, { from, to: { ...rest, ...to }, nowMs: to.finishedAtMs ?? 0 });
   }
 }

@@ -31,7 +31,7 @@ export interface CampaignSpec {
   readonly options: Readonly<Record<string, string | number | boolean>> & { readonly layout?: Layout };
   /** How often an actor may be deferred before it is given up as deferred. */
   readonly deferLimit: number;
-  /** Pauses when more than `percent` of at least `actors` finished ones were rejected or failed. */
+  /** Pauses when more than `percent` of at least `actors` that were migrated, rejected or failed were not migrated. */
   readonly breaker: { readonly percent: number; readonly actors: number };
 }
 
@@ -66,7 +66,7 @@ export interface Campaign {
   readonly finishedAtMs?: number;
   /** Whether every actor of the source is known: from then on totals are exact. */
   readonly scanFinished: boolean;
-  /** Finished and bad actors when the breaker was last reset, by `start` or `resume`. */
+  /** What `breakerCounts` was when the breaker was last reset, by `start` or `resume`. */
   readonly breakerBase: { readonly finished: number; readonly bad: number };
 }
 

@@ -1,7 +1,6 @@
 import type { OutcomeLedger } from "../migration/context.ts";
 import type { Transaction } from "../store/store.ts";
 import type { CampaignActor } from "./campaign.ts";
-import { countMended } from "./campaign-counts.ts";
 import { readCampaignActor, replaceResult, resultOf } from "./campaign-ledger.ts";
 import { ledger } from "./ledger.ts";
 
@@ -23,9 +22,8 @@ export function requeueLedger(name: string, now: () => number): OutcomeLedger {
       const from = seen.get(tx);
       const already = outcome === previous;
       // One of the campaign that is found again was counted when it was recorded, by a commit whose result was unknown or by another job.
-      if (from?.standing === "done" && !(already && outcome.campaign === name)) {
+      if (!(already && outcome.campaign === name)) {
         const to = resultOf(outcome, { already, startedAtMs, finishedAtMs: now() });
-        countMended(tx, name, from, to);
         replaceResult(tx, name, outcome.actorId, { from, to });
       }
     },
