@@ -2,6 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Canvas } from "../../src/cli/campaign/canvas.ts";
+import { showText } from "../../src/cli/campaign/show-text.ts";
+import { resultOf } from "../../src/cli/campaign/wait.ts";
 import { plainLine, watchLines } from "../../src/cli/campaign/watch-lines.ts";
 import { Output } from "../../src/cli/output.ts";
 import { openStore } from "../../src/store/open-store.ts";
@@ -338,6 +340,28 @@ describe("ferry campaign", function () {
     expect(ended.status).to.equal(0);
     expect(ended.stderr).to.contain("campaign all goes on");
     expect(await json("show", "all")).to.include({ state: "running" });
+  });
+});
+
+describe("a campaign in words", () => {
+  const counts = countsOf({ todo: 2_800, open: 17, later: 10, migrated: 5, deferred: 3 });
+
+  it("says of a cancelled one how many were not done, of which none waits for anything any more", () => {
+    const view = viewOf({ campaign: campaignIn("cancelled"), counts });
+    const live = watchLines(view, { columns: 80, color: false });
+    expect(showText(view).join("\n")).to.match(/not done +2827 /);
+    expect(live.join("\n")).to.match(/not done +█+░* +2827/);
+    expect(plainLine(view)).to.contain("2827 not done");
+    expect([...showText(view), ...live, plainLine(view)].join("\n")).not.to.match(/waiting|comes? back|in flight/);
+  });
+
+  it("tells those that come back from those that were given up, by which wait ends with 1", () => {
+    const view = viewOf({ counts });
+    expect(plainLine(view)).to.contain("17 in flight, 10 deferred, 3 given up as deferred");
+    const over = viewOf({ campaign: campaignIn("completed"), counts: countsOf({ migrated: 5, deferred: 3 }) });
+    expect(plainLine(over)).to.equal("spring completed, 100.0 % (8 of 8), 3 given up as deferred");
+    expect(resultOf(over)).to.equal(1);
+    expect(watchLines(over, { columns: 80, color: false }).join("\n")).to.match(/given up +█+░* +3/);
   });
 });
 
