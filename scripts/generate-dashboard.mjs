@@ -97,14 +97,14 @@ const ROWS = [
         "percentunit",
         [
           query(
-            `sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign", state=~"migrated|skipped|rejected|failed"')}))` +
+            `sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign", state!="pending"')}))` +
               ` / sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign"')}))`,
           ),
         ],
         {
           max: 1,
           description:
-            "Actors with a final outcome over all actors known. While a campaign still scans, the whole is not known yet.",
+            "Actors that are done with, those given up as deferred among them, over all actors known. While a campaign still scans, the whole is not known yet.",
         },
       ),
       stat("Actors done per second", "ops", [
