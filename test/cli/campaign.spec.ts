@@ -278,6 +278,27 @@ describe("ferry campaign", function () {
     expect([typo.status, typo.stderr.includes("No actor takes part: the ledger")]).to.deep.equal([0, true]);
   });
 
+  it("lists in 80 columns, with the names that the chart's schedules give", async () => {
+    await seed();
+    await campaign(
+      "create",
+      "ferry-nightly-29211840",
+      "--scan",
+      "--target",
+      "storage",
+      "--layout",
+      "shards",
+      "--start",
+    );
+    await runToEnd();
+    const { stdout } = await campaign("list");
+    expect(stdout).to.match(
+      /^NAME.*\nferry-nightly-29211840 {2}completed {2}100\.0 % \(12 of 12\) {2}20\d\d-\d\d-\d\d {2}scan\n$/,
+    );
+    // And so of ten thousand actors.
+    expect(Math.max(...stdout.split("\n").map(({ length }) => length))).to.be.at.most(80 - 2 * 3);
+  });
+
   it("sets what may change, and a limit without an end has none", async () => {
     await campaign("create", "all", "--scan", "--rate", "5", "--for", "2h");
     const set = await json("set", "all", "--window", "70", "--rate", "9");
@@ -301,7 +322,18 @@ describe("ferry campaign", function () {
     await campaign("start", "all");
     expect((await campaign("plan", "all", "--save")).stderr).to.contain("was started already");
     await runToEnd();
-    expect((await campaign("plan", "all")).stderr).to.contain("nothing is left to plan");
+    const done = await campaign("plan", "all");
+    expect([done.status, done.stderr]).to.deep.equal([
+      2,
+      'ferry: Campaign "all" is completed: nothing is left to plan.\n',
+    ]);
+    await campaign("create", "slip", "--scan");
+    await campaign("cancel", "slip");
+    const cancelled = await campaign("plan", "slip");
+    expect([cancelled.status, cancelled.stderr]).to.deep.equal([
+      2,
+      'ferry: Campaign "slip" is cancelled: nothing of it will be migrated, and nothing is left to plan.\n',
+    ]);
   });
 
   it("takes a name to confirm with, where only what would happen is asked", async () => {

@@ -6,7 +6,7 @@ import { describeError } from "../describe-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { progressText } from "./progress-text.ts";
-import { sourceText, showText, timeText } from "./show-text.ts";
+import { showText, timeText } from "./show-text.ts";
 import { tableLines } from "./table.ts";
 
 /** A campaign in JSON: the same for `show`, `watch` and `wait`. Times are ms since the epoch. */
@@ -37,11 +37,12 @@ export async function listAll(run: Run): Promise<undefined> {
     return;
   }
   const rows = [];
-  for (const { name, state, createdBy, createdAtMs, spec } of campaigns) {
+  for (const { name, state, createdAtMs, spec } of campaigns) {
     const { progress } = await readView(store, name, Date.now());
-    rows.push([name, state, progressText(progress), timeText(createdAtMs), createdBy, sourceText(spec)]);
+    // A line must fit in 80 columns: show has the rest of the source, history who created it and when.
+    rows.push([name, state, progressText(progress), timeText(createdAtMs).slice(0, 10), spec.source.kind]);
   }
-  const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "BY", "SOURCE"];
+  const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "SOURCE"];
   for (const line of tableLines(
     titles.map((title) => ({ title })),
     rows,
