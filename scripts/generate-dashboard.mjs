@@ -97,14 +97,14 @@ const ROWS = [
         "percentunit",
         [
           query(
-            `sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign", state=~"migrated|skipped|rejected|failed"')}))` +
+            `sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign", state!="pending"')}))` +
               ` / sum(max by (campaign, state) (${series("ferry_campaign_actors", 'campaign=~"$campaign"')}))`,
           ),
         ],
         {
           max: 1,
           description:
-            "Actors with a final outcome over all actors known. While a campaign still scans, the whole is not known yet.",
+            "Actors that are done with, those given up as deferred among them, over all actors known. While a campaign still scans, the whole is not known yet.",
         },
       ),
       stat("Actors done per second", "ops", [
@@ -153,10 +153,15 @@ const ROWS = [
             "{{campaign}} {{state}}",
           ),
         ],
-        { width: 12, description: "One line for each campaign's present state." },
+        { description: "One line for each campaign's present state." },
+      ),
+      chart(
+        "Paused by the circuit breaker",
+        "short",
+        [query(`${max("ferry_campaign_breaker_tripped", "campaign", 'campaign=~"$campaign"')} > 0`, "{{campaign}}")],
+        { description: "Too many actors were rejected or failed: such a campaign waits for somebody to resume it." },
       ),
       chart("Ledger drift", "short", [query(max("ferry_ledger_drift", "campaign"), "{{campaign}}")], {
-        width: 12,
         description:
           "Actors on which a campaign's counters and its rows disagreed when it completed. Must be 0; ferry campaign audit looks now.",
       }),

@@ -18,6 +18,8 @@ export interface CampaignCounts {
   readonly done: Readonly<Record<OutcomeState, Tally>>;
   /** Actors that a job found bad, and that are counted as something else since they were asked for again or waived. */
   readonly mended: number;
+  /** Actors that a job migrated, rejected or failed, and that an operator has since made skipped or deferred ones. */
+  readonly withdrawn: number;
   readonly byReason: readonly { readonly state: OutcomeState; readonly reason: string; readonly tally: Tally }[];
 }
 
@@ -116,8 +118,17 @@ function countsOf(tallies: ReadonlyMap<string, Tally>): CampaignCounts {
       done[state] = { actors: done[state].actors + tally.actors, bytes: done[state].bytes + tally.bytes };
     }
   }
-  const mended = tallies.get(`${MENDED.state}/${MENDED.reason}`)?.actors ?? 0;
-  return { todo: standing("todo"), open: standing("open"), later: standing("later"), done, mended, byReason };
+  const actorsAt = ({ state, reason }: Place): number => tallies.get(`${state}/${reason}`)?.actors ?? 0;
+  const [mended, withdrawn] = [actorsAt(MENDED), actorsAt(WITHDRAWN)];
+  return {
+    todo: standing("todo"),
+    open: standing("open"),
+    later: standing("later"),
+    done,
+    mended,
+    withdrawn,
+    byReason,
+  };
 }
 
 /** Actors done with, and those of them that a job of the campaign found bad, whatever an operator has had done about them later. */
@@ -126,7 +137,18 @@ export function finishedAndBad(counts: CampaignCounts): { finished: number; bad:
   return { finished, bad: counts.done.rejected.actors + counts.done.failed.actors + counts.mended };
 }
 
+/**
+ * What the circuit breaker goes by: actors that a job of the campaign migrated, rejected or failed, and the bad ones among them, whatever an
+ * operator has had done about them later. Skipped ones, and those given up as deferred, were not tried: however many, they say nothing of
+ * how it goes, and a scan of what is migrated for the most part would never trip it.
+ */
+export function breakerCounts({ done, mended, withdrawn }: CampaignCounts): { finished: number; bad: number } {
+  const bad = done.rejected.actors + done.failed.actors;
+  return { finished: done.migrated.actors + bad + withdrawn, bad: bad + mended };
+}
+
 const MENDED: Place = { state: "mended", reason: "" };
+const WITHDRAWN: Place = { state: "withdrawn", reason: "" };
 
 /**
  * Counts an actor that is not bad any more, as it was asked for again or waived, or that is again. Without it the circuit breaker, which looks
@@ -138,14 +160,21 @@ export function countMended(
   from: CampaignActor,
   to: Pick<CampaignActor, "state">,
 ): void {
-  const change = BigInt(isBad(from)) - BigInt(isBad(to));
-  if (change !== 0n) {
-    tx.add(countKey(name, "actors", MENDED.state, MENDED.reason), change);
+  for (const [place, counts] of [[MENDED, isBad] as const, [WITHDRAWN, isTried] as const]) {
+    const change = BigInt(counts(from)) - BigInt(counts(to));
+    if (change !== 0n) {
+      tx.add(countKey(name, "actors", place.state, place.reason), change);
+    }
   }
 }
 
 function isBad({ state }: Pick<CampaignActor, "state">): boolean {
   return state === "rejected" || state === "failed";
+}
+
+/** Whether the circuit breaker counts it. */
+function isTried(actor: Pick<CampaignActor, "state">): boolean {
+  return actor.state === "migrated" || isBad(actor);
 }
 
 /** The strings of a packed tuple of plain strings: 02 | text | 00 each. */

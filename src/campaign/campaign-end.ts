@@ -1,6 +1,6 @@
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
-import { finishedAndBad, readCounts, type CampaignCounts } from "./campaign-counts.ts";
+import { breakerCounts, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { readCampaign, setState, type Author } from "./campaign-store.ts";
 import { writeSample } from "./samples.ts";
 
@@ -15,7 +15,7 @@ export interface FeederVerdict {
 /** Whether the circuit breaker pauses a running campaign: too many of its actors were rejected or failed. */
 export function breakerVerdict(campaign: Campaign, counts: CampaignCounts): FeederVerdict | undefined {
   const { percent, actors } = campaign.spec.breaker;
-  const total = finishedAndBad(counts);
+  const total = breakerCounts(counts);
   const finished = total.finished - campaign.breakerBase.finished;
   const bad = total.bad - campaign.breakerBase.bad;
   if (finished < actors || bad * 100 <= finished * percent) {
@@ -60,7 +60,7 @@ export async function applyVerdict(
       if (current.state !== verdict.from || !isKnown || (over && left > 0)) {
         return undefined;
       }
-      const patch = over ? { finishedAtMs: at.nowMs } : {};
+      const patch: Partial<Campaign> = over ? { finishedAtMs: at.nowMs } : { breakerTripped: true };
       const ofFeeder = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
       const change = { state: verdict.to, what: verdict.what, nowMs: at.nowMs, patch };
       return { campaign: setState(tx, current, change, at.author ?? ofFeeder), counts };

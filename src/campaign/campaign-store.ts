@@ -126,7 +126,7 @@ export function setState(
   change: { state: CampaignState; what: string; nowMs: number; patch?: Partial<Campaign> },
   author: Author,
 ): Campaign {
-  const { stateReason: _, ...rest } = campaign;
+  const { stateReason: _, breakerTripped: __, ...rest } = campaign;
   const changed: Campaign = {
     ...rest,
     ...change.patch,

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { type Campaign, type CampaignSettings, type CampaignState, isOver } from "./campaign.ts";
-import { finishedAndBad, readCounts } from "./campaign-counts.ts";
+import { breakerCounts, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
 import { addHistory, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
 
@@ -81,7 +81,7 @@ async function changeByVerb(
       const to = verb === "cancel" && campaign.state === "created" ? "cancelled" : rule.to;
       const restarts = to === "running";
       const patch: Partial<Campaign> = {
-        ...(restarts ? { breakerBase: finishedAndBad(counts) } : {}),
+        ...(restarts ? { breakerBase: breakerCounts(counts) } : {}),
         ...(verb === "start" ? { startedAtMs: nowMs } : {}),
         ...(to === "cancelled" ? { finishedAtMs: nowMs } : {}),
       };

@@ -31,7 +31,7 @@ export interface CampaignSpec {
   readonly options: Readonly<Record<string, string | number | boolean>> & { readonly layout?: Layout };
   /** How often an actor may be deferred before it is given up as deferred. */
   readonly deferLimit: number;
-  /** Pauses when more than `percent` of at least `actors` finished ones were rejected or failed. */
+  /** Pauses when more than `percent` of at least `actors` that were migrated, rejected or failed were not migrated. */
   readonly breaker: { readonly percent: number; readonly actors: number };
 }
 
@@ -58,13 +58,15 @@ export interface Campaign {
   readonly stateSinceMs: number;
   /** Why it is in this state: the operator's words, or the circuit breaker's. */
   readonly stateReason?: string;
+  /** The circuit breaker paused it, and nobody has looked since: gone with the next change of state. */
+  readonly breakerTripped?: true;
   readonly createdAtMs: number;
   readonly createdBy: string;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
   /** Whether every actor of the source is known: from then on totals are exact. */
   readonly scanFinished: boolean;
-  /** Finished and bad actors when the breaker was last reset, by `start` or `resume`. */
+  /** What `breakerCounts` was when the breaker was last reset, by `start` or `resume`. */
   readonly breakerBase: { readonly finished: number; readonly bad: number };
 }
 

@@ -14,6 +14,7 @@ export type Limit =
   | "no_workers"
   | "no_feeder"
   | "queue"
+  | "retries"
   | "finding_actors"
   | "deferred_actors"
   | "store"
@@ -35,6 +36,12 @@ export interface Explanation {
   readonly advice: string;
 }
 
+/** What a look at the queue from here has found. */
+export type QueueLook =
+  | { readonly kind: "seen"; readonly waiting: number; readonly active: number; readonly delayed: number }
+  /** `because` is a sentence; `answers`: Redis did answer, with a refusal. */
+  | { readonly kind: "unreachable"; readonly because: string; readonly answers: boolean };
+
 /** Shares of workers' time from which on they say what the limit is. */
 const THROTTLED_PERCENT = 25;
 const IDLE_PERCENT = 50;
@@ -42,14 +49,11 @@ const IDLE_PERCENT = 50;
 const TELLING_MS = 60_000;
 const MIB = 1024 * 1024;
 
-/**
- * Names what limits a campaign now.
- * @param queueTrouble why the queue cannot be reached from here, in a sentence, where that was tried
- */
-export function explainCampaign(view: CampaignView, queueTrouble?: string): Explanation {
+/** Names what limits a campaign now; `look` where somebody has looked at the queue. */
+export function explainCampaign(view: CampaignView, look?: QueueLook): Explanation {
   const { amounts, of } = workersTime(view);
   const attribution = percentagesOf(amounts);
-  return { ...verdictOf(view, attribution, queueTrouble), attribution, attributionOf: of };
+  return { ...verdictOf(view, attribution, look), attribution, attributionOf: of };
 }
 
 /** Whether a campaign needs the queue now. */
@@ -59,12 +63,12 @@ export function needsQueue({ campaign, counts }: CampaignView): boolean {
 
 type Verdict = Pick<Explanation, "limit" | "sentence" | "advice">;
 
-function verdictOf(view: CampaignView, attribution: readonly Share[], queueTrouble?: string): Verdict {
+function verdictOf(view: CampaignView, attribution: readonly Share[], look?: QueueLook): Verdict {
   return (
-    verdictOfQueue(view, queueTrouble) ??
+    verdictOfQueue(view, look) ??
     verdictOfState(view) ??
     verdictOfPresence(view) ??
-    verdictOfTime(view, attribution)
+    verdictOfTime(view, attribution, look)
   );
 }
 
@@ -72,25 +76,35 @@ function verdictOf(view: CampaignView, attribution: readonly Share[], queueTroub
  * Workers' word counts; what was seen from here only while none of them works on anything, as they may well reach a Redis that this
  * machine does not.
  */
-function verdictOfQueue(view: CampaignView, queueTrouble: string | undefined): Verdict | undefined {
+function verdictOfQueue(view: CampaignView, look: QueueLook | undefined): Verdict | undefined {
   const { workers } = view;
   if (!needsQueue(view)) {
     return undefined;
   }
   const lost = queueLostText(workers);
   const isIdle = workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
-  const because = lost ?? (isIdle ? queueTrouble : undefined);
-  if (because === undefined) {
+  const seen = look?.kind === "unreachable" ? look.because : undefined;
+  if (lost === undefined && (seen === undefined || !isIdle)) {
     return undefined;
   }
+  const because = lost === undefined || seen === undefined ? (lost ?? seen) : `${lost}. From here: ${seen}`;
   return {
     limit: "queue",
     sentence: `The queue cannot be reached, so nothing is fed and no worker gets an actor: ${because}`.replace(
       /\.?$/,
       ".",
     ),
-    advice: `Bring Redis back, empty if need be: the feeder fills it again from the ledger.${workers.length === 0 ? " And no worker is connected: ferry worker" : ""}`,
+    advice: `${adviceOfQueue(look)}${workers.length === 0 ? " And no worker is connected: ferry worker" : ""}`,
   };
+}
+
+function adviceOfQueue(look: QueueLook | undefined): string {
+  if (look?.kind === "seen") {
+    return "Redis answers from here: look at what is between it and the workers, and at the user and password they have.";
+  }
+  return look?.answers === true
+    ? "Mend what it says, for workers and the feeder as well: they go on by themselves."
+    : "Bring Redis back, empty if need be: the feeder fills it again from the ledger.";
 }
 
 /** What a campaign's state alone explains. */
@@ -177,7 +191,7 @@ function verdictOfPresence({ campaign, counts, workers, feeding }: CampaignView)
 }
 
 /** What explains itself by where workers' time goes. */
-function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdict {
+function verdictOfTime(view: CampaignView, attribution: readonly Share[], look?: QueueLook): Verdict {
   const { counts, workers } = view;
   const percentOf = (name: string): number => attribution.find((share) => share.name === name)?.percent ?? 0;
   const because = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
@@ -191,12 +205,16 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[]): Verdi
   const waiting = percentOf("idle") + percentOf("paused");
   const isWaiting = waiting >= IDLE_PERCENT;
   const isThrottled = percentOf("throttled_operator") >= THROTTLED_PERCENT;
+  const retrying = isWaiting ? verdictOfRetries(view, look) : undefined;
+  if (retrying !== undefined) {
+    return retrying;
+  }
   const held = verdictOfLimits(view, { isThrottled, isWaiting });
   if (held !== undefined) {
     return held;
   }
   if (isWaiting) {
-    return isYoung(view) ? TOO_EARLY : verdictOfIdleness(view, waiting);
+    return isYoung(view) ? TOO_EARLY : verdictOfIdleness(view, waiting, look);
   }
   const [busiest] = attribution.filter(({ name }) => name !== "idle" && name !== "paused");
   const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
@@ -234,20 +252,48 @@ function verdictOfLimits(
   };
 }
 
-function verdictOfIdleness({ campaign, counts, workers }: CampaignView, idle: number): Verdict {
+/**
+ * What jobs in backoff explain, of which neither workers nor the feeder know: what was fed, and neither waits nor is under way. The queue's
+ * numbers are of all campaigns, so as many as they say of this one's may do so at most.
+ */
+function verdictOfRetries({ counts }: CampaignView, look: QueueLook | undefined): Verdict | undefined {
+  if (look?.kind !== "seen") {
+    return undefined;
+  }
+  const { waiting, active, delayed } = look;
+  const retrying = Math.min(delayed, counts.open.actors - waiting - active);
+  return retrying > counts.open.actors / 2
+    ? {
+        limit: "retries",
+        sentence: `Most of what was fed waits to be tried again after errors: ${plural(retrying, "actor")}.`,
+        advice: "Mend what every attempt meets: see queue.job_retrying in the workers' log.",
+      }
+    : undefined;
+}
+
+function verdictOfIdleness(view: CampaignView, idle: number, look: QueueLook | undefined): Verdict {
+  const { campaign, counts, workers } = view;
   const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
+  if (counts.todo.actors > 0 && campaign.settings.window < 2 * slots) {
+    return {
+      limit: "window",
+      sentence: `The window of ${campaign.settings.window} actors is too small for ${slots} slots, which are ${idle} % idle.`,
+      advice: `Widen it: ferry campaign set ${campaign.name} --window ${Math.max(10 * slots, 100)}`,
+    };
+  }
+  const isAllFed = counts.todo.actors === 0 || counts.open.actors >= campaign.settings.window;
+  if (look === undefined && isAllFed && counts.open.actors > slots) {
+    return {
+      limit: "retries",
+      sentence: `Workers are ${idle} % idle though ${counts.open.actors} actors were fed: these wait to be tried again after errors, or Redis is slow.`,
+      advice: `See which: ferry campaign explain ${campaign.name}`,
+    };
+  }
   if (counts.todo.actors === 0) {
     return {
       limit: "tail",
       sentence: `It is at its tail: the last ${plural(counts.open.actors, "actor")} in flight leave most of ${plural(slots, "slot")} free (${idle} % idle).`,
       advice: "Nothing to turn: an actor is migrated by one slot. Workers can be taken away now.",
-    };
-  }
-  if (campaign.settings.window < 2 * slots) {
-    return {
-      limit: "window",
-      sentence: `The window of ${campaign.settings.window} actors is too small for ${slots} slots, which are ${idle} % idle.`,
-      advice: `Widen it: ferry campaign set ${campaign.name} --window ${Math.max(10 * slots, 100)}`,
     };
   }
   return {

@@ -15,6 +15,8 @@ const ENOUGH_SAMPLES = 4;
 const SLOWEST = 0.25;
 /** Where what is left is larger by more than this, actor for actor, than what was carried lately, its pace is not known. */
 const COMPARABLE = 8;
+/** With nothing done for so long it stands still, however good the pace was before: large actors that end in lumps take less. */
+const STILL_MS = 60_000;
 /** Samples older than this say nothing of now: the feeder stood still meanwhile. */
 const RATE_MS = 360_000;
 /** After the newest sample's time plus this, what the counts say now is a sample of its own. */
@@ -63,7 +65,7 @@ export function progressOf(facts: ProgressFacts): Progress {
   const leftBytes = live.reduce((sum, tally) => sum + tally.bytes, 0);
   const recent = recentSamples(facts);
   const rate = rateOf(recent);
-  const standstill = standstillOf(facts, rate.actors);
+  const standstill = standstillOf(facts, isStill(recent, rate));
   // As large a part of what is left is carried as was of what is done: the rest will be rejected or skipped.
   const toCarry = doneBytes === 0 ? leftBytes : leftBytes * (counts.done.migrated.bytes / doneBytes);
   const eta = standstill === undefined && campaign.scanFinished ? etaOf(recent, left, toCarry) : undefined;
@@ -131,7 +133,17 @@ function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Pro
   return isComparable ? { lowMs, highMs: Math.round(Math.max(...secondsAt(Math.min)) * 1000) } : { lowMs };
 }
 
-function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | undefined {
+/** Whether samples enough to tell say that nothing gets done, on the whole or in the newest minute. */
+function isStill(samples: readonly Sample[], { actors }: Rate): boolean {
+  const newest = samples.at(-1);
+  if (newest === undefined || samples.length < ENOUGH_SAMPLES) {
+    return false;
+  }
+  const aMinuteAgo = samples.findLast(({ atMs }) => atMs <= newest.atMs - STILL_MS);
+  return actors <= STILL_PER_SECOND || aMinuteAgo?.done === newest.done;
+}
+
+function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undefined {
   const { campaign, counts, workers, feeding } = facts;
   const live = counts.todo.actors + counts.open.actors + counts.later.actors;
   switch (campaign.state) {
@@ -164,7 +176,7 @@ function standstillOf(facts: ProgressFacts, actorsPerSecond: number): string | u
   if (isHeld && throttled !== undefined) {
     return `throttled by the store: ${throttled}`;
   }
-  if (actorsPerSecond > STILL_PER_SECOND || recentSamples(facts).length < ENOUGH_SAMPLES) {
+  if (!isStanding) {
     return undefined;
   }
   if (throttled !== undefined) {

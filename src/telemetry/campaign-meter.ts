@@ -72,8 +72,8 @@ export class CampaignMeter {
     this.#metrics.desiredWorkers.set(throttled ? Math.min(wanted, fleet.workers.length) : wanted);
   }
 
-  #show({ campaign: { name: campaign, state }, counts }: CountedCampaign): void {
-    const { campaignActors, campaignBytes, campaignInfo } = this.#metrics;
+  #show({ campaign: { name: campaign, state, breakerTripped }, counts }: CountedCampaign): void {
+    const { campaignActors, campaignBytes, campaignInfo, breakerTripped: tripped } = this.#metrics;
     const pending = [counts.todo, counts.open, counts.later];
     const set = (tallyState: string, actors: number, bytes: number): void => {
       campaignActors.set({ campaign, state: tallyState }, actors);
@@ -88,11 +88,12 @@ export class CampaignMeter {
       set(outcome, counts.done[outcome].actors, counts.done[outcome].bytes);
     }
     campaignInfo.set({ campaign, state }, 1);
+    tripped.set({ campaign }, breakerTripped === true ? 1 : 0);
   }
 
   #reset(): void {
-    const { campaignActors, campaignBytes, campaignInfo, ledgerDrift } = this.#metrics;
-    [campaignActors, campaignBytes, campaignInfo, ledgerDrift].forEach((gauge) => {
+    const { campaignActors, campaignBytes, campaignInfo, breakerTripped, ledgerDrift } = this.#metrics;
+    [campaignActors, campaignBytes, campaignInfo, breakerTripped, ledgerDrift].forEach((gauge) => {
       gauge.reset();
     });
   }

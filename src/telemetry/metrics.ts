@@ -136,6 +136,11 @@ export function createMetrics(build: BuildInfo, options: { readonly processMetri
     campaignActors: gauge("ferry_campaign_actors", "Actors of a campaign, by state.", "campaign", "state"),
     campaignBytes: gauge("ferry_campaign_bytes", "Bytes of a campaign's actors, by state.", "campaign", "state"),
     campaignInfo: gauge("ferry_campaign_info", "Always 1; the labels describe the campaign.", "campaign", "state"),
+    breakerTripped: gauge(
+      "ferry_campaign_breaker_tripped",
+      "1 while a campaign is paused because its circuit breaker tripped.",
+      "campaign",
+    ),
     ledgerDrift: gauge(
       "ferry_ledger_drift",
       "Actors on which a campaign's counters and its rows disagreed when it completed.",

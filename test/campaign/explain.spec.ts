@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { CampaignSettings } from "../../src/campaign/campaign.ts";
-import { explainCampaign, type Explanation } from "../../src/campaign/explain.ts";
+import { explainCampaign, type Explanation, type QueueLook } from "../../src/campaign/explain.ts";
 import type { Heartbeat } from "../../src/campaign/fleet.ts";
 import { percentagesOf } from "../../src/campaign/percentages.ts";
 import { RecentActivity } from "../../src/campaign/recent-activity.ts";
@@ -61,11 +61,54 @@ describe("explain", () => {
   });
 
   it("believes a look at the queue from here where no worker works on anything", () => {
-    const trouble = "Redis at redis://there does not answer.";
-    const at = (...workers: Heartbeat[]): string => explainCampaign(viewOf({ workers }), trouble).sentence;
+    const because = "Redis at redis://there does not answer.";
+    const look: QueueLook = { kind: "unreachable", because, answers: false };
+    const at = (...workers: Heartbeat[]): string => explainCampaign(viewOf({ workers }), look).sentence;
     expect(at()).to.match(/^The queue cannot be reached.*: Redis at redis:\/\/there does not answer\.$/);
-    expect(at(worker({ inFlight: { spring: 0 } }))).to.contain(trouble);
+    expect(at(worker({ inFlight: { spring: 0 } }))).to.contain(because);
     expect(at({ ...busy, inFlight: { spring: 3 } })).not.to.contain("queue");
+  });
+
+  it("says also what was seen from here where workers have lost the queue, and wants Redis back only where it does not answer", () => {
+    const at = (look: QueueLook): string => {
+      const { sentence, advice } = explainCampaign(viewOf({ workers: [worker({ queueLost: true })] }), look);
+      return `${sentence} ${advice}`;
+    };
+    const because = "Redis at redis://there refuses these credentials: give the right user and password.";
+    expect(at({ kind: "unreachable", because, answers: true }))
+      .to.contain(`1 of 1 worker has lost Redis. From here: ${because}`)
+      .and.not.to.contain("Bring Redis back");
+    expect(at({ kind: "seen", waiting: 0, active: 0, delayed: 0 }))
+      .to.contain("Redis answers from here")
+      .and.not.to.contain("Bring Redis back");
+    expect(at({ kind: "unreachable", because: "It does not answer.", answers: false })).to.contain("Bring Redis back");
+  });
+
+  it("names retries where most of what was fed waits to be tried again, and not the feeder, a tail or a limit", () => {
+    const idle = worker({ recentSeconds: { idle: 97, read: 3 } });
+    const at = (view: Parameters<typeof viewOf>[0], look?: QueueLook): Explanation =>
+      explainCampaign(viewOf({ workers: [idle], ...view }), look);
+    const full = countsOf({ todo: 9_000, open: 1_000 });
+    const delayed = { kind: "seen", waiting: 0, active: 4, delayed: 1_000 } as const;
+    const { limit, sentence, advice } = at({ counts: full }, delayed);
+    expect(limit).to.equal("retries");
+    expect(sentence).to.contain("waits to be tried again after errors: 996 actors.");
+    expect(advice).to.contain("queue.job_retrying");
+    expect(at({ counts: countsOf({ open: 1_000 }) }, delayed).limit).to.equal("retries");
+    expect(at({ counts: full, fleet: { concurrentActors: 1_000 } }, delayed).limit).to.equal("retries");
+    // Another campaign's jobs that are delayed are not this one's, whose last three are under way.
+    expect(at({ counts: countsOf({ open: 3, migrated: 9 }) }, { ...delayed, active: 3 }).limit).to.equal("tail");
+    expect(at({ counts: full }, { ...delayed, waiting: 900, delayed: 96 }).limit).to.equal("feeding");
+  });
+
+  it("does not blame a feeder that has fed all there is room for, where nobody has looked at the queue", () => {
+    const idle = worker({ recentSeconds: { idle: 97, read: 3 } });
+    for (const counts of [countsOf({ todo: 9_000, open: 1_000 }), countsOf({ open: 1_000 })]) {
+      const { limit, sentence, advice } = explain({ workers: [idle], counts });
+      expect(limit).to.equal("retries");
+      expect(sentence).to.contain("or Redis is slow");
+      expect(advice).to.contain("ferry campaign explain spring");
+    }
   });
 
   it("says what busy workers are busiest with", () => {

@@ -513,7 +513,9 @@ describe("the feeder", () => {
       const tripped = await campaignOf(store, "broken");
       expect(tripped.state).to.equal("paused");
       expect(tripped.stateReason).to.match(/Circuit breaker: 60 of 60/);
-      await applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+      expect(tripped.breakerTripped).to.equal(true);
+      const resumed = await applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+      expect(resumed.campaign).not.to.have.property("breakerTripped");
       await runToEnd("broken");
       const end = await counts("broken");
       expect([end.done.rejected.actors, end.done.migrated.actors]).to.deep.equal([60, 40]);

@@ -160,6 +160,14 @@ describe("progress", () => {
     expect(actorsPerSecond).to.equal(2 / 80);
   });
 
+  it("gives no time where the newest minute had nothing done, however good the pace was before", () => {
+    const counts = countsOf({ todo: 600, open: 100, migrated: 400 });
+    const at = (...done: number[]): Progress => progress({ counts, samples: samplesOf(done) });
+    const { eta, standstill } = at(100, 200, 300, 400, 400, 400, 400, 400, 400, 400);
+    expect([eta, standstill]).to.deep.equal([undefined, "100 actors under way, none finished lately"]);
+    expect(at(100, 200, 300, 399, 400, 400, 400, 400, 400, 400).standstill).to.equal(undefined);
+  });
+
   it("forgets a pace that samples of long ago had", () => {
     const old = samplesOf([100, 200, 300, 400]).map((sample) => ({ ...sample, atMs: sample.atMs - 600_000 }));
     expect(progress({ samples: old })).to.include({ actorsPerSecond: 0 });

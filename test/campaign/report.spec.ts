@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { auditCampaign } from "../../src/campaign/audit.ts";
+import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
@@ -21,10 +22,12 @@ import {
   work,
   writeSizes,
 } from "../support/campaign-fleet.ts";
-import { samplesOf } from "../support/campaign-facts.ts";
+import { countsOf, samplesOf } from "../support/campaign-facts.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 const BAD: Verdict = { state: "rejected", reason: "chunk_missing", detail: "" };
+
+const pick = ({ todo, open, later }: CampaignCounts): Partial<CampaignCounts> => ({ todo, open, later });
 
 describe("a report", () => {
   forEachEngine((makeStore) => {
@@ -72,6 +75,25 @@ describe("a report", () => {
       }
       expect(sizes.summary.largest).to.equal(120 * 4096);
       expect([feeds, progress.percent]).to.deep.equal([120, 100]);
+    });
+
+    it("adds up also where actors are not done with, of which none waits once it is cancelled", () => {
+      const counts = { ...report.counts, ...pick(countsOf({ todo: 7, open: 2, later: 10 })) };
+      const of = (state: "running" | "cancelled"): string[] => {
+        const part = { ...report, counts, campaign: { ...report.campaign, state } };
+        return [reportText(part).join("\n"), reportHtml(part, readRunbook)];
+      };
+      for (const text of of("running")) {
+        expect(text)
+          .to.match(/waiting(?:\s|<[^>]*>)+7\b/)
+          .and.match(/in flight(?:\s|<[^>]*>)+2\b/)
+          .and.match(/deferred, come back(?:\s|<[^>]*>)+10\b/);
+      }
+      for (const text of of("cancelled")) {
+        expect(text)
+          .to.match(/not done(?:\s|<[^>]*>)+19\b/)
+          .and.not.match(/waiting|come back/);
+      }
     });
 
     it("shows throughput over time that adds up to what was done", () => {

@@ -3,7 +3,7 @@ import { allRows, auditCampaign } from "../../src/campaign/audit.ts";
 import { breakerVerdict } from "../../src/campaign/campaign-end.ts";
 import { campaignLedger, readCampaignActor } from "../../src/campaign/campaign-ledger.ts";
 import { actorPrefix, countPrefix } from "../../src/campaign/campaign-keys.ts";
-import { readCounts } from "../../src/campaign/campaign-counts.ts";
+import { breakerCounts, readCounts } from "../../src/campaign/campaign-counts.ts";
 import { createCampaign, findCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
@@ -185,6 +185,23 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
     expect(tripped).to.match(/2 of 2 finished actors/);
     await again(MENDS);
     expect(await verdict()).to.equal(tripped);
+  });
+
+  it("leaves the circuit breaker's counts as they are, whatever becomes of the actor", async () => {
+    const judged = async (): Promise<unknown> =>
+      store.transact(async (tx) => breakerCounts(await readCounts(tx, "one")));
+    const expected = { finished: 2, bad: 2 };
+    await waiveActor(store, ACTOR.id, DECISION);
+    expect([await counted(), await judged()]).to.deep.equal([
+      { "rejected journal_present": 1, "skipped waived": 1 },
+      expected,
+    ]);
+    await unwaiveActor(store, ACTOR.id, DECISION);
+    expect(await judged()).to.deep.equal(expected);
+    store.load([AWAKE]);
+    expect([await again(MENDS), await judged()]).to.deep.equal(["deferred actor_awake", expected]);
+    store.load([], [rangeOf(AWAKE)]);
+    expect([await again(MENDS), await judged()]).to.deep.equal(["migrated", expected]);
   });
 
   async function deleteWhenOver(name: string): Promise<void> {

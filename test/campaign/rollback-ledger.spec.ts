@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
-import { readCounts } from "../../src/campaign/campaign-counts.ts";
+import { breakerCounts, readCounts } from "../../src/campaign/campaign-counts.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
@@ -89,6 +89,13 @@ describe("the ledger of rollbacks", () => {
       expect(await counted("one")).to.deep.equal({ migrated: 1, "skipped rolled_back": 1 });
     });
   }
+
+  it("leaves the circuit breaker's counts as they are: it judges what jobs found", async () => {
+    const judged = async (): Promise<unknown> =>
+      store.transact(async (tx) => breakerCounts(await readCounts(tx, "one")));
+    await rollback();
+    expect(await judged()).to.deep.equal({ finished: 2, bad: 0 });
+  });
 
   it("leaves the actor out of what a later campaign migrated, which only skipped it", async () => {
     await rollback();

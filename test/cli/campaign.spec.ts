@@ -2,6 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Canvas } from "../../src/cli/campaign/canvas.ts";
+import { showText } from "../../src/cli/campaign/show-text.ts";
+import { resultOf } from "../../src/cli/campaign/wait.ts";
 import { plainLine, watchLines } from "../../src/cli/campaign/watch-lines.ts";
 import { Output } from "../../src/cli/output.ts";
 import { openStore } from "../../src/store/open-store.ts";
@@ -276,6 +278,27 @@ describe("ferry campaign", function () {
     expect([typo.status, typo.stderr.includes("No actor takes part: the ledger")]).to.deep.equal([0, true]);
   });
 
+  it("lists in 80 columns, with the names that the chart's schedules give", async () => {
+    await seed();
+    await campaign(
+      "create",
+      "ferry-nightly-29211840",
+      "--scan",
+      "--target",
+      "storage",
+      "--layout",
+      "shards",
+      "--start",
+    );
+    await runToEnd();
+    const { stdout } = await campaign("list");
+    expect(stdout).to.match(
+      /^NAME.*\nferry-nightly-29211840 {2}completed {2}100\.0 % \(12 of 12\) {2}20\d\d-\d\d-\d\d {2}scan\n$/,
+    );
+    // And so of ten thousand actors.
+    expect(Math.max(...stdout.split("\n").map(({ length }) => length))).to.be.at.most(80 - 2 * 3);
+  });
+
   it("sets what may change, and a limit without an end has none", async () => {
     await campaign("create", "all", "--scan", "--rate", "5", "--for", "2h");
     const set = await json("set", "all", "--window", "70", "--rate", "9");
@@ -299,7 +322,18 @@ describe("ferry campaign", function () {
     await campaign("start", "all");
     expect((await campaign("plan", "all", "--save")).stderr).to.contain("was started already");
     await runToEnd();
-    expect((await campaign("plan", "all")).stderr).to.contain("nothing is left to plan");
+    const done = await campaign("plan", "all");
+    expect([done.status, done.stderr]).to.deep.equal([
+      2,
+      'ferry: Campaign "all" is completed: nothing is left to plan.\n',
+    ]);
+    await campaign("create", "slip", "--scan");
+    await campaign("cancel", "slip");
+    const cancelled = await campaign("plan", "slip");
+    expect([cancelled.status, cancelled.stderr]).to.deep.equal([
+      2,
+      'ferry: Campaign "slip" is cancelled: nothing of it will be migrated, and nothing is left to plan.\n',
+    ]);
   });
 
   it("takes a name to confirm with, where only what would happen is asked", async () => {
@@ -338,6 +372,28 @@ describe("ferry campaign", function () {
     expect(ended.status).to.equal(0);
     expect(ended.stderr).to.contain("campaign all goes on");
     expect(await json("show", "all")).to.include({ state: "running" });
+  });
+});
+
+describe("a campaign in words", () => {
+  const counts = countsOf({ todo: 2_800, open: 17, later: 10, migrated: 5, deferred: 3 });
+
+  it("says of a cancelled one how many were not done, of which none waits for anything any more", () => {
+    const view = viewOf({ campaign: campaignIn("cancelled"), counts });
+    const live = watchLines(view, { columns: 80, color: false });
+    expect(showText(view).join("\n")).to.match(/not done +2827 /);
+    expect(live.join("\n")).to.match(/not done +█+░* +2827/);
+    expect(plainLine(view)).to.contain("2827 not done");
+    expect([...showText(view), ...live, plainLine(view)].join("\n")).not.to.match(/waiting|comes? back|in flight/);
+  });
+
+  it("tells those that come back from those that were given up, by which wait ends with 1", () => {
+    const view = viewOf({ counts });
+    expect(plainLine(view)).to.contain("17 in flight, 10 deferred, 3 given up as deferred");
+    const over = viewOf({ campaign: campaignIn("completed"), counts: countsOf({ migrated: 5, deferred: 3 }) });
+    expect(plainLine(over)).to.equal("spring completed, 100.0 % (8 of 8), 3 given up as deferred");
+    expect(resultOf(over)).to.equal(1);
+    expect(watchLines(over, { columns: 80, color: false }).join("\n")).to.match(/given up +█+░* +3/);
   });
 });
 

@@ -173,6 +173,22 @@ describe("ferry's commands around the queue", function () {
     expect((await ferry(["inspect", damaged.id])).stdout).to.match(/^before +rejected magic_mismatch/m);
   });
 
+  it("say when no outcome at all has the reason that is asked for: it may be misspelt", async () => {
+    await ferry(["enqueue", "--scan"]);
+    await work();
+    const said = async (...args: string[]): Promise<string> => {
+      const { status, stderr } = await ferry(args);
+      expect(status).to.equal(0);
+      return stderr;
+    };
+    const typo = 'No outcome has the reason "magic_mismach"';
+    for (const args of [["outcomes"], ["outcomes", "--json"], ["requeue"], ["requeue", "--dry-run"]]) {
+      expect(await said(...args, "--reason", "magic_mismach"), args.join(" ")).to.contain(typo);
+    }
+    expect(await said("outcomes", "--state", "failed", "--reason", "magic_mismatch")).to.equal("0 outcomes.\n");
+    expect(await said("requeue", "--reason", "actor_awake", "--dry-run")).to.equal("");
+  });
+
   it("wait for outcomes, show how far they are, and mirror them in the exit status", async () => {
     const waiting = ferry(["enqueue", "--scan", "--wait"]);
     await jobs(5);

@@ -8,6 +8,8 @@ import { parseRows } from "../support/row-lines.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { syntheticImage, TAG, v1Rows, type TestActor } from "../support/v1-actors.ts";
 import { encodeActorId, parseActorId } from "../../src/formats/actor-id.ts";
+import { writeLease } from "../../src/migration/lease.ts";
+import { openStore } from "../../src/store/open-store.ts";
 
 describe("ferry v1 import and v2 export", function () {
   this.timeout(60_000);
@@ -115,6 +117,23 @@ describe("ferry v1 import and v2 export", function () {
     ]) {
       expect(stdout).to.match(line);
     }
+  });
+
+  it("says of an actor that a worker handed back that it did, and not a time of long ago", async () => {
+    await writeFile(folder.in("db"), syntheticImage(3, "text"));
+    const { actor } = await importFile(folder.in("db"), "--asleep");
+    const lease = { token: new Uint8Array(16), image: "an image", sleepTs: undefined, head: new Uint8Array(1) };
+    const inspected = async (expiresAtMs: number): Promise<string> => {
+      const store = await openStore(folder.store);
+      await store.transact((tx) => {
+        writeLease(tx, actor.id, lease, expiresAtMs);
+        return Promise.resolve();
+      });
+      await store.close();
+      return (await ferryHere(["inspect", actor.id, "--store", folder.store])).stdout;
+    };
+    expect(await inspected(0)).to.match(/^lease +handed back, staging an image, token 0+$/m);
+    expect(await inspected(1_800_000_000_000)).to.match(/^lease +until 2027-01-15T08:00:00\.000Z, staging an image/m);
   });
 
   it("says that nothing is known of an actor", async () => {

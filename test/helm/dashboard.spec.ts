@@ -60,6 +60,12 @@ describe("the dashboard", () => {
     }
   });
 
+  it("calls done what the command line does: all that is not pending, those given up as deferred as well", () => {
+    const done = panels.find(({ title }) => title === "Campaign done")?.targets?.[0]?.expr.split(" / ") ?? [];
+    expect(done).to.have.lengthOf(2);
+    expect(done[0]).to.contain('state!="pending"').and.not.contain("state=");
+  });
+
   it("looks at one release, except where it compares with the engine", () => {
     for (const { title, targets } of panels) {
       for (const { expr } of targets ?? []) {

@@ -45,7 +45,8 @@ export function countsOf(actors: Partial<Record<"todo" | "open" | "later" | Outc
   const byReason = (["migrated", "skipped", "rejected", "deferred", "failed"] as const)
     .filter((state) => done[state].actors > 0)
     .map((state) => ({ state, reason: REASONS[state], tally: done[state] }));
-  return { todo: tally(actors.todo), open: tally(actors.open), later: tally(actors.later), done, mended: 0, byReason };
+  const standing = { todo: tally(actors.todo), open: tally(actors.open), later: tally(actors.later) };
+  return { ...standing, done, mended: 0, withdrawn: 0, byReason };
 }
 
 const REASONS = {

@@ -51,6 +51,16 @@ describe("telemetry/campaign-meter", () => {
     expect(await samples(/^ferry_campaign_info/)).to.deep.equal(['ferry_campaign_info{campaign="a",state="paused"} 1']);
   });
 
+  it("tells a campaign that the circuit breaker paused from one that an operator did", async () => {
+    const paused = campaign("mine", "paused", {});
+    const tripped = { ...paused, campaign: campaignIn("paused", { name: "tripped", breakerTripped: true }) };
+    meter.counted([paused, tripped]);
+    expect(await samples(/^ferry_campaign_breaker/)).to.deep.equal([
+      'ferry_campaign_breaker_tripped{campaign="mine"} 0',
+      'ferry_campaign_breaker_tripped{campaign="tripped"} 1',
+    ]);
+  });
+
   it("drops everything of a campaign that is gone", async () => {
     meter.drifted("mm", 3);
     meter.counted([campaign("mm", "cancelled", { todo: 960 }), campaign("other", "running", { migrated: 1 })]);

@@ -129,6 +129,11 @@ function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean):
   if (state === "completed") {
     throw new UsageError(`Campaign "${name}" is completed: nothing is left to plan.`);
   }
+  if (state === "cancelled") {
+    throw new UsageError(
+      `Campaign "${name}" is cancelled: nothing of it will be migrated, and nothing is left to plan.`,
+    );
+  }
   if (save && startedAtMs !== undefined) {
     throw new UsageError(
       `Campaign "${name}" was started already, and its report could not be compared with a plan of what is left: leave --save out.`,

@@ -2,6 +2,7 @@ import type { CampaignReport } from "../../campaign/report.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
+import { donePlace, undonePlaces } from "./places.ts";
 import { comparePlan } from "./plan-comparison.ts";
 import { progressText } from "./progress-text.ts";
 import { sourceText, stateText } from "./show-text.ts";
@@ -20,11 +21,9 @@ export function reportText(report: CampaignReport): string[] {
     "",
     ...tableLines(
       [{ title: "STATE" }, { title: "ACTORS", right: true }, { title: "BYTES", right: true }],
-      OUTCOME_STATES.map((state) => [
-        state,
-        String(counts.done[state].actors),
-        formatByteSize(counts.done[state].bytes),
-      ]),
+      [...undonePlaces(report), ...OUTCOME_STATES.map((state) => [donePlace(state), counts.done[state]] as const)].map(
+        ([place, { actors, bytes }]) => [place, String(actors), formatByteSize(bytes)],
+      ),
     ),
     ...section(
       report.reasons.length > 0,

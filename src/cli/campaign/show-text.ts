@@ -3,6 +3,7 @@ import type { Campaign, CampaignSpec } from "../../campaign/campaign.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { plural } from "../../campaign/plural.ts";
+import { donePlace, undonePlaces } from "./places.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
 import { settingsText } from "./settings-text.ts";
 import { tableLines } from "./table.ts";
@@ -51,18 +52,11 @@ export function sourceText({ source, filters, order, options }: CampaignSpec): s
   ].join(", ");
 }
 
-function countLines({ counts }: CampaignView): string[] {
-  const places = [
-    ["waiting", counts.todo],
-    ["in flight", counts.open],
-    ["deferred, come back", counts.later],
-    ...OUTCOME_STATES.map(
-      (state) => [state === "deferred" ? "given up as deferred" : state, counts.done[state]] as const,
-    ),
-  ] as const;
-  const rows = places
-    .filter(([, { actors }]) => actors > 0)
-    .map(([name, { actors, bytes }]) => [name, String(actors), formatByteSize(bytes)]);
+function countLines(view: CampaignView): string[] {
+  const done = OUTCOME_STATES.map((state) => [donePlace(state), view.counts.done[state]] as const);
+  const rows = [...undonePlaces(view), ...done.filter(([, { actors }]) => actors > 0)].map(
+    ([name, { actors, bytes }]) => [name, String(actors), formatByteSize(bytes)],
+  );
   const titles = [{ title: "STATE" }, { title: "ACTORS", right: true }, { title: "BYTES", right: true }];
   return rows.length === 0 ? [] : ["", ...tableLines(titles, rows)];
 }

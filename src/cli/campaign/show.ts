@@ -1,12 +1,12 @@
 import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
-import { explainCampaign, needsQueue, type Explanation } from "../../campaign/explain.ts";
+import { explainCampaign, needsQueue, type Explanation, type QueueLook } from "../../campaign/explain.ts";
 import { readView, type CampaignView } from "../../campaign/view.ts";
 import { UnavailableError } from "../../errors.ts";
 import { describeError } from "../describe-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { progressText } from "./progress-text.ts";
-import { sourceText, showText, timeText } from "./show-text.ts";
+import { showText, timeText } from "./show-text.ts";
 import { tableLines } from "./table.ts";
 
 /** A campaign in JSON: the same for `show`, `watch` and `wait`. Times are ms since the epoch. */
@@ -37,11 +37,12 @@ export async function listAll(run: Run): Promise<undefined> {
     return;
   }
   const rows = [];
-  for (const { name, state, createdBy, createdAtMs, spec } of campaigns) {
+  for (const { name, state, createdAtMs, spec } of campaigns) {
     const { progress } = await readView(store, name, Date.now());
-    rows.push([name, state, progressText(progress), timeText(createdAtMs), createdBy, sourceText(spec)]);
+    // A line must fit in 80 columns: show has the rest of the source, history who created it and when.
+    rows.push([name, state, progressText(progress), timeText(createdAtMs).slice(0, 10), spec.source.kind]);
   }
-  const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "BY", "SOURCE"];
+  const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "SOURCE"];
   for (const line of tableLines(
     titles.map((title) => ({ title })),
     rows,
@@ -61,28 +62,30 @@ export async function showOne(run: Run, name: string): Promise<undefined> {
 export async function explainOne(run: Run, name: string): Promise<ExitStatus> {
   const store = await run.openStore({ readOnly: true });
   let view = await readView(store, name, Date.now());
-  const queueTrouble = needsQueue(view) ? await queueTroubleOf(run) : undefined;
-  if (queueTrouble !== undefined) {
+  const look = needsQueue(view) ? await lookAtQueue(run) : undefined;
+  const trouble = look?.kind === "unreachable" ? look.because : undefined;
+  if (trouble !== undefined) {
     // That took seconds, in which workers may have told more.
     view = await readView(store, name, Date.now());
   }
-  const explanation = explainCampaign(view, queueTrouble);
+  const explanation = explainCampaign(view, look);
   const isQueue = explanation.limit === "queue";
-  if (queueTrouble !== undefined && !isQueue) {
-    run.notes.say(`Not seen from here: the queue. ${queueTrouble}`);
+  if (trouble !== undefined && !isQueue) {
+    run.notes.say(`Not seen from here: the queue. ${trouble}`);
   }
   await sayExplanation(run, name, explanation);
-  return queueTrouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
+  return trouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
 }
 
-/** Why the queue cannot be reached from here, in a sentence; undefined when it can. */
-async function queueTroubleOf(run: Run): Promise<string | undefined> {
+/** What is on the queue, or why it cannot be reached from here. */
+async function lookAtQueue(run: Run): Promise<QueueLook> {
   try {
-    await run.openQueue();
-    return undefined;
+    const queue = await run.openQueue();
+    const { waiting, active, delayed } = await queue.counts();
+    return { kind: "seen", waiting, active, delayed };
   } catch (error) {
     if (error instanceof UnavailableError) {
-      return describeError(error);
+      return { kind: "unreachable", because: describeError(error), answers: error.code !== "redis_unreachable" };
     }
     throw error;
   }

@@ -62,9 +62,9 @@ export function addSpec(command: Command): Command {
     .option("--defer-limit <n>", `deferrals after which an actor is given up (default ${DEFAULT_DEFER_LIMIT})`)
     .option(
       "--breaker <percent>",
-      `pause when more than this share of finished actors is rejected or failed (default ${DEFAULT_BREAKER.percent})`,
+      `pause when more than this share of actors is rejected or failed, skipped ones left out (default ${DEFAULT_BREAKER.percent})`,
     )
-    .option("--breaker-min <n>", `finished actors before the breaker judges (default ${DEFAULT_BREAKER.actors})`);
+    .option("--breaker-min <n>", `so many of them before the breaker judges (default ${DEFAULT_BREAKER.actors})`);
 }
 
 /** Whether any flag of a source was given. */

@@ -1,7 +1,8 @@
 import { isOver } from "../../campaign/campaign.ts";
 import { explainCampaign } from "../../campaign/explain.ts";
 import type { CampaignView } from "../../campaign/view.ts";
-import { OUTCOME_STATES } from "../../migration/outcome.ts";
+import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
+import { donePlace, undonePlaces, type UndonePlace } from "./places.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
 import { plural } from "../../campaign/plural.ts";
 import { wrapped } from "../wrap-prose.ts";
@@ -15,6 +16,8 @@ const REASON_CELLS = 32;
 const BESIDE_REASON = 12;
 const REASONS = 6;
 const COLUMNS = 80;
+/** What `wait` ends with 1 for. */
+const LEFT_BEHIND = ["rejected", "failed", "deferred"] as const;
 
 /** How a view is drawn. */
 export interface Look {
@@ -25,14 +28,13 @@ export interface Look {
 /** A campaign in one line, for logs and pipes. */
 export function plainLine(view: CampaignView): string {
   const { campaign, counts, progress } = view;
-  const { rejected, failed } = counts.done;
+  const undone = undonePlaces(view).filter(([place]) => place !== "waiting");
+  const leftBehind = LEFT_BEHIND.filter((state) => counts.done[state].actors > 0);
   return [
     `${campaign.name} ${campaign.state}`,
     progressText(progress),
-    `${counts.open.actors} in flight`,
-    ...(counts.later.actors > 0 ? [`${counts.later.actors} deferred`] : []),
-    ...(rejected.actors > 0 ? [`${rejected.actors} rejected`] : []),
-    ...(failed.actors > 0 ? [`${failed.actors} failed`] : []),
+    ...undone.map(([place, { actors }]) => `${actors} ${place === "deferred, come back" ? "deferred" : place}`),
+    ...leftBehind.map((state) => `${counts.done[state].actors} ${donePlace(state)}`),
     ...(isOver(campaign) ? [] : [rateText(progress), endText(progress)]),
   ].join(", ");
 }
@@ -74,13 +76,20 @@ export function watchLines(view: CampaignView, look: Look): string[] {
 type Spans = (readonly [Color, string])[];
 
 /** A bar per state: which share of all actors is in it. */
-function stateRows({ counts, progress }: CampaignView, width: number): Spans[] {
+function stateRows(view: CampaignView, width: number): Spans[] {
+  const { counts, progress } = view;
   const cells = Math.max(0, Math.min(BAR_CELLS, width - BESIDE_BAR));
   const places: [string, number, Color][] = [
-    ...OUTCOME_STATES.map((state): [string, number, Color] => [state, counts.done[state].actors, COLORS[state]]),
-    ["in flight", counts.open.actors, "blue"],
-    ["comes back", counts.later.actors, "yellow"],
-    ["waiting", counts.todo.actors, "dim"],
+    ...OUTCOME_STATES.map((state): [string, number, Color] => [
+      state === "deferred" ? "given up" : state,
+      counts.done[state].actors,
+      COLORS[state],
+    ]),
+    ...undonePlaces(view).map(([place, { actors }]): [string, number, Color] => [
+      place === "deferred, come back" ? "comes back" : place,
+      actors,
+      COLORS[place],
+    ]),
   ];
   return places
     .filter(([name, actors]) => actors > 0 || name === "migrated")
@@ -97,7 +106,11 @@ const COLORS = {
   rejected: "red",
   deferred: "yellow",
   failed: "red",
-} as const satisfies Record<string, Color>;
+  waiting: "dim",
+  "in flight": "blue",
+  "deferred, come back": "yellow",
+  "not done": "dim",
+} as const satisfies Record<OutcomeState | UndonePlace, Color>;
 
 function reasonRows({ counts }: CampaignView, width: number): Spans[] {
   const cells = Math.max(0, Math.min(REASON_CELLS, width - BESIDE_REASON));

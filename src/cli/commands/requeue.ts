@@ -14,6 +14,7 @@ import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 import { jobOptions } from "../targets.ts";
 import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
+import { sayUnknownReason } from "../unknown-reason.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;
@@ -75,6 +76,9 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
     campaigns: await campaignsOfTarget(store, campaigns, options["target"]),
   });
   sayLeft(run, left);
+  if (counts.length === 0 && flags.reason !== undefined) {
+    await sayUnknownReason(run, store, flags.reason);
+  }
   return status;
 }
 
@@ -111,6 +115,9 @@ async function sayDryRun(run: Run, store: Store, selection: RequeueSelection): P
     await run.output.line("would requeue 0");
   }
   sayLeft(run, left);
+  if (counts.length === 0 && selection.filter.reason !== undefined) {
+    await sayUnknownReason(run, store, selection.filter.reason);
+  }
   return EXIT.done;
 }
 

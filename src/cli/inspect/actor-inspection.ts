@@ -40,6 +40,8 @@ export interface LeaseInspection {
   /** What is being staged, and how. */
   readonly image: string;
   readonly expiresAt: string;
+  /** The worker gave the actor up to the next attempt, with what it had staged. */
+  readonly handedBack?: true;
 }
 
 /** Reads all that is known of an actor, in both forms of v2. @param options of the Depot target */
@@ -81,7 +83,8 @@ function leaseFacts({ lease, expiresAtMs }: HeldLease): LeaseInspection | string
   if (lease === undefined) {
     return `A lease that this version cannot read, until ${timeText(expiresAtMs)}`;
   }
-  return { token: toHex(lease.token), image: lease.image, expiresAt: timeText(expiresAtMs) };
+  const handedBack = expiresAtMs === 0 ? { handedBack: true as const } : {};
+  return { token: toHex(lease.token), image: lease.image, expiresAt: timeText(expiresAtMs), ...handedBack };
 }
 
 /** Timestamps of foreign rows may be any number. */

@@ -76,7 +76,8 @@ function leaseLines(lease: ActorInspection["lease"]): string[] {
   if (lease === undefined || typeof lease === "string") {
     return [field("lease", lease ?? "none")];
   }
-  return [field("lease", `until ${lease.expiresAt}, staging ${lease.image}, token ${lease.token}`)];
+  const until = lease.handedBack === true ? "handed back" : `until ${lease.expiresAt}`;
+  return [field("lease", `${until}, staging ${lease.image}, token ${lease.token}`)];
 }
 
 function outcomeLines(outcome: Outcome | undefined, history: readonly Outcome[]): string[] {

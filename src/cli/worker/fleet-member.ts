@@ -68,6 +68,8 @@ export class FleetMember {
   #rest: IdleReason = "idle";
   #because: string | undefined;
   #working: Promise<void> = Promise.resolve();
+  /** What attempts that took long had to book; not in the row of `#working`, which waits for the store once a second. */
+  #booking: Promise<unknown> = Promise.resolve();
 
   constructor(options: FleetMemberOptions) {
     this.#options = options;
@@ -91,6 +93,7 @@ export class FleetMember {
   async stop(): Promise<void> {
     this.#timers.forEach(clearInterval);
     await this.#working;
+    await this.#booking;
     this.#sampleSlots();
     await this.#quietly("activity", () => this.#bookCampaigns());
     // Also where the booking failed: a heartbeat that stays tells of a worker that is not there.
@@ -104,6 +107,7 @@ export class FleetMember {
     this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 0) + 1);
     let activity: SlotActivity = "read";
     let sinceMs = this.#now();
+    const beganMs = sinceMs;
     const book = (): void => {
       const nowMs = this.#now();
       this.#busyMs += nowMs - sinceMs;
@@ -120,6 +124,11 @@ export class FleetMember {
         book();
         this.#busy.delete(book);
         this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 1) - 1);
+        // It may have been the campaign's last, and the report be asked for before the next heartbeat. One transaction more in so long a time.
+        if (sinceMs - beganMs >= HEARTBEAT_MS) {
+          const booked = this.#quietly("activity", () => this.#bookCampaigns());
+          this.#booking = Promise.all([this.#booking, booked]);
+        }
       },
     };
   }

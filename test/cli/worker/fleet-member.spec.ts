@@ -116,6 +116,18 @@ describe("a worker as a member of the fleet", () => {
       expect(Object.fromEntries(await activity("spring"))).to.deep.include({ encode: 250 });
     });
 
+    it("books an attempt that took long when it ends: it may be the campaign's last, and a report be asked for at once", async () => {
+      // Not started: no heartbeat comes that would book it.
+      const [long, short] = [member.begin("spring"), member.begin("autumn")];
+      nowMs += 1_000;
+      short.end();
+      long.enter("verify");
+      nowMs += 60_000;
+      expect(Object.fromEntries(await activity("autumn"))).to.deep.equal({});
+      long.end();
+      await eventually("it is booked", async () => (await activity("spring")).get("verify") === 60_000);
+    });
+
     it("calls slots throttled that the governor withholds", async function () {
       this.timeout(60_000);
       governor.decide({ level: "severe", because: "storage queue 950 MB" });

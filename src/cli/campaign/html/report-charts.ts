@@ -3,6 +3,7 @@ import type { CampaignReport } from "../../../campaign/report.ts";
 import { formatByteSize } from "../../../config/byte-size.ts";
 import { formatDuration } from "../../../config/duration.ts";
 import { OUTCOME_STATES } from "../../../migration/outcome.ts";
+import { donePlace } from "../places.ts";
 import type { Chart } from "./chart.ts";
 
 const MIB = 1024 * 1024;
@@ -26,7 +27,11 @@ export function reportCharts(report: CampaignReport): Chart[] {
     ...(report.series.length > 1 ? [throughput(report), inFlight(report)] : []),
     bars(
       "Actors by outcome",
-      OUTCOME_STATES.map((state) => ({ name: state, value: report.counts.done[state].actors, color: COLORS[state] })),
+      OUTCOME_STATES.map((state) => ({
+        name: donePlace(state),
+        value: report.counts.done[state].actors,
+        color: COLORS[state],
+      })),
     ),
     ...(rejects.length > 0
       ? [

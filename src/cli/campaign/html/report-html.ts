@@ -2,6 +2,7 @@ import type { CampaignReport } from "../../../campaign/report.ts";
 import { formatByteSize } from "../../../config/byte-size.ts";
 import { formatDuration } from "../../../config/duration.ts";
 import { OUTCOME_STATES } from "../../../migration/outcome.ts";
+import { donePlace, undonePlaces } from "../places.ts";
 import { comparePlan } from "../plan-comparison.ts";
 import { progressText } from "../progress-text.ts";
 import { settingsText } from "../settings-text.ts";
@@ -68,10 +69,11 @@ function summary(report: CampaignReport): string {
 <p>${escapeHtml(progressText(progress))} in ${formatDuration(elapsedMs)}, ${rate} on average; ${formatByteSize(report.counts.done.migrated.bytes)} migrated.</p>`;
 }
 
-function outcomes({ counts }: CampaignReport): string {
+function outcomes(report: CampaignReport): string {
+  const done = OUTCOME_STATES.map((state) => [donePlace(state), report.counts.done[state]] as const);
   return htmlTable(
     ["State", "Actors", "Bytes"],
-    OUTCOME_STATES.map((state) => [state, counts.done[state].actors, formatByteSize(counts.done[state].bytes)]),
+    [...undonePlaces(report), ...done].map(([place, { actors, bytes }]) => [place, actors, formatByteSize(bytes)]),
   );
 }
 
