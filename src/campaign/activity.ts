@@ -1,4 +1,5 @@
 import { prefixRange, viewOf } from "../formats/bytes.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { activityKey, activityPrefix } from "./campaign-keys.ts";
 
@@ -27,11 +28,9 @@ export async function addActivity(store: Store, times: ActivityTimes): Promise<v
 export async function readActivity(tx: Transaction, campaign: string): Promise<Map<string, number>> {
   const prefix = activityPrefix(campaign);
   const times = new Map<string, number>();
-  for await (const batch of tx.getRange(prefixRange(prefix), { snapshot: true })) {
-    for (const { key, value } of batch) {
-      const name = Buffer.from(key.subarray(prefix.length + 1, -1)).toString("latin1");
-      times.set(name, Number(viewOf(value).getBigInt64(0, true)));
-    }
+  for (const { key, value } of await readRows(tx, prefixRange(prefix), { snapshot: true })) {
+    const name = Buffer.from(key.subarray(prefix.length + 1, -1)).toString("latin1");
+    times.set(name, Number(viewOf(value).getBigInt64(0, true)));
   }
   return times;
 }

@@ -1,4 +1,5 @@
 import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { KeyValue, Store } from "../store/store.ts";
 import type { CampaignActor } from "./campaign.ts";
 import { readCounts, placeOf } from "./campaign-counts.ts";
@@ -90,14 +91,7 @@ export async function* allRows(store: Store, prefix: Uint8Array): AsyncGenerator
   while (begin !== undefined) {
     const from: Uint8Array = begin;
     const rows: KeyValue[] = await store.transact(
-      async (tx) => {
-        const part: KeyValue[] = [];
-        const limits = { limit: ROWS_PER_TRANSACTION, snapshot: true };
-        for await (const batch of tx.getRange({ begin: from, end: range.end }, limits)) {
-          part.push(...batch);
-        }
-        return part;
-      },
+      async (tx) => readRows(tx, { begin: from, end: range.end }, { limit: ROWS_PER_TRANSACTION, snapshot: true }),
       { label: "campaign" },
     );
     yield* rows;

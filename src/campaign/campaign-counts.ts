@@ -1,5 +1,6 @@
 import { prefixRange, viewOf } from "../formats/bytes.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../migration/outcome.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
 import type { ActorStanding, CampaignActor } from "./campaign.ts";
 import { countKey, countPrefix } from "./campaign-keys.ts";
@@ -87,14 +88,12 @@ export class CountMoves {
 export async function readCounts(tx: Transaction, name: string): Promise<CampaignCounts> {
   const tallies = new Map<string, { actors: number; bytes: number }>();
   const prefix = countPrefix(name);
-  for await (const batch of tx.getRange(prefixRange(prefix), { snapshot: true })) {
-    for (const { key, value } of batch) {
-      const [kind = "", state = "", reason = ""] = stringsOf(key.subarray(prefix.length));
-      const place = `${state}/${reason}`;
-      const tally = tallies.get(place) ?? { actors: 0, bytes: 0 };
-      tally[kind === "bytes" ? "bytes" : "actors"] = Number(viewOf(value).getBigInt64(0, true));
-      tallies.set(place, tally);
-    }
+  for (const { key, value } of await readRows(tx, prefixRange(prefix), { snapshot: true })) {
+    const [kind = "", state = "", reason = ""] = stringsOf(key.subarray(prefix.length));
+    const place = `${state}/${reason}`;
+    const tally = tallies.get(place) ?? { actors: 0, bytes: 0 };
+    tally[kind === "bytes" ? "bytes" : "actors"] = Number(viewOf(value).getBigInt64(0, true));
+    tallies.set(place, tally);
   }
   return countsOf(tallies);
 }

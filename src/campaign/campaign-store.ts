@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../errors.ts";
 import { prefixRange } from "../formats/bytes.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { ReadOptions, Store, Transaction } from "../store/store.ts";
 import type { Campaign, CampaignSettings, CampaignSpec, CampaignState } from "./campaign.ts";
 import { assertCampaignName } from "./campaign.ts";
@@ -62,11 +63,8 @@ export async function listCampaigns(store: Store): Promise<Campaign[]> {
 
 /** All campaigns, by name. */
 export async function readCampaigns(tx: Transaction): Promise<Campaign[]> {
-  const campaigns: Campaign[] = [];
-  for await (const batch of tx.getRange(prefixRange(CAMPAIGNS), { snapshot: true })) {
-    campaigns.push(...batch.map((row) => decodeJson(row.value) as Campaign));
-  }
-  return campaigns;
+  const rows = await readRows(tx, prefixRange(CAMPAIGNS), { snapshot: true });
+  return rows.map(({ value }) => decodeJson(value) as Campaign);
 }
 
 /** What came of creating a campaign: `already`: it was there, with the very same specification, and stays as it is. */
@@ -176,11 +174,8 @@ export async function readCampaignHistory(store: Store, name: string): Promise<H
   return store.transact(
     async (tx) => {
       await readCampaign(tx, name);
-      const entries: HistoryEntry[] = [];
-      for await (const batch of tx.getRange(prefixRange(historyPrefix(name)), { snapshot: true })) {
-        entries.push(...batch.map((row) => decodeJson(row.value) as HistoryEntry));
-      }
-      return entries;
+      const rows = await readRows(tx, prefixRange(historyPrefix(name)), { snapshot: true });
+      return rows.map(({ value }) => decodeJson(value) as HistoryEntry);
     },
     { label: "campaign" },
   );

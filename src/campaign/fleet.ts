@@ -1,4 +1,5 @@
 import { prefixRange } from "../formats/bytes.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { ReadOptions, Store, Transaction } from "../store/store.ts";
 import { FLEET, workerKey, WORKERS } from "./campaign-keys.ts";
 import { addHistory, readCampaigns, type Author } from "./campaign-store.ts";
@@ -116,23 +117,23 @@ export async function removeHeartbeat(store: Store, workerId: string): Promise<v
 
 /** Workers heard of lately. */
 export async function readWorkers(tx: Transaction, nowMs: number): Promise<Heartbeat[]> {
-  const heartbeats: Heartbeat[] = [];
-  for await (const batch of tx.getRange(prefixRange(WORKERS), { snapshot: true })) {
-    heartbeats.push(...batch.map((row) => decodeJson(row.value) as Heartbeat));
-  }
-  return heartbeats.filter((heartbeat) => heartbeat.atMs > nowMs - SILENT_MS);
+  const rows = await readRows(tx, prefixRange(WORKERS), { snapshot: true });
+  return rows.map(heartbeatOf).filter(({ atMs }) => atMs > nowMs - SILENT_MS);
 }
 
 /** Removes the rows of workers that have been silent for an hour. */
 export async function forgetSilentWorkers(store: Store, nowMs: number): Promise<void> {
   await store.transact(
     async (tx) => {
-      for await (const batch of tx.getRange(prefixRange(WORKERS), { snapshot: true })) {
-        for (const row of batch.filter(({ value }) => (decodeJson(value) as Heartbeat).atMs < nowMs - 3_600_000)) {
-          tx.clear(row.key);
-        }
+      const rows = await readRows(tx, prefixRange(WORKERS), { snapshot: true });
+      for (const row of rows.filter((each) => heartbeatOf(each).atMs < nowMs - 3_600_000)) {
+        tx.clear(row.key);
       }
     },
     { label: "heartbeat" },
   );
+}
+
+function heartbeatOf({ value }: KeyValue): Heartbeat {
+  return decodeJson(value) as Heartbeat;
 }

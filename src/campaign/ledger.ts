@@ -3,6 +3,7 @@ import { compareBytes, keyAfter, prefixRange } from "../formats/bytes.ts";
 import type { OutcomeLedger } from "../migration/context.ts";
 import { actorAtEnd, ferryKey, keyOfActor } from "../migration/ferry-keys.ts";
 import type { Outcome, OutcomeState } from "../migration/outcome.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { KeyValue, Store, Transaction } from "../store/store.ts";
 import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
 
@@ -83,11 +84,8 @@ export async function readOutcomes(store: Store, ids: readonly ActorId[]): Promi
 export async function readHistory(store: Store, id: ActorId): Promise<Outcome[]> {
   return store.transact(
     async (tx) => {
-      const outcomes: Outcome[] = [];
-      for await (const batch of tx.getRange(prefixRange(ferryKey("history", id)), { snapshot: true })) {
-        outcomes.push(...batch.map((row) => decodeOutcome(id, row.value)));
-      }
-      return outcomes;
+      const rows = await readRows(tx, prefixRange(ferryKey("history", id)), { snapshot: true });
+      return rows.map(({ value }) => decodeOutcome(id, value));
     },
     { label: "ledger" },
   );

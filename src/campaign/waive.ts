@@ -2,6 +2,7 @@ import type { ActorId } from "../formats/actor-id.ts";
 import { prefixRange } from "../formats/bytes.ts";
 import { ferryKey } from "../migration/ferry-keys.ts";
 import type { Outcome } from "../migration/outcome.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { readCampaignActor, replaceResult } from "./campaign-ledger.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
@@ -105,10 +106,8 @@ export async function readWaivers(
 ): Promise<{ waiver: Waiver | undefined; events: WaiverEvent[] }> {
   return store.transact(
     async (tx) => {
-      const events: WaiverEvent[] = [];
-      for await (const batch of tx.getRange(prefixRange(ferryKey("waiver_history", id)), { snapshot: true })) {
-        events.push(...batch.map(({ value }) => decodeJson(value) as WaiverEvent));
-      }
+      const rows = await readRows(tx, prefixRange(ferryKey("waiver_history", id)), { snapshot: true });
+      const events = rows.map(({ value }) => decodeJson(value) as WaiverEvent);
       return { waiver: await readWaiverIn(tx, id), events };
     },
     { label: "waive" },

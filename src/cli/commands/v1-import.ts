@@ -7,6 +7,7 @@ import { actorStateKey } from "../../formats/actor-state.ts";
 import { u64be } from "../../formats/bytes.ts";
 import { FILE_TAG, type FileTag } from "../../formats/v1-file.ts";
 import { v1Range } from "../../migration/v1/v1-keys.ts";
+import { hasRows } from "../../store/read-rows.ts";
 import type { Store } from "../../store/store.ts";
 import { assertReadable, readFileOrStandard } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
@@ -84,10 +85,8 @@ async function importOne(
 async function prepareActor(store: Store, id: ActorId, flags: ImportFlags, signal: AbortSignal): Promise<void> {
   await store.transact(
     async (tx) => {
-      for await (const batch of tx.getRange(v1Range(id), { limit: 1 })) {
-        if (batch.length > 0 && flags.replace !== true) {
-          throw new UsageError(`Actor ${id} has v1 data already: give another --actor, or --replace to remove it.`);
-        }
+      if (flags.replace !== true && (await hasRows(tx, v1Range(id)))) {
+        throw new UsageError(`Actor ${id} has v1 data already: give another --actor, or --replace to remove it.`);
       }
       tx.clearRange(v1Range(id));
       if (flags.asleep === true || flags.awake === true) {
