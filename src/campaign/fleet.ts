@@ -1,6 +1,6 @@
 import { prefixRange } from "../formats/bytes.ts";
 import { readRows } from "../store/read-rows.ts";
-import type { ReadOptions, Store, Transaction } from "../store/store.ts";
+import type { KeyValue, ReadOptions, Store, Transaction } from "../store/store.ts";
 import { FLEET, workerKey, WORKERS } from "./campaign-keys.ts";
 import { addHistory, readCampaigns, type Author } from "./campaign-store.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
