@@ -74,7 +74,7 @@ export class WindowFeed {
       if (!isOver && (last === 0 || counts.todo.actors < LIST_STOCK)) {
         scan.begin();
       }
-      const left = room.left(counts.open.actors, now());
+      const left = room.left(counts.open, now());
       const isFull = left.actors <= 0 || left.bytes <= 0;
       const batch = isFull ? 0 : await this.#feedBatch(campaign, counts.open.actors, { room, left });
       fed += batch;

@@ -433,6 +433,7 @@ describe("the feeder", () => {
       const feeder = makeFeeder({ store, queue, clock });
       for (let second = 0; second < 10; second += 1) {
         await feeder.tick();
+        await work({ store, queue, clock }, () => MIGRATED);
         clock.nowMs += 1000;
       }
       expect(queue.fed).to.be.within(45, 55);

@@ -58,6 +58,36 @@ describe("feeders and workers of a campaign, as processes", function () {
       expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
     });
 
+    it("limits hold within seconds, also for the window that waits on the queue, and nothing is lost by that", async () => {
+      await writeSmallActors(cluster.store, 2_000, madeImages());
+      await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "2000", "--start"]);
+      const feeder = await cluster.run("feeder");
+      await cluster.until("all are fed", async () => (await open("one")) === 2_000, DEADLINE_MS);
+      await cluster.run("worker", ["--concurrency", "4"]);
+      await cluster.until("some are done", async () => (await cluster.finished("one")) > 100, DEADLINE_MS);
+      await cluster.ferry(["throttle", "set", "--rate", "5", "--concurrent", "1"]);
+      await feeder.said("feeder.withdrawn");
+      await cluster.until("those that had begun are done", async () => (await open("one")) <= 1, DEADLINE_MS);
+      const [done, heldAtMs] = [await cluster.finished("one"), Date.now()];
+      expect(done).to.be.below(2_000);
+      await cluster.until(
+        "thirty more are done",
+        async () => {
+          expect(await open("one")).to.be.at.most(1);
+          return (await cluster.finished("one")) >= done + 30;
+        },
+        DEADLINE_MS,
+      );
+      // The first second's worth at once, the others at five a second.
+      expect(Date.now() - heldAtMs).to.be.above(4_000);
+      const { stdout } = await cluster.ferry(["campaign", "explain", "one"]);
+      expect(stdout).to.match(/^It goes no faster than the fleet's limits allow: 5 actors\/s, 1 actors at once\./);
+      await cluster.ferry(["throttle", "clear"]);
+      await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+      expect((await cluster.counts("one")).done.migrated.actors).to.equal(2_000);
+      expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
+    });
+
     it("explain says within seconds that the queue is away, and ends with status 3 while it is", async () => {
       await writeSmallActors(cluster.store, 40, madeImages());
       await cluster.ferry(["campaign", "create", "one", "--scan", "--rate", "1", "--start"]);

@@ -50,6 +50,12 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
         recovered(campaign, actors) {
           log.warn("feeder.recovered", "Open actors had no job, and were fed again or put back", { campaign, actors });
         },
+        withdrawn(campaign, actors) {
+          log.info("feeder.withdrawn", "Limits have changed: what waited on the queue is fed again as they allow", {
+            campaign,
+            actors,
+          });
+        },
         stateChanged({ name, state, stateReason }) {
           log.info("campaign.state_changed", "A campaign changed its state", {
             campaign: name,
