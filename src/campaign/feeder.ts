@@ -58,9 +58,11 @@ export class Feeder {
           await sleep(TICK_MS, signal);
         }
       } catch (error) {
+        // Whether it still leads is what the next tick asks: a queue that refuses changes nothing about that.
         this.#lease.doubt();
-        this.#lead(false);
-        if (!(error instanceof FeederReplacedError)) {
+        if (error instanceof FeederReplacedError) {
+          this.#lead(false);
+        } else {
           observer.failed(error);
         }
         await sleep(TICK_MS, signal);
@@ -74,7 +76,13 @@ export class Feeder {
 
   /** One round over all campaigns. @returns whether there is more to do at once. */
   async tick(): Promise<boolean> {
-    this.#lead(await this.#lease.hold());
+    this.#lead(
+      await this.#lease.hold().catch((error: unknown) => {
+        // Another may lead by now, for all it knows.
+        this.#lead(false);
+        throw error;
+      }),
+    );
     return this.#term === undefined ? false : this.#term.round();
   }
 

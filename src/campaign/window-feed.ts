@@ -55,6 +55,8 @@ export class WindowFeed {
       return { fed, scanned: scan.isFinished };
     } finally {
       await Promise.allSettled([this.#enqueuing, scan.settle()]);
+      // A batch that failed was told of: the next one must not fail for it.
+      this.#enqueuing = Promise.resolve();
     }
   }
 

@@ -114,6 +114,29 @@ describe("feeders and workers of a campaign, as processes", function () {
       expect(await explain(0)).not.to.contain("queue cannot be reached");
     });
 
+    it("a full Redis is told of once in a while by a worker, and by a feeder that leads on, and both go on when it has room", async () => {
+      const limitTo = (bytes: number): Promise<unknown> =>
+        cluster.withRedis(async (client) => client.config("SET", "maxmemory", bytes));
+      await writeSmallActors(cluster.store, 60, madeImages());
+      await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "30", "--start"]);
+      const feeder = await cluster.run("feeder");
+      await cluster.until("the window is full", async () => (await open("one")) === 30, DEADLINE_MS);
+      await limitTo(1);
+      await cluster.ferry(["campaign", "set", "one", "--window", "60"]);
+      const worker = await cluster.run("worker", ["--concurrency", "2"]);
+      await Promise.all([worker.said("queue.error"), feeder.said("feeder.failed")]);
+      const fullAtMs = Date.now();
+      await cluster.until("some seconds pass", () => Promise.resolve(Date.now() > fullAtMs + 5_000), DEADLINE_MS);
+      const linesOf = (text: string, event: string): number => text.split(`"${event}"`).length - 1;
+      expect(linesOf(worker.stderr, "queue.error")).to.be.at.most(4);
+      expect(linesOf(feeder.stderr, "feeder.failed")).to.be.at.most(4);
+      expect(linesOf(feeder.stderr, "feeder.leading")).to.equal(1);
+      await limitTo(0);
+      await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+      expect((await cluster.counts("one")).done.migrated.actors).to.equal(60);
+      expect(linesOf(feeder.stderr, "feeder.leading")).to.equal(1);
+    });
+
     it("a small campaign is through while a big one that began before is not", async () => {
       const actors = await writeSmallActors(cluster.store, 400, madeImages());
       await cluster.ferry(["campaign", "create", "big", "--from", "-", "--start"], {
