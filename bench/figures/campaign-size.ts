@@ -108,6 +108,10 @@ class FifoQueue implements FeedQueue {
     return Promise.resolve();
   }
 
+  withdraw(): Promise<ActorId[]> {
+    return Promise.resolve([]);
+  }
+
   missing(ids: readonly ActorId[]): Promise<ActorId[]> {
     return Promise.resolve(ids.filter((id) => !this.#open.has(id)));
   }
@@ -128,6 +132,7 @@ const SILENT: FeederObserver = {
   leading: ignore,
   fed: ignore,
   recovered: ignore,
+  withdrawn: ignore,
   stateChanged: ignore,
   counted: ignore,
   failed: (error) => {

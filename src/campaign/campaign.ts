@@ -150,6 +150,14 @@ export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number):
   return isLimited(fleet) ? { of: "fleet", limits: fleet } : undefined;
 }
 
+/** Names the limits in force, the campaign's own and the fleet's, to tell whether they have changed; undefined: there are none. */
+export function limitsMark(campaign: Campaign, fleet: Limits, nowMs: number): string | undefined {
+  const all = [ratesInForce(campaign, nowMs), fleet];
+  return all.some(isLimited)
+    ? JSON.stringify(all.map((limits) => [limits.actorsPerSecond, limits.bytesPerSecond, limits.concurrentActors]))
+    : undefined;
+}
+
 function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
   return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }

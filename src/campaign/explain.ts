@@ -45,6 +45,8 @@ export type QueueLook =
 /** Shares of workers' time from which on they say what the limit is. */
 const THROTTLED_PERCENT = 25;
 const IDLE_PERCENT = 50;
+/** Of what rates allow: from there on they are reached. */
+const REACHED = 0.9;
 /** Workers tell where their last minute went: of a campaign that runs for less than that it is mostly what came before. */
 const TELLING_MS = 60_000;
 const MIB = 1024 * 1024;
@@ -228,7 +230,10 @@ function verdictOfTime(view: CampaignView, attribution: readonly Share[], look?:
   };
 }
 
-/** What an operator's limits explain: workers say that they hold back, or what is fed keeps to the limits while workers wait for more. */
+/**
+ * What an operator's limits explain: workers say that they hold back, or limits are reached, or what is fed keeps to them while workers wait
+ * for more.
+ */
 function verdictOfLimits(
   view: CampaignView,
   { isThrottled, isWaiting }: { isThrottled: boolean; isWaiting: boolean },
@@ -239,12 +244,16 @@ function verdictOfLimits(
     return undefined;
   }
   const { of, limits } = inForce;
-  if (!isThrottled && !isHeld(view) && !(isWaiting && keepsPaceWith(limits, view))) {
+  if (!isThrottled && !isHeld(view) && !reaches(limits, view) && !(isWaiting && keepsPaceWith(limits, view))) {
     return undefined;
   }
+  const begun =
+    view.counts.open.actors > mostAtOnce(view)
+      ? ` ${plural(view.counts.open.actors, "actor")} had begun before, and go on.`
+      : "";
   return {
     limit: "operator",
-    sentence: `It goes no faster than ${LIMITS_OF[of]} allow: ${limitsInWords(limits)}.`,
+    sentence: `It goes no faster than ${LIMITS_OF[of]} allow: ${limitsInWords(limits)}.${begun}`,
     advice:
       of === "fleet"
         ? "Raise or lift them: ferry throttle clear"
@@ -321,10 +330,20 @@ function keepsPaceWith({ actorsPerSecond, bytesPerSecond }: Limits, view: Campai
   return isLimited && (isFast || isYoung(view));
 }
 
-/** Whether a limit on actors at once is reached. */
-function isHeld({ campaign, counts, fleet, atMs }: CampaignView): boolean {
-  const own = ratesInForce(campaign, atMs).concurrentActors ?? Infinity;
-  return counts.todo.actors > 0 && counts.open.actors >= Math.min(own, fleet.concurrentActors ?? Infinity);
+/** Whether it goes as fast as rates allow, with actors left to be fed. */
+function reaches({ actorsPerSecond = Infinity, bytesPerSecond = Infinity }: Limits, view: CampaignView): boolean {
+  const { actorsPerSecond: actors, bytesPerSecond: bytes } = view.progress;
+  const isReached = actors >= REACHED * actorsPerSecond || bytes >= REACHED * bytesPerSecond;
+  return view.counts.todo.actors > 0 && isReached;
+}
+
+/** Whether a limit on actors at once is reached. What waits beyond it is taken off the queue, so that more than it allows have begun before. */
+function isHeld(view: CampaignView): boolean {
+  return view.counts.todo.actors > 0 && view.counts.open.actors >= mostAtOnce(view);
+}
+
+function mostAtOnce({ campaign, fleet, atMs }: CampaignView): number {
+  return Math.min(ratesInForce(campaign, atMs).concurrentActors ?? Infinity, fleet.concurrentActors ?? Infinity);
 }
 
 /** Limits as people read them. */

@@ -44,6 +44,11 @@ export class FairOrder {
     return (index) => Math.min(first + index, LAST_TURN);
   }
 
+  /** Forgets a campaign's turns: none of those it was given waits any more. */
+  forget(campaign: string): void {
+    this.#next.delete(campaign);
+  }
+
   /** The campaigns in the order in which they are to be fed: who has had the fewest turns first. */
   sorted<T extends { readonly name: string }>(campaigns: readonly T[]): T[] {
     const next = ({ name }: T): number => Math.max(this.#now, this.#next.get(name) ?? 0);

@@ -17,6 +17,8 @@ export interface FeedQueue {
   turn(): Promise<number | undefined>;
   /** Moves the turns of all jobs that have not ended back by so many. */
   rebaseTurns(by: number): Promise<void>;
+  /** Removes the campaign's jobs of these actors that wait or are put off. @returns the actors whose job is gone by that. */
+  withdraw(campaign: string, ids: readonly ActorId[]): Promise<ActorId[]>;
   /** Which of these actors have no job to wait for: none at all, or one of no campaign that is put off while its actor is awake. */
   missing(ids: readonly ActorId[]): Promise<ActorId[]>;
 }

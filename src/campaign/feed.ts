@@ -5,7 +5,7 @@ import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
 import { laterEnd, laterPrefix, openPrefix, todoLanePrefix, todoPrefix } from "./campaign-keys.ts";
 import { CountMoves, placeOf } from "./campaign-counts.ts";
-import { moveActor, moveActorRows, readCampaignActor } from "./campaign-ledger.ts";
+import { moveActorRows, readCampaignActor } from "./campaign-ledger.ts";
 import { readCampaign } from "./campaign-store.ts";
 
 /** Actors moved in one transaction. */
@@ -49,16 +49,21 @@ export async function takeActors(
   );
 }
 
-/** Puts an actor back where it was fed from: its job was not run, because the campaign is paused or being cancelled. */
-export async function returnActor(store: Store, name: string, id: ActorId, nowMs: number): Promise<void> {
+/** Puts actors back where they were fed from, up to a batch of them: their jobs were not run, and are not to be now. */
+export async function returnActors(store: Store, name: string, ids: readonly ActorId[], nowMs: number): Promise<void> {
   await store.transact(
     async (tx) => {
-      const actor = await readCampaignActor(tx, name, id);
-      if (actor?.standing === "open") {
-        const { lane, bytes, feeds, deferrals } = actor;
-        const to: CampaignActor = { standing: "todo", lane, bytes, feeds: feeds - 1, deferrals };
-        moveActor(tx, name, id, { from: actor, to, nowMs });
+      const actors = await Promise.all(ids.map(async (id) => ({ id, actor: await readCampaignActor(tx, name, id) })));
+      const moves = new CountMoves();
+      for (const { id, actor } of actors) {
+        if (actor?.standing === "open") {
+          const { lane, bytes, feeds, deferrals } = actor;
+          const to: CampaignActor = { standing: "todo", lane, bytes, feeds: feeds - 1, deferrals };
+          moveActorRows(tx, name, id, { from: actor, to, nowMs });
+          moves.add(bytes, { from: placeOf(actor), to: placeOf(to) });
+        }
       }
+      moves.write(tx, name);
     },
     { label: "campaign_return" },
   );

@@ -12,6 +12,7 @@ export interface FeederObserver {
   leading(leads: boolean): void;
   fed(campaign: string, actors: number): void;
   recovered(campaign: string, actors: number): void;
+  withdrawn(campaign: string, actors: number): void;
   stateChanged(campaign: Campaign): void;
   /** Once a round, with every campaign there is: one that is missing was deleted. */
   counted(all: readonly CountedCampaign[]): void;

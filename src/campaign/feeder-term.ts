@@ -1,20 +1,21 @@
 import type { Store } from "../store/store.ts";
-import type { Campaign } from "./campaign.ts";
-import { readCounts } from "./campaign-counts.ts";
+import { limitsMark, type Campaign } from "./campaign.ts";
+import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "./campaign-end.ts";
 import { listCampaigns } from "./campaign-store.ts";
 import { FeedPace, spentBytesOf } from "./feed-pace.ts";
 import type { FeedQueue } from "./feed-queue.ts";
 import { CampaignRoom, type FleetRoom } from "./feed-room.ts";
-import { FEED_BATCH, returnActor } from "./feed.ts";
+import { FEED_BATCH, returnActors } from "./feed.ts";
 import type { CountedCampaign, FeederObserver } from "./feeder-observer.ts";
-import { readFleetLimits } from "./fleet.ts";
+import { readFleetLimits, readWorkers, type FleetLimits } from "./fleet.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { lostJobs } from "./lost-jobs.ts";
 import { isScanning } from "./membership.ts";
 import { writeSample } from "./samples.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { WindowFeed } from "./window-feed.ts";
+import { withdrawWaiting } from "./withdraw-waiting.ts";
 
 /** How long a round scans and feeds, divided by the campaigns that are fed: the others wait meanwhile. */
 const FILL_MS = 2_000;
@@ -33,6 +34,8 @@ export interface FeederTermParts {
 /** Per campaign, what need not survive the feeder. */
 interface Service {
   readonly pace: FeedPace;
+  /** The limits that what waits on the queue was fed under, see `limitsMark`. */
+  limits: string | undefined;
   recoverAtMs: number;
   sampleAtMs: number;
 }
@@ -62,12 +65,24 @@ export class FeederTerm {
   /** One round over all campaigns. @returns whether there is more to do at once. */
   async round(): Promise<boolean> {
     const { store, now } = this.#parts;
-    const all = await this.#readCampaigns();
+    const { limits, slots } = await store.transact(
+      async (tx) => {
+        const workers = await readWorkers(tx, now());
+        const known = workers.reduce((sum, { concurrency }) => sum + concurrency, 0);
+        return { limits: await readFleetLimits(tx, now()), slots: known };
+      },
+      { label: "fleet" },
+    );
+    const all = await this.#withdrawUnderNewLimits(await this.#readCampaigns(), limits);
     const hungry = all.filter(isHungry);
     const fleet: FleetRoom = {
-      limits: await store.transact(async (tx) => readFleetLimits(tx, now()), { label: "fleet" }),
+      limits,
       pace: this.#fleetPace,
-      open: all.reduce((sum, { counts }) => sum + counts.open.actors, 0),
+      open: {
+        actors: all.reduce((sum, { counts }) => sum + counts.open.actors, 0),
+        bytes: all.reduce((sum, { counts }) => sum + counts.open.bytes, 0),
+      },
+      slots,
       sharers: Math.max(1, hungry.length),
     };
     this.#fleetPace.settle(all.reduce((sum, { counts }) => sum + spentBytesOf(counts), 0));
@@ -86,8 +101,7 @@ export class FeederTerm {
     const all: Served[] = [];
     for (const campaign of await listCampaigns(store)) {
       const { name } = campaign;
-      const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
-      all.push({ name, campaign, counts });
+      all.push({ name, campaign, counts: await this.#readCounts(name) });
     }
     this.#forget(all);
     observer.counted(all);
@@ -124,7 +138,35 @@ export class FeederTerm {
     return !scanned || fed >= FEED_BATCH;
   }
 
-  /** Feeds open actors again whose job is gone; where nothing is to run, puts them back. */
+  /**
+   * Where limits are in force and were not, or were others, takes back what waits on the queue: it was fed for another pace, and hours of
+   * work may lie there. What is fed from here on keeps to them. Of all campaigns before any is fed, as they share the fleet's limits.
+   * @returns the campaigns as they stand then.
+   */
+  async #withdrawUnderNewLimits(all: readonly Served[], fleet: FleetLimits): Promise<Served[]> {
+    const { store, now, observer, lease } = this.#parts;
+    const parts = { store, queue: this.#queue, now, keepLease: () => lease.keep() };
+    const kept: Served[] = [];
+    for (const served of all) {
+      const { campaign, name, counts } = served;
+      const service = this.#serviceOf(name);
+      const limits = limitsMark(campaign, fleet, now());
+      const isDue = limits !== undefined && limits !== service.limits && campaign.state === "running";
+      const withdrawn = isDue && counts.open.actors > 0 ? await withdrawWaiting(parts, name) : 0;
+      service.limits = campaign.state === "running" ? limits : service.limits;
+      if (withdrawn > 0) {
+        observer.withdrawn(name, withdrawn);
+      }
+      kept.push(withdrawn === 0 ? served : { ...served, counts: await this.#readCounts(name) });
+    }
+    return kept;
+  }
+
+  async #readCounts(name: string): Promise<CampaignCounts> {
+    return this.#parts.store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
+  }
+
+  /** Feeds open actors again whose job is gone; where nothing is to run, or limits say how much, puts them back. */
   async #recoverWhenDue({ campaign, counts }: Served): Promise<void> {
     const { store, queue, now, observer, lease } = this.#parts;
     const service = this.#serviceOf(campaign.name);
@@ -133,10 +175,10 @@ export class FeederTerm {
     }
     for await (const lost of lostJobs(store, queue, campaign.name, now)) {
       if (lost.length > 0) {
-        if (campaign.state === "running") {
+        if (campaign.state === "running" && service.limits === undefined) {
           await this.#queue.put(campaign, lost, counts.open.actors - lost.length);
         } else {
-          await Promise.all(lost.map(async (id) => returnActor(store, campaign.name, id, now())));
+          await returnActors(store, campaign.name, lost, now());
         }
         observer.recovered(campaign.name, lost.length);
       }
@@ -174,7 +216,12 @@ export class FeederTerm {
   }
 
   #serviceOf(name: string): Service {
-    const service = this.#services.get(name) ?? { pace: new FeedPace(), recoverAtMs: 0, sampleAtMs: 0 };
+    const service = this.#services.get(name) ?? {
+      pace: new FeedPace(),
+      limits: undefined,
+      recoverAtMs: 0,
+      sampleAtMs: 0,
+    };
     this.#services.set(name, service);
     return service;
   }

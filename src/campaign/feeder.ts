@@ -14,6 +14,8 @@ import { LeaseKeeper } from "./lease-keeper.ts";
  *             breaker, complete or cancel what is over.
  *   feed      first a transaction that records the actors as open, then the queue. A feeder that dies between the two, or a Redis
  *             that forgets, leaves open actors without a job: looking for lost jobs asks the queue for each and feeds it again.
+ *   limits    where an operator sets others, what waits on the queue is taken back first (withdraw-waiting.ts); see
+ *             docs/decisions/limits-take-the-window-back.md. Then no more is fed than they allow (feed-room.ts).
  *   order     turn by turn between campaigns, see fair-order.ts; who has had the fewest turns is served first, and what limits of the
  *             fleet leave is shared among those that can use it (feed-room.ts).
  *   takeover  every transaction checks the lease with a conflict, so of two feeders only one writes.
@@ -56,9 +58,11 @@ export class Feeder {
           await sleep(TICK_MS, signal);
         }
       } catch (error) {
+        // Whether it still leads is what the next tick asks: a queue that refuses changes nothing about that.
         this.#lease.doubt();
-        this.#lead(false);
-        if (!(error instanceof FeederReplacedError)) {
+        if (error instanceof FeederReplacedError) {
+          this.#lead(false);
+        } else {
           observer.failed(error);
         }
         await sleep(TICK_MS, signal);
@@ -72,7 +76,13 @@ export class Feeder {
 
   /** One round over all campaigns. @returns whether there is more to do at once. */
   async tick(): Promise<boolean> {
-    this.#lead(await this.#lease.hold());
+    this.#lead(
+      await this.#lease.hold().catch((error: unknown) => {
+        // Another may lead by now, for all it knows.
+        this.#lead(false);
+        throw error;
+      }),
+    );
     return this.#term === undefined ? false : this.#term.round();
   }
 

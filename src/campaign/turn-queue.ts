@@ -28,6 +28,15 @@ export class TurnQueue {
     await put;
   }
 
+  /**
+   * Takes jobs of a campaign that wait off the queue. What is fed of it afterwards has the next turns: those of the jobs that are gone lie
+   * behind all that waits of other campaigns. @returns the actors whose job is gone by that.
+   */
+  async withdraw(campaign: string, ids: readonly ActorId[]): Promise<ActorId[]> {
+    this.#order.forget(campaign);
+    return this.#queue.withdraw(campaign, ids);
+  }
+
   async #put(campaign: Campaign, ids: readonly ActorId[], open: number): Promise<void> {
     this.#order.observe(await this.#queue.turn());
     const by = this.#order.rebaseBy;

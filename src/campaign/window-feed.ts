@@ -55,6 +55,8 @@ export class WindowFeed {
       return { fed, scanned: scan.isFinished };
     } finally {
       await Promise.allSettled([this.#enqueuing, scan.settle()]);
+      // A batch that failed was told of: the next one must not fail for it.
+      this.#enqueuing = Promise.resolve();
     }
   }
 
@@ -74,7 +76,7 @@ export class WindowFeed {
       if (!isOver && (last === 0 || counts.todo.actors < LIST_STOCK)) {
         scan.begin();
       }
-      const left = room.left(counts.open.actors, now());
+      const left = room.left(counts.open, now());
       const isFull = left.actors <= 0 || left.bytes <= 0;
       const batch = isFull ? 0 : await this.#feedBatch(campaign, counts.open.actors, { room, left });
       fed += batch;

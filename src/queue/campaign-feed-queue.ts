@@ -19,6 +19,7 @@ export function campaignFeedQueue(queue: MigrationQueue): FeedQueue {
     },
     turn: async () => queue.turn(),
     rebaseTurns: async (by) => queue.rebaseTurns(by),
+    withdraw: async (campaign, ids) => queue.withdraw(campaign, ids),
     missing: async (ids: readonly ActorId[]): Promise<ActorId[]> => queue.missing(ids),
   };
 }

@@ -157,6 +157,12 @@ export class MigrationQueue {
     return this.#call(() => this.#scripts.rebaseTurns(by));
   }
 
+  /** Removes a campaign's jobs of these actors, unless they run or have become somebody else's. @returns the actors of those removed. */
+  async withdraw(campaign: string, ids: readonly ActorId[]): Promise<ActorId[]> {
+    const withdrawn = await this.#call(() => this.#scripts.withdraw(campaign, ids));
+    return ids.filter((_, index) => withdrawn[index] === true);
+  }
+
   /** Memory and eviction policy as Redis reports them now. */
   redisFacts(): Promise<RedisFacts> {
     return this.#call(() => readRedisFacts(this.#redis));

@@ -131,6 +131,28 @@ for index = 3, #ARGV do
 end
 return live`;
 
+/**
+ * Removes a campaign's jobs that do not run. Looks for each in the lists rather than at its state: one that a worker takes meanwhile is in
+ * none of them. A job that an operator's request was merged into is no longer the campaign's, and stays.
+ * KEYS: base. ARGV: campaign, actor ids. Per actor 1 when its job was removed.
+ */
+const WITHDRAW = `
+local base, campaign = KEYS[1], ARGV[1]
+local function leave(id)
+  return redis.call('ZREM', base .. 'prioritized', id) == 1 or redis.call('ZREM', base .. 'delayed', id) == 1
+    or redis.call('LREM', base .. 'wait', 1, id) == 1
+end
+local withdrawn = {}
+for index = 2, #ARGV do
+  local holderKey = base .. 'de:' .. ARGV[index]
+  local holder = redis.call('GET', holderKey)
+  local data = holder and redis.call('HGET', base .. holder, 'data')
+  local isRemoved = data and cjson.decode(data).campaign == campaign and leave(holder)
+  if isRemoved then redis.call('DEL', holderKey, base .. holder) end
+  withdrawn[index - 1] = isRemoved and 1 or 0
+end
+return withdrawn`;
+
 /** KEYS: base. ARGV: the highest turn of jobs that are about to be added. */
 const NOTE_TURN = `
 local key = KEYS[1] .. 'ferry-turn'
@@ -175,6 +197,7 @@ interface ScriptedRedis extends Redis {
   ferryTurn(base: string): Promise<number | null>;
   ferryRebaseTurns(base: string, by: number): Promise<null>;
   ferryAreLive(base: string, field: string, mark: string, ...actorIds: readonly string[]): Promise<number[]>;
+  ferryWithdraw(base: string, campaign: string, ...actorIds: readonly string[]): Promise<number[]>;
 }
 
 /**
@@ -208,6 +231,7 @@ export class QueueScripts {
       ferryCounts: COUNTS,
       ferryIsDrained: IS_DRAINED,
       ferryAreLive: ARE_LIVE,
+      ferryWithdraw: WITHDRAW,
       ferryNoteTurn: NOTE_TURN,
       ferryTurn: TURN,
       ferryRebaseTurns: REBASE_TURNS,
@@ -229,6 +253,12 @@ export class QueueScripts {
       return [];
     }
     const answers = await this.#redis.ferryAreLive(this.#base, PUT_OFF_REASON_FIELD, DEFERRED_MARK, ...actorIds);
+    return answers.map((answer) => answer === 1);
+  }
+
+  /** Per actor, whether its job was the campaign's, did not run, and was removed. */
+  async withdraw(campaign: string, actorIds: readonly string[]): Promise<boolean[]> {
+    const answers = actorIds.length === 0 ? [] : await this.#redis.ferryWithdraw(this.#base, campaign, ...actorIds);
     return answers.map((answer) => answer === 1);
   }
 

@@ -17,6 +17,11 @@ export function isConnectionError(error: unknown): boolean {
   return (error instanceof Error && NOT_ANSWERING.test(error.message)) || isSystemError(error);
 }
 
+/** Whether Redis answered and refused: it is full, cannot save, or does not allow the command. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
 /**
  * A Redis client's error as one sentence for an operator, with exit status 3; Ferry's own errors pass unchanged.
  * Codes: `redis_auth`, `redis_full`, `redis_read_only`, `redis_unreachable`, `redis_refused` for any other answer of Redis;
@@ -32,7 +37,7 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
     return unavailable("redis_auth", `Redis at ${place} refuses these credentials: give the right user and password.`);
   }
   if (text.startsWith(FULL)) {
-    return unavailable("redis_full", `Redis at ${place} has reached its maxmemory: give it more, or wait for workers.`);
+    return unavailable("redis_full", `Redis at ${place} has reached its maxmemory: give it more, or make room.`);
   }
   if (text.startsWith(READ_ONLY)) {
     return unavailable(
@@ -46,7 +51,7 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
       `Redis at ${place} does not answer: start it, or give its URL with --redis.`,
     );
   }
-  if (cause instanceof Error && cause.name === "ReplyError") {
+  if (isRefusal(cause)) {
     return unavailable("redis_refused", `Redis at ${place} refuses a command: ${text}`);
   }
   return new InvariantError("A call to the queue failed for a reason that is not Redis's.", { cause });

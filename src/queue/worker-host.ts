@@ -10,7 +10,7 @@ import { LockKeeper } from "./lock-keeper.ts";
 import { pollUntil, type PollOptions } from "./polling.ts";
 import { QueueScripts } from "./queue-scripts.ts";
 import { closeRedis, openRedis } from "./redis-connection.ts";
-import { isConnectionError } from "./redis-errors.ts";
+import { isConnectionError, isRefusal } from "./redis-errors.ts";
 import { assertRedisFit, type RedisFacts } from "./redis-fit.ts";
 import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix, type RedisOptions } from "./redis-options.ts";
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.ts";
@@ -25,7 +25,8 @@ import type { WorkerEvent, WorkerState } from "./worker-events.ts";
  *   stopped   connections are closed. A job that did not stop in time keeps its lock until it runs out; then another worker takes it.
  *
  * Every state leads only to those below it. A second stop() leads from any to stopped at once, waiting for nothing.
- * Redis going away changes no state: the host connects again by itself; locks that ran out meanwhile count as lost.
+ * Redis going away changes no state: the host connects again by itself; locks that ran out meanwhile count as lost. Nor does a Redis that
+ * refuses commands, as a full one does: the host takes no job for a second, and tries again.
  */
 
 /** Everything a host can be told; all but `redis` and the handlers has a default. */
@@ -53,6 +54,9 @@ export interface WorkerHostOptions extends JobHandlers {
 /** BullMQ's own limit on stalls would fail a job without anyone recording an outcome; ours is in the runner. */
 const NO_STALL_LIMIT = 1_000_000_000;
 
+/** How long no job is taken after Redis refused a command: BullMQ would ask again at once, a thousand times a second. */
+const REFUSED_MS = 1_000;
+
 /** Takes jobs off the queue and runs them; see the life cycle above. */
 export class WorkerHost {
   /** What Redis said of itself at the start. */
@@ -67,6 +71,8 @@ export class WorkerHost {
   #state: WorkerState = "running";
   #isPaused = false;
   #isConnected = true;
+  /** Set while no job is taken because Redis refused a command. */
+  #refused: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
@@ -156,7 +162,7 @@ export class WorkerHost {
     const wasFull = this.inFlight >= this.#worker.concurrency;
     const rises = concurrency > this.#worker.concurrency;
     this.#worker.concurrency = concurrency;
-    if (rises && wasFull && this.#state === "running" && !this.#isPaused) {
+    if (rises && wasFull && this.#mayTake) {
       // BullMQ looks at the new number only when a job ends or when it is resumed.
       await this.#worker.pause(true);
       await this.#worker.resume();
@@ -172,7 +178,7 @@ export class WorkerHost {
   async resume(): Promise<void> {
     if (this.#isPaused && this.#state === "running") {
       this.#isPaused = false;
-      await this.#worker.resume();
+      await this.#take();
     }
   }
 
@@ -193,6 +199,7 @@ export class WorkerHost {
 
   async #drain(): Promise<void> {
     this.#enter("draining");
+    clearTimeout(this.#refused);
     const closed = this.#worker.close().catch((error: unknown) => {
       this.#report(error);
     });
@@ -237,8 +244,37 @@ export class WorkerHost {
     });
   }
 
+  get #mayTake(): boolean {
+    return this.#state === "running" && !this.#isPaused && this.#refused === undefined;
+  }
+
+  async #take(): Promise<void> {
+    if (this.#mayTake) {
+      await this.#worker.resume();
+    }
+  }
+
+  /** Takes no job for a while. Those under way go on, and so does a pause that somebody asked for. */
+  #rest(): void {
+    if (this.#refused !== undefined || this.#state !== "running") {
+      return;
+    }
+    this.#refused = setTimeout(() => {
+      this.#refused = undefined;
+      this.#take().catch((error: unknown) => {
+        this.#report(error);
+      });
+    }, REFUSED_MS);
+    this.#worker.pause(true).catch((error: unknown) => {
+      this.#report(error);
+    });
+  }
+
   /** Lost connections are told once, by `redis_lost`, not with every attempt to connect again. */
   #report(error: unknown): void {
+    if (isRefusal(error)) {
+      this.#rest();
+    }
     if (!isConnectionError(error)) {
       this.#emit({ type: "queue_error", error });
     }

@@ -153,6 +153,22 @@ describe("explain", () => {
     expect(explain({ workers: [idle], fleet: { concurrentActors: 5_000 } }).limit).to.equal("feeding");
   });
 
+  it("blames rates that are reached also where workers' last minute was a busy one: more of them would change nothing", () => {
+    // The samples say 10 actors/s, and 40 KiB/s.
+    const at = (rates: Partial<CampaignSettings>): string =>
+      explain({ campaign: campaignIn("running", { settings: { window: 1000, ...rates } }) }).limit;
+    expect([at({ actorsPerSecond: 9 }), at({ actorsPerSecond: 11 })]).to.deep.equal(["operator", "operator"]);
+    expect([at({ actorsPerSecond: 15 }), at({ actorsPerSecond: 500 })]).to.deep.equal(["workers", "workers"]);
+    expect([at({ bytesPerSecond: 40 * 1024 }), at({ bytesPerSecond: 1e9 })]).to.deep.equal(["operator", "workers"]);
+    expect(explain({ counts: countsOf({ open: 100 }), fleet: { actorsPerSecond: 9 } }).limit).to.equal("workers");
+  });
+
+  it("says how many had begun before there was a limit on actors at once", () => {
+    const at = (concurrentActors: number): string => explain({ fleet: { concurrentActors } }).sentence;
+    expect(at(100)).to.match(/allow: 100 actors at once\.$/);
+    expect(at(4)).to.match(/allow: 4 actors at once\. 100 actors had begun before, and go on\.$/);
+  });
+
   it("does not take a limit on actors at once that has ended for one that is reached", () => {
     const ended = { window: 1000, concurrentActors: 50, ratesUntilMs: NOW_MS - 1 };
     const fleet = { bytesPerSecond: 50 * 1024 * 1024 };

@@ -101,18 +101,19 @@ describe("the feeder of several campaigns", () => {
       await changeFleetLimits(store, { actorsPerSecond: 10 }, OPERATOR, clock.now());
       await create("first", { count: 100, label: 1 });
       await create("second", { count: 15, label: 2 });
-      const opened: number[][] = [];
+      const reached: number[][] = [];
       for (let second = 0; second < 6; second += 1) {
         await feeder.tick();
-        opened.push([await open("first"), await open("second")]);
+        await work({ store, queue, clock }, () => MIGRATED);
+        reached.push([await done("first"), await done("second")]);
         clock.nowMs += 1000;
       }
-      expect(opened.slice(0, 3)).to.deep.equal([
+      expect(reached.slice(0, 3)).to.deep.equal([
         [5, 5],
         [10, 10],
         [15, 15],
       ]);
-      expect(opened[5]).to.deep.equal([45, 15]);
+      expect(reached[5]).to.deep.equal([45, 15]);
     });
 
     it("does not hold bytes against a campaign that rejected actors only claimed", async () => {

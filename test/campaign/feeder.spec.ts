@@ -456,6 +456,68 @@ describe("the feeder", () => {
       });
     });
 
+    describe("that cannot", () => {
+      /** Runs a feeder until it has failed three times and then fed; what it said of its leading, the last time when it was stopped. */
+      const leadings = async (fleet: { store: Store; queue: MemoryQueue }, mend: () => void): Promise<boolean[]> => {
+        const said: boolean[] = [];
+        const [end, idle] = [new AbortController(), { rounds: 0 }];
+        let failures = 0;
+        await makeFeeder({ ...fleet, clock }, "feeder-1", {
+          leading: (leads) => said.push(leads),
+          failed: () => {
+            failures += 1;
+            if (failures === 3) {
+              mend();
+            }
+          },
+          counted: () => {
+            idle.rounds += failures < 3 ? 0 : 1;
+            clock.nowMs += 5_000;
+            if (idle.rounds > 5) {
+              end.abort();
+            }
+          },
+        }).run(end.signal);
+        expect(failures).to.equal(3);
+        return said;
+      };
+
+      it("feeds on as the one that leads, and loses nothing, where it is the queue that refused", async () => {
+        let isFull = true;
+        class FullQueue extends WorkedQueue {
+          override feed(requests: readonly FeedRequest[]): Promise<void> {
+            return isFull ? Promise.reject(new Error("OOM")) : super.feed(requests);
+          }
+        }
+        const full = new FullQueue("one");
+        await seed(60);
+        await create("one", {}, { window: 30 });
+        expect(await leadings({ store, queue: full }, () => (isFull = false))).to.deep.equal([true, false]);
+        expect((await counts("one")).done.migrated.actors).to.equal(60);
+      });
+
+      it("leads no more where it cannot tell whether it does", async () => {
+        let isAway = false;
+        const leaving: Store = {
+          url: store.url,
+          engine: store.engine,
+          transact: (body, options) =>
+            isAway ? Promise.reject(new Error("away")) : store.transact(body, { ...options, maxAttempts: 1 }),
+          close: () => store.close(),
+        };
+        await seed(30);
+        await create("one", {}, { window: 30 });
+        const leave = new MemoryQueue();
+        leave.turn = () => {
+          isAway = true;
+          leave.turn = () => Promise.resolve(undefined);
+          return Promise.resolve(undefined);
+        };
+        const said = await leadings({ store: leaving, queue: leave }, () => (isAway = false));
+        expect(said).to.deep.equal([true, false, true, false]);
+      });
+    });
+
     it("pauses: jobs that lie in the queue go back, resume brings them again, nothing is lost or done twice", async () => {
       await seed(40);
       await create("paused");
@@ -555,6 +617,7 @@ describe("the feeder", () => {
       const feeder = makeFeeder({ store, queue, clock });
       for (let second = 0; second < 10; second += 1) {
         await feeder.tick();
+        await work({ store, queue, clock }, () => MIGRATED);
         clock.nowMs += 1000;
       }
       expect(queue.fed).to.be.within(45, 55);

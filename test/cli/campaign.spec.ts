@@ -9,7 +9,7 @@ import { Output } from "../../src/cli/output.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { todoKey } from "../../src/campaign/campaign-keys.ts";
 import { readCampaign, writeCampaign } from "../../src/campaign/campaign-store.ts";
-import { returnActor } from "../../src/campaign/feed.ts";
+import { returnActors } from "../../src/campaign/feed.ts";
 import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
 import {
   actorIds,
@@ -59,7 +59,7 @@ describe("ferry campaign", function () {
   /** What workers do with jobs of a campaign that is being cancelled. */
   const handBack = async (name: string): Promise<void> => {
     const store = await openStore(folder.store);
-    await Promise.all(IDS.map((id) => returnActor(store, name, id, Date.now())));
+    await returnActors(store, name, IDS, Date.now());
     await store.close();
   };
   /** Feeds and works until nothing moves any more, as feeder and workers do. */

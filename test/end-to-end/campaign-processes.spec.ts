@@ -77,6 +77,36 @@ describe("feeders and workers of a campaign, as processes", function () {
       expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
     });
 
+    it("limits hold within seconds, also for the window that waits on the queue, and nothing is lost by that", async () => {
+      await writeSmallActors(cluster.store, 2_000, madeImages());
+      await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "2000", "--start"]);
+      const feeder = await cluster.run("feeder");
+      await cluster.until("all are fed", async () => (await open("one")) === 2_000, DEADLINE_MS);
+      await cluster.run("worker", ["--concurrency", "4"]);
+      await cluster.until("some are done", async () => (await cluster.finished("one")) > 100, DEADLINE_MS);
+      await cluster.ferry(["throttle", "set", "--rate", "5", "--concurrent", "1"]);
+      await feeder.said("feeder.withdrawn");
+      await cluster.until("those that had begun are done", async () => (await open("one")) <= 1, DEADLINE_MS);
+      const [done, heldAtMs] = [await cluster.finished("one"), Date.now()];
+      expect(done).to.be.below(2_000);
+      await cluster.until(
+        "thirty more are done",
+        async () => {
+          expect(await open("one")).to.be.at.most(1);
+          return (await cluster.finished("one")) >= done + 30;
+        },
+        DEADLINE_MS,
+      );
+      // The first second's worth at once, the others at five a second.
+      expect(Date.now() - heldAtMs).to.be.above(4_000);
+      const { stdout } = await cluster.ferry(["campaign", "explain", "one"]);
+      expect(stdout).to.match(/^It goes no faster than the fleet's limits allow: 5 actors\/s, 1 actors at once\./);
+      await cluster.ferry(["throttle", "clear"]);
+      await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+      expect((await cluster.counts("one")).done.migrated.actors).to.equal(2_000);
+      expect(await auditCampaign(cluster.store, "one")).to.deep.include({ differences: [], moving: false });
+    });
+
     it("explain says within seconds that the queue is away, and ends with status 3 while it is", async () => {
       await writeSmallActors(cluster.store, 40, madeImages());
       await cluster.ferry(["campaign", "create", "one", "--scan", "--rate", "1", "--start"]);
@@ -103,6 +133,29 @@ describe("feeders and workers of a campaign, as processes", function () {
         DEADLINE_MS,
       );
       expect(await explain(0)).not.to.contain("queue cannot be reached");
+    });
+
+    it("a full Redis is told of once in a while by a worker, and by a feeder that leads on, and both go on when it has room", async () => {
+      const limitTo = (bytes: number): Promise<unknown> =>
+        cluster.withRedis(async (client) => client.config("SET", "maxmemory", bytes));
+      await writeSmallActors(cluster.store, 60, madeImages());
+      await cluster.ferry(["campaign", "create", "one", "--scan", "--window", "30", "--start"]);
+      const feeder = await cluster.run("feeder");
+      await cluster.until("the window is full", async () => (await open("one")) === 30, DEADLINE_MS);
+      await limitTo(1);
+      await cluster.ferry(["campaign", "set", "one", "--window", "60"]);
+      const worker = await cluster.run("worker", ["--concurrency", "2"]);
+      await Promise.all([worker.said("queue.error"), feeder.said("feeder.failed")]);
+      const fullAtMs = Date.now();
+      await cluster.until("some seconds pass", () => Promise.resolve(Date.now() > fullAtMs + 5_000), DEADLINE_MS);
+      const linesOf = (text: string, event: string): number => text.split(`"${event}"`).length - 1;
+      expect(linesOf(worker.stderr, "queue.error")).to.be.at.most(4);
+      expect(linesOf(feeder.stderr, "feeder.failed")).to.be.at.most(4);
+      expect(linesOf(feeder.stderr, "feeder.leading")).to.equal(1);
+      await limitTo(0);
+      await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
+      expect((await cluster.counts("one")).done.migrated.actors).to.equal(60);
+      expect(linesOf(feeder.stderr, "feeder.leading")).to.equal(1);
     });
 
     it("a small campaign is through while a big one that began before is not", async () => {

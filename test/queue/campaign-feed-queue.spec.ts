@@ -126,6 +126,43 @@ describe("the queue as the feeder uses it", () => {
     await eventually("the worker has let go", () => worker.host.inFlight === 0);
   });
 
+  it("withdraws a campaign's jobs that wait or are put off, and nothing else", async () => {
+    const [running, putOff, first, second, asked, others] = newActors(6) as [ActorId, ActorId, ...ActorId[]];
+    const named = (ids: readonly (ActorId | undefined)[]): ActorId[] => ids.filter((id) => id !== undefined);
+    const opened = gate();
+    const started: ActorId[] = [];
+    await queue.feed(requests("spring", [putOff, running]));
+    await fixture.work(async ({ actorId }) => {
+      started.push(actorId);
+      await (actorId === running ? opened.opened : Promise.resolve());
+      return actorId === putOff ? { kind: "defer", delayMs: 3_600_000 } : { kind: "done" };
+    });
+    await eventually("one is put off and one runs", () => started.length === 2);
+    await queue.feed(requests("spring", named([first, second, asked])));
+    await queue.feed(requests("summer", named([others])));
+    await fixture.queue.enqueue(named([asked]).map((actorId) => ({ actorId, requestedAt: new Date().toISOString() })));
+
+    const all = named([running, putOff, first, second, asked, others, newActor()]);
+    expect(await queue.withdraw("spring", all)).to.deep.equal(named([putOff, first, second]));
+
+    expect(await queue.missing(named([running, asked, others]))).to.deep.equal([]);
+    expect(await fixture.queue.counts()).to.include({ active: 1, waiting: 2, delayed: 0 });
+    await queue.feed(requests("spring", named([first]), 9));
+    opened.open();
+    await eventually("what is left is run", () => started.length === 5);
+    expect(started.slice(2).toSorted()).to.deep.equal(named([asked, others, first]).toSorted());
+  });
+
+  it("withdraws a job also that came back from a worker that went silent", async () => {
+    const actorId = newActor();
+    await queue.feed(requests("spring", [actorId]));
+    const [jobId = ""] = await fixture.client.zrange("ferry:actor-migration:prioritized", 0, -1);
+    await fixture.client.zrem("ferry:actor-migration:prioritized", jobId);
+    await fixture.client.rpush("ferry:actor-migration:wait", jobId);
+    expect(await queue.withdraw("spring", [actorId])).to.deep.equal([actorId]);
+    expect(await fixture.queue.counts()).to.include({ active: 0, waiting: 0 });
+  });
+
   it("takes an actor again after Redis forgot it, and runs it once however often it is fed", async () => {
     const ids = newActors(40);
     await queue.feed(requests("spring", ids));

@@ -3,7 +3,7 @@ import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } fro
 import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats/v1-file.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import type { Campaign } from "../../src/campaign/campaign.ts";
-import { returnActor } from "../../src/campaign/feed.ts";
+import { returnActors } from "../../src/campaign/feed.ts";
 import { Feeder } from "../../src/campaign/feeder.ts";
 import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
@@ -44,6 +44,12 @@ export class MemoryQueue implements FeedQueue {
 
   missing(ids: readonly ActorId[]): Promise<ActorId[]> {
     return Promise.resolve(ids.filter((id) => !this.jobs.has(id)));
+  }
+
+  withdraw(campaign: string, ids: readonly ActorId[]): Promise<ActorId[]> {
+    const waiting = ids.filter((id) => this.jobs.get(id)?.campaign === campaign);
+    waiting.forEach((id) => this.jobs.delete(id));
+    return Promise.resolve(waiting);
   }
 
   /** Takes the job with the lowest turn, as a worker would. */
@@ -93,7 +99,7 @@ export async function work(
     const { actorId, campaign } = job;
     const state = await store.transact(async (tx) => (await findCampaign(tx, campaign))?.state);
     if (state !== "running") {
-      await returnActor(store, campaign, actorId, clock.now());
+      await returnActors(store, campaign, [actorId], clock.now());
       continue;
     }
     const ledger = campaignLedger(campaign, clock.now);
@@ -124,6 +130,7 @@ export function makeFeeder(
       leading: ignore,
       fed: ignore,
       recovered: ignore,
+      withdrawn: ignore,
       stateChanged: ignore,
       counted: ignore,
       failed: (error) => {

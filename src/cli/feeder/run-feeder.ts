@@ -9,6 +9,7 @@ import type { Store } from "../../store/store.ts";
 import { CampaignMeter } from "../../telemetry/campaign-meter.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
+import { RepeatedErrors } from "../../telemetry/repeated-errors.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -31,6 +32,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
     const meter = new CampaignMeter(metrics, config.concurrency);
+    const failures = new RepeatedErrors(Date.now);
     const progress = new ProgressLog(log, Date.now);
     const feeder = new Feeder({
       store,
@@ -49,6 +51,12 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
         },
         recovered(campaign, actors) {
           log.warn("feeder.recovered", "Open actors had no job to wait for, and were fed again or put back", {
+            campaign,
+            actors,
+          });
+        },
+        withdrawn(campaign, actors) {
+          log.info("feeder.withdrawn", "Limits have changed: what waited on the queue is fed again as they allow", {
             campaign,
             actors,
           });
@@ -73,7 +81,10 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
           progress.counted(all);
         },
         failed(error) {
-          log.error("feeder.failed", "A round of feeding failed; the next one tries again", { error });
+          const times = failures.count(error);
+          if (times !== undefined) {
+            log.error("feeder.failed", "A round of feeding failed; the next one tries again", { error, times });
+          }
         },
       },
     });

@@ -1,6 +1,6 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
-import { returnActor } from "../../campaign/feed.ts";
+import { returnActors } from "../../campaign/feed.ts";
 import { rolledBackBy } from "../../campaign/campaign.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { requeueLedger } from "../../campaign/requeue-ledger.ts";
@@ -57,7 +57,7 @@ export function makeJobHandlers(options: JobHandlerOptions): JobHandlers {
 
 async function processJob(options: JobParts, request: MigrationRequest, job: JobContext): Promise<JobResult> {
   if (request.campaign !== undefined && !(await options.gate.isRunning(request.campaign))) {
-    await returnActor(options.store, request.campaign, request.actorId, Date.now());
+    await returnActors(options.store, request.campaign, [request.actorId], Date.now());
     jobLog(options, request, job).debug("campaign.returned", "The campaign does not run; its actor goes back to it");
     return { kind: "done" };
   }

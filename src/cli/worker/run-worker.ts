@@ -9,6 +9,7 @@ import { LoadGovernor } from "../../queue/load-governor.ts";
 import { WorkerHost } from "../../queue/worker-host.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
+import { RepeatedErrors } from "../../telemetry/repeated-errors.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
@@ -125,6 +126,7 @@ function startHost(
   config: Config,
   parts: { handlers: ReturnType<typeof makeJobHandlers>; metrics: Metrics; log: Logger },
 ): Promise<WorkerHost> {
+  const queueErrors = new RepeatedErrors(Date.now);
   return WorkerHost.start({
     ...parts.handlers,
     redis: redisOptions(config),
@@ -133,7 +135,7 @@ function startHost(
     lockDurationMs: config.lockMs,
     onEvent: (event) => {
       countWorkerEvent(parts.metrics, event);
-      logWorkerEvent(parts.log, event);
+      logWorkerEvent(parts.log, event, queueErrors);
     },
   });
 }

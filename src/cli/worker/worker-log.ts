@@ -1,8 +1,9 @@
 import type { WorkerEvent } from "../../queue/worker-events.ts";
 import type { Logger } from "../../telemetry/log.ts";
+import type { RepeatedErrors } from "../../telemetry/repeated-errors.ts";
 
 /** One line per event of the worker host that an operator wants to see; outcomes have lines of their own. */
-export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
+export function logWorkerEvent(log: Logger, event: WorkerEvent, queueErrors: RepeatedErrors): void {
   const { type, ...fields } = event;
   switch (type) {
     case "job_started":
@@ -43,8 +44,12 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent): void {
     case "redis_back":
       log.info("queue.redis_back", "Redis is back");
       break;
-    case "queue_error":
-      log.error("queue.error", "The queue reported an error", fields);
+    case "queue_error": {
+      const times = queueErrors.count(event.error);
+      if (times !== undefined) {
+        log.error("queue.error", "The queue reported an error", { ...fields, times });
+      }
       break;
+    }
   }
 }
