@@ -1,6 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
 import { actorAtEnd } from "../migration/ferry-keys.ts";
+import { readRows } from "../store/read-rows.ts";
 import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
 import type { Campaign, CampaignActor } from "./campaign.ts";
 import { laterEnd, laterPrefix, openPrefix, todoLanePrefix, todoPrefix } from "./campaign-keys.ts";
@@ -36,9 +37,15 @@ export async function takeActors(
       if (campaign.state !== "running") {
         return [];
       }
-      const due = await firstRows(tx, { begin: laterPrefix(name), end: laterEnd(name, nowMs) }, limit.actors);
+      const due = await readRows(
+        tx,
+        { begin: laterPrefix(name), end: laterEnd(name, nowMs) },
+        { limit: limit.actors, snapshot: true },
+      );
       const todo =
-        due.length >= limit.actors ? [] : await firstRows(tx, todoRange(campaign), limit.actors - due.length);
+        due.length >= limit.actors
+          ? []
+          : await readRows(tx, todoRange(campaign), { limit: limit.actors - due.length, snapshot: true });
       const candidates = [
         ...(await Promise.all(due.map(async ({ key }) => laterActor(tx, name, actorAtEnd(key))))),
         ...(await Promise.all(todo.map(async (row) => todoActor(tx, campaign, row)))),
@@ -78,11 +85,8 @@ export async function openActors(
   return store.transact(
     async (tx) => {
       const range = prefixRange(openPrefix(name));
-      const rows = await firstRows(
-        tx,
-        { begin: page.after === undefined ? range.begin : keyAfter(page.after), end: range.end },
-        page.limit,
-      );
+      const begin = page.after === undefined ? range.begin : keyAfter(page.after);
+      const rows = await readRows(tx, { begin, end: range.end }, { limit: page.limit, snapshot: true });
       const found = rows.filter(({ value }) => page.isFedAt(Number(viewOf(value).getBigUint64(0))));
       const last = rows.length < page.limit ? undefined : rows.at(-1)?.key;
       return { ids: found.map(({ key }) => actorAtEnd(key)), last };
@@ -158,12 +162,4 @@ function open(
   }
   moves.write(tx, name);
   return fed;
-}
-
-async function firstRows(tx: Transaction, range: KeyRange, limit: number): Promise<KeyValue[]> {
-  const rows: KeyValue[] = [];
-  for await (const batch of tx.getRange(range, { limit, snapshot: true })) {
-    rows.push(...batch);
-  }
-  return rows;
 }

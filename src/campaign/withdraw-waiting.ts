@@ -21,7 +21,7 @@ export async function withdrawWaiting(parts: WithdrawParts, campaign: string): P
   let withdrawn = 0;
   let after: Uint8Array | undefined;
   do {
-    const page = await openActors(store, campaign, { after, limit: PAGE, fedBeforeMs: Infinity });
+    const page = await openActors(store, campaign, { after, limit: PAGE, isFedAt: () => true });
     const ids = await queue.withdraw(campaign, page.ids);
     await returnActors(store, campaign, ids, now());
     withdrawn += ids.length;
