@@ -243,15 +243,16 @@ export class MigrationQueue {
       const duplicates = open
         .map((entry, index) => ({ ...entry, id: ids[index] ?? "", holder: jobs[index]?.id }))
         .filter(({ id, holder }) => id !== holder);
-      const states = await Promise.all(
-        duplicates.map(({ request, id, holder }) =>
-          this.#scripts.settleDuplicate(request.actorId, id, JSON.stringify(request), holder ?? ""),
-        ),
+      const settled = await Promise.all(
+        duplicates.map(async ({ request, index, id, holder }) => ({
+          index,
+          ...(await this.#scripts.settleDuplicate(id, request, holder ?? "")),
+        })),
       );
-      duplicates.forEach(({ index }, at) => {
-        answers[index] = states[at] === "kept" ? "queued_after_active" : "already_queued";
-      });
-      open = duplicates.filter((_, at) => states[at] === "again");
+      for (const { index, state } of settled) {
+        answers[index] = state === "kept" ? "queued_after_active" : "already_queued";
+      }
+      open = settled.filter(({ state }) => state === "again");
     }
     return answers;
   }

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type MigrationRequest, parseRequest } from "./migration-request.ts";
 
 /*
  * What BullMQ leaves open, as a few small scripts over its keys (docs/decisions/queue-exclusivity.md has the reasons):
@@ -30,7 +31,8 @@ end`;
  * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
  * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
  * noted on the active job too (`ferryLatest`), for the time that job has.
- * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met.
+ * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met. Answers a state, and the payload to add
+ * again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
  */
 const SETTLE_DUPLICATE = `${IS_LIVE}
 local base, actor, id, payload, met = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -39,29 +41,33 @@ local function requestedAt(json) return json and string.match(json, '"requestedA
 local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end
 local function latestOn(job) return redis.call('HGET', base .. job, 'ferryLatest') end
 
+local function again() return { 'again', later(payload, latestOn(met)) } end
+
 local holder = redis.call('GET', holderKey)
-if not holder then return 'again' end
+if not holder then return again() end
 if holder == id and redis.call('EXISTS', base .. id) == 1 then
-  redis.call('HSET', base .. id, 'data', later(payload, latestOn(met)))
-  return 'kept'
+  local latest = later(payload, latestOn(met))
+  if latest ~= payload and not isPending(base, id) then return again() end
+  redis.call('HSET', base .. id, 'data', latest)
+  return { 'kept', '' }
 end
 local kept = redis.call('HGET', keptKey, 'data')
 if isActive(base, holder) then
-  if not kept then return 'again' end
+  if not kept then return again() end
   local latest = later(later(payload, kept), latestOn(holder))
   redis.call('HSET', keptKey, 'data', latest)
   redis.call('HSET', base .. holder, 'ferryLatest', latest)
-  return 'kept'
+  return { 'kept', '' }
 end
 if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
   redis.call('DEL', holderKey)
-  return 'again'
+  return again()
 end
 local held = redis.call('HGET', base .. holder, 'data')
 redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept))
 redis.call('HDEL', base .. holder, 'ferryLatest')
 redis.call('DEL', keptKey)
-return 'merged'`;
+return { 'merged', '' }`;
 
 /**
  * Gives a job that starts once more the actor, unless another live job has it.
@@ -189,7 +195,7 @@ interface ScriptedRedis extends Redis {
     jobId: string,
     payload: string,
     metId: string,
-  ): Promise<DuplicateState>;
+  ): Promise<[DuplicateState, string]>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
   ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
@@ -242,9 +248,15 @@ export class QueueScripts {
     this.#base = base;
   }
 
-  /** Settles the add of `jobId` that was answered with `metId`. */
-  settleDuplicate(actorId: string, jobId: string, payload: string, metId: string): Promise<DuplicateState> {
-    return this.#redis.ferrySettleDuplicate(this.#base, actorId, jobId, payload, metId);
+  /** Settles the add of `jobId` that was answered with `metId`. @returns what became of it; `request` is what to add where that is `again`. */
+  async settleDuplicate(
+    jobId: string,
+    request: MigrationRequest,
+    metId: string,
+  ): Promise<{ state: DuplicateState; request: MigrationRequest }> {
+    const payload = JSON.stringify(request);
+    const [state, latest] = await this.#redis.ferrySettleDuplicate(this.#base, request.actorId, jobId, payload, metId);
+    return { state, request: (latest === "" ? undefined : parseRequest(JSON.parse(latest))) ?? request };
   }
 
   /** Per actor, whether a job holds it whose end can be waited for. */

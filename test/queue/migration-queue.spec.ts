@@ -3,7 +3,8 @@ import { expect } from "chai";
 
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
-import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
+import { QueueScripts } from "../../src/queue/queue-scripts.ts";
+import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix } from "../../src/queue/redis-options.ts";
 import { eventually, gate } from "./eventually.ts";
 import { eventsOf, QueueFixture } from "./queue-fixture.ts";
 import { newActor, newRequest } from "./requests.ts";
@@ -98,6 +99,39 @@ describe("queue/migration queue", () => {
     open();
     await fixture.queue.drained();
     expect(seen).to.deep.equal([latest]);
+  });
+
+  it("serves the latest request also when an older one, kept in its place, runs before that is settled", async () => {
+    const actorId = newActor();
+    const [first, older, latest] = [1, 2, 3].map((number) => newRequest(actorId, { number })) as [
+      MigrationRequest,
+      MigrationRequest,
+      MigrationRequest,
+    ];
+    const [firstEnds, olderEnds] = [gate(), gate()];
+    const seen: MigrationRequest[] = [];
+    await fixture.work(async (request) => {
+      seen.push(request);
+      await (seen.length === 1 ? firstEnds : olderEnds).opened;
+      return { kind: "done" };
+    });
+    await fixture.queue.enqueue([first]);
+    await eventually("the first runs", () => seen.length === 1);
+    expect((await fixture.queue.enqueue([latest])).queuedAfterActive).to.equal(1);
+    // Another producer, whose add comes to Redis late, and who is late to settle it too.
+    const bare = new Queue(QUEUE_NAME, { connection: fixture.client, prefix: DEFAULT_PREFIX });
+    const deduplication = { id: actorId, keepLastIfActive: true };
+    const met = await bare.add("migrate", older, { jobId: "late", deduplication });
+    firstEnds.open();
+    await eventually("the older one runs", () => seen.length === 2);
+    const scripts = new QueueScripts(fixture.client, queueKeyPrefix({ url: fixture.redis.url }));
+    const settled = await scripts.settleDuplicate("late", older, met.id ?? "");
+    expect(settled).to.deep.equal({ state: "again", request: latest });
+    await fixture.queue.enqueue([settled.request]);
+    olderEnds.open();
+    await eventually("the latest runs", () => seen.length === 3);
+    expect(seen).to.deep.equal([first, older, latest]);
+    await bare.close();
   });
 
   it("counts jobs by state and knows the age of the oldest", async () => {
