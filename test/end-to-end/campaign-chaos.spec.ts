@@ -17,7 +17,7 @@ const ACTORS = LONG ? Number(process.env["FERRY_TEST_ACTORS"] ?? "20000") : 300;
 const WORKERS = 3;
 const FEEDERS = 2;
 /** Slow enough that the troubles of the short form meet a running campaign. */
-const PACE = LONG ? [] : ["--rate", "50"];
+const PACE = LONG ? [] : ["--rate", "40"];
 const WINDOW = LONG ? "1000" : "100";
 const ROUNDS = LONG ? 6 : 1;
 const DEADLINE_MS = LONG ? 3_600_000 : 240_000;

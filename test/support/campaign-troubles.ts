@@ -79,14 +79,17 @@ export function troublesOn(engine: Store["engine"], troubles: readonly Trouble[]
   return troubles.filter((trouble) => (ENGINE_OF[trouble] ?? engine) === engine);
 }
 
-/** Every round has every trouble once or as often as it is listed, in some order, spread over nine tenths of a campaign's actors. */
+/**
+ * Every round has every trouble once or as often as it is listed, in some order, spread over two thirds of a campaign's actors: the last
+ * one takes a command or two, and the campaign must not be over before.
+ */
 export function scheduleTroubles<T>(
   troubles: readonly T[],
   campaign: { readonly actors: number; readonly rounds: number },
   random: SeededRandom,
 ): { trouble: T; at: number }[] {
   const all = Array.from({ length: campaign.rounds }, () => shuffle(troubles, random)).flat();
-  const step = (campaign.actors * 0.9) / all.length;
+  const step = (campaign.actors * 2) / 3 / all.length;
   return all.map((trouble, index) => ({ trouble, at: Math.floor(step * index) + random.below(Math.ceil(step)) }));
 }
 
