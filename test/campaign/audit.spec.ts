@@ -3,9 +3,17 @@ import { auditCampaign } from "../../src/campaign/audit.ts";
 import { countKey } from "../../src/campaign/campaign-keys.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import type { Store } from "../../src/store/store.ts";
-import { actorIds, makeFeeder, MemoryQueue, MIGRATED, TestClock, work, writeSizes } from "../support/campaign-fleet.ts";
+import {
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TEST_SPEC,
+  TestClock,
+  work,
+  writeSizes,
+} from "../support/campaign-fleet.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 describe("an audit", () => {
@@ -16,15 +24,12 @@ describe("an audit", () => {
       store = await makeStore();
       const [queue, clock] = [new MemoryQueue(), new TestClock()];
       await writeSizes(store, new Map(actorIds(30).map((id) => [id, 8192])));
-      const spec = {
-        source: { kind: "scan" },
-        filters: {},
-        order: "small-first",
-        options: {},
-        deferLimit: 3,
-        breaker: DEFAULT_BREAKER,
-      } as const;
-      await createCampaign(store, { name: "half", spec, settings: { window: 20 } }, { who: "test" }, clock.now());
+      await createCampaign(
+        store,
+        { name: "half", spec: TEST_SPEC, settings: { window: 20 } },
+        { who: "test" },
+        clock.now(),
+      );
       await applyVerb(store, "half", "start", { who: "test" }, clock.now());
       await makeFeeder({ store, queue, clock }).tick();
       await work({ store, queue, clock }, () => MIGRATED, 5);

@@ -3,12 +3,20 @@ import { auditCampaign } from "../../src/campaign/audit.ts";
 import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import type { Feeder } from "../../src/campaign/feeder.ts";
 import { changeFleetLimits, writeHeartbeat, type Heartbeat } from "../../src/campaign/fleet.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { Store } from "../../src/store/store.ts";
-import { actorIds, makeFeeder, MemoryQueue, MIGRATED, TestClock, work, writeSizes } from "../support/campaign-fleet.ts";
+import {
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TEST_SPEC,
+  TestClock,
+  work,
+  writeSizes,
+} from "../support/campaign-fleet.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 const OPERATOR = { who: "test" };
@@ -38,14 +46,7 @@ describe("limits that are set while a window waits on the queue", () => {
     const create = async (name: string, label = 1): Promise<void> => {
       const ids = actorIds(100, label);
       await writeSizes(store, new Map(ids.map((id) => [id, 4 * KIB])));
-      const spec = {
-        source: { kind: "list" },
-        filters: {},
-        order: "small-first",
-        options: {},
-        deferLimit: 3,
-        breaker: DEFAULT_BREAKER,
-      } as const;
+      const spec = { ...TEST_SPEC, source: { kind: "list" } } as const;
       await createCampaign(store, { name, spec, settings: { window: 100 } }, OPERATOR, clock.now());
       await addActors(store, name, ids);
       await finishScan(store, name);

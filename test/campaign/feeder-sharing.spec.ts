@@ -8,7 +8,16 @@ import { changeFleetLimits } from "../../src/campaign/fleet.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
-import { actorIds, makeFeeder, MemoryQueue, MIGRATED, TestClock, work, writeSizes } from "../support/campaign-fleet.ts";
+import {
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  MIGRATED,
+  TEST_SPEC,
+  TestClock,
+  work,
+  writeSizes,
+} from "../support/campaign-fleet.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 const OPERATOR = { who: "test" };
@@ -38,11 +47,9 @@ describe("the feeder of several campaigns", () => {
       const ids = actorIds(actors.count, actors.label);
       await writeSizes(store, new Map(ids.map((id) => [id, actors.bytes ?? 4096])));
       const spec = {
+        ...TEST_SPEC,
         source: { kind: "list" },
-        filters: {},
         order: "scan",
-        options: {},
-        deferLimit: 3,
         breaker: { ...DEFAULT_BREAKER, actors: 10_000 },
       } as const;
       await createCampaign(store, { name, spec, settings: { window: 100, ...settings } }, OPERATOR, clock.now());

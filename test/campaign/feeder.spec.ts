@@ -4,12 +4,7 @@ import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-cou
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign, readCampaignHistory } from "../../src/campaign/campaign-store.ts";
 import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
-import {
-  DEFAULT_BREAKER,
-  type CampaignFilters,
-  type CampaignSettings,
-  type CampaignSpec,
-} from "../../src/campaign/campaign.ts";
+import { type CampaignFilters, type CampaignSettings, type CampaignSpec } from "../../src/campaign/campaign.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
 import type { FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { FEEDER, FEEDER_OWNER } from "../../src/campaign/campaign-keys.ts";
@@ -28,10 +23,11 @@ import {
   makeFeeder,
   MemoryQueue,
   MIGRATED,
+  TEST_SPEC,
   TestClock,
+  type Finding,
   work,
   writeSizes,
-  type Finding,
 } from "../support/campaign-fleet.ts";
 import { forEachEngine } from "../support/stores.ts";
 
@@ -56,15 +52,7 @@ describe("the feeder", () => {
       patch: Partial<CampaignSpec> = {},
       settings: Partial<CampaignSettings> = {},
     ): Promise<void> => {
-      const spec: CampaignSpec = {
-        source: { kind: "scan" },
-        filters: {},
-        order: "small-first",
-        options: {},
-        deferLimit: 3,
-        breaker: DEFAULT_BREAKER,
-        ...patch,
-      };
+      const spec: CampaignSpec = { ...TEST_SPEC, ...patch };
       await createCampaign(store, { name, spec, settings: { window: 10, ...settings } }, OPERATOR, clock.now());
       await applyVerb(store, name, "start", OPERATOR, clock.now());
     };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { allRows } from "../../src/campaign/audit.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
-import { DEFAULT_BREAKER, type CampaignSpec } from "../../src/campaign/campaign.ts";
+import type { CampaignSpec } from "../../src/campaign/campaign.ts";
 import { ledger } from "../../src/campaign/ledger.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../src/campaign/plan-actors.ts";
@@ -17,7 +17,7 @@ import { LAYOUTS } from "../../src/migration/outcome.ts";
 import { finalMetaRow } from "../../src/migration/targets/storage/storage-head.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { Store } from "../../src/store/store.ts";
-import { campaignOf } from "../support/campaign-fleet.ts";
+import { campaignOf, TEST_SPEC } from "../support/campaign-fleet.ts";
 import { noIntegrityCheck } from "../support/no-integrity-check.ts";
 import { forEachEngine } from "../support/stores.ts";
 import { brokenActors, lifeRow, syntheticImage, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
@@ -140,14 +140,7 @@ describe("a plan", () => {
       await write(...v1Rows(one, syntheticImage(2, "text")));
       const found = await plan({ actors: actorsOfList(dry, [one.id, two.id, one.id], {}) });
       expect([found.actors, found.expected.migrated.actors, found.expected.skipped.actors]).to.deep.equal([2, 1, 1]);
-      const spec: CampaignSpec = {
-        source: { kind: "list" },
-        filters: {},
-        order: "scan",
-        options: {},
-        deferLimit: 1,
-        breaker: DEFAULT_BREAKER,
-      };
+      const spec: CampaignSpec = { ...TEST_SPEC, source: { kind: "list" }, order: "scan", deferLimit: 1 };
       await createCampaign(store, { name: "some", spec, settings: { window: 1 } }, { who: "test" }, 1);
       await addActors(store, "some", [two.id]);
       await finishScan(store, "some");

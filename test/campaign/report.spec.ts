@@ -4,7 +4,6 @@ import { auditCampaign } from "../../src/campaign/audit.ts";
 import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import { Histogram } from "../../src/campaign/report-histogram.ts";
 import { Series } from "../../src/campaign/report-series.ts";
 import { makeReport, type CampaignReport } from "../../src/campaign/report.ts";
@@ -13,11 +12,12 @@ import { reportText } from "../../src/cli/campaign/report-text.ts";
 import { readRunbook } from "../../src/cli/runbooks.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
 import {
-  campaignOf,
   actorIds,
+  campaignOf,
   makeFeeder,
   MemoryQueue,
   MIGRATED,
+  TEST_SPEC,
   TestClock,
   work,
   writeSizes,
@@ -42,14 +42,7 @@ describe("a report", () => {
       const [queue, clock] = [new MemoryQueue(), new TestClock()];
       const ids = actorIds(120);
       await writeSizes(store, new Map(ids.map((id, index) => [id, 4096 * (index + 1)])));
-      const spec = {
-        source: { kind: "scan" },
-        filters: {},
-        order: "scan",
-        options: { layout: "shards" },
-        deferLimit: 3,
-        breaker: DEFAULT_BREAKER,
-      } as const;
+      const spec = { ...TEST_SPEC, order: "scan", options: { layout: "shards" } } as const;
       const author = { who: "<b>operator</b>", reason: "spring & summer" };
       await createCampaign(store, { name: "all", spec, settings: { window: 10 } }, author, clock.now());
       await applyVerb(store, "all", "start", author, clock.now());

@@ -1,18 +1,11 @@
 import { expect } from "chai";
-import { DEFAULT_BREAKER, type Campaign } from "../../src/campaign/campaign.ts";
+import type { Campaign } from "../../src/campaign/campaign.ts";
 import { TurnQueue } from "../../src/campaign/turn-queue.ts";
-import { actorIds, MemoryQueue } from "../support/campaign-fleet.ts";
+import { actorIds, MemoryQueue, TEST_SPEC } from "../support/campaign-fleet.ts";
 
 const CAMPAIGN: Campaign = {
   name: "turns",
-  spec: {
-    source: { kind: "list" },
-    filters: {},
-    order: "scan",
-    options: {},
-    deferLimit: 3,
-    breaker: DEFAULT_BREAKER,
-  },
+  spec: { ...TEST_SPEC, source: { kind: "list" }, order: "scan" } as const,
   settings: { window: 100 },
   state: "running",
   stateSinceMs: 0,

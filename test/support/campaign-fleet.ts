@@ -2,7 +2,7 @@ import { makeActorId, type ActorId } from "../../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../../src/formats/actor-kv.ts";
 import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats/v1-file.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import type { Campaign } from "../../src/campaign/campaign.ts";
+import { type Campaign, type CampaignSpec, DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import { returnActors } from "../../src/campaign/feed.ts";
 import { Feeder } from "../../src/campaign/feeder.ts";
 import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
@@ -75,6 +75,16 @@ export class TestClock {
 
 /** What a simulated worker finds for an actor. */
 export type Finding = (id: ActorId) => Verdict;
+
+/** What campaigns of tests are of, but for what a test is about: a scan, small actors first. */
+export const TEST_SPEC: CampaignSpec = {
+  source: { kind: "scan" },
+  filters: {},
+  order: "small-first",
+  options: {},
+  deferLimit: 3,
+  breaker: DEFAULT_BREAKER,
+};
 
 export const MIGRATED: Verdict = {
   state: "migrated",
