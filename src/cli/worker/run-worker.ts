@@ -62,7 +62,6 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     // A thread for each slot is as many as can be busy; they start with the first checks that are asked for.
     const integrity = new IntegrityChecker({ workers: Math.min(config.concurrency, availableParallelism()) });
     const codec = new ThreadCodec();
-    codec.start();
     const targets = new Targets(config, store);
     if (config.target === "auto") {
       // A worker that cannot tell would give up on every actor whose job names no target: better that it does not start.
@@ -99,6 +98,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
       // A Redis that is away shows in readiness and in the host's own events.
       sampleQueue(metrics, queue).catch(() => undefined);
     }, QUEUE_SAMPLE_MS);
+    codec.start();
     log.info("worker.started", "The worker takes jobs", {
       store: store.url,
       redis: config.redisUrl,
