@@ -246,6 +246,37 @@ describe("the queue as the feeder uses it", () => {
       expect(seen).to.deep.equal([undefined, "spring"]);
     });
 
+    /** Has the campaign's job run, and go back to the queue with what is asked for meanwhile kept behind it. */
+    const keepBehind = async (asking: () => Promise<unknown>): Promise<void> => {
+      const opened = gate();
+      await feed();
+      await fixture.work(async ({ campaign }) => {
+        seen.push(campaign);
+        await opened.opened;
+        return seen.length === 1 ? { kind: "defer", delayMs: HOUR_MS } : { kind: "done" };
+      });
+      await eventually("it runs", () => seen.length === 1);
+      await asking();
+      opened.open();
+      await eventually("it is put off", isPutOff);
+    };
+    const keysOfActors = (): Promise<string[]> => fixture.client.keys("ferry:actor-migration:d[en]:*");
+
+    it("does not withdraw the job that the other request is kept behind, and serves that one", async () => {
+      await keepBehind(ask);
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+      await comeBack();
+      await eventually("the other one is run", () => seen.length === 2);
+      expect(seen).to.deep.equal(["spring", undefined]);
+      await eventually("nothing is left", async () => (await keysOfActors()).length === 0);
+    });
+
+    it("withdraws the campaign's request that is kept with its job", async () => {
+      await keepBehind(feed);
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([actorId]);
+      expect(await keysOfActors()).to.deep.equal([]);
+    });
+
     it("waits for the other request while it waits for a worker or runs, also when it was put off before", async () => {
       await ask();
       const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
