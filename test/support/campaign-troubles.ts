@@ -12,6 +12,11 @@ import type { SeededRandom } from "./reference-random.ts";
 /** Longer than the locks and leases of these campaigns, with the time that their loss takes to be noticed. */
 const LASTS_MS = 3_000;
 const DEADLINE_MS = 60_000;
+const FIND_JOB_MS = 10_000;
+/** What a process said before it was stopped is read by then. */
+const HEARD_MS = 50;
+/** Characters; of some jobs. */
+const LAST_SAID = 20_000;
 
 export const TROUBLES = {
   "kill worker": async (cluster, random) => replace(cluster, "worker", await atWork(cluster, "worker", random)),
@@ -25,8 +30,17 @@ export const TROUBLES = {
       throw new Error(`a worker that was told to stop ended with ${String(status)}:\n${stderr}`);
     }
   },
-  "stop worker for a while": async (cluster, random) => standStill(await atWork(cluster, "worker", random)),
-  "stop feeder for a while": async (cluster, random) => standStill(await atWork(cluster, "feeder", random)),
+  "stop worker for a while": async (cluster, random) => {
+    const worker = await stopAtJob(cluster, random);
+    await sleep(LASTS_MS);
+    worker.kill("SIGCONT");
+  },
+  "stop feeder for a while": async (cluster, random) => {
+    const feeder = await atWork(cluster, "feeder", random);
+    feeder.kill("SIGSTOP");
+    await sleep(LASTS_MS);
+    feeder.kill("SIGCONT");
+  },
   "cut a worker off in silence": async (cluster, random) => {
     const link = cluster.linkOf(await atWork(cluster, "worker", random));
     link.cut("silent");
@@ -116,10 +130,31 @@ async function replace(cluster: CampaignCluster, role: Role, child: FerryProcess
   await cluster.run(role);
 }
 
-async function standStill(child: FerryProcess): Promise<void> {
-  child.kill("SIGSTOP");
-  await sleep(LASTS_MS);
-  child.kill("SIGCONT");
+/** A worker that is stopped, in the middle of a job if one comes in time: most of the time a quick worker has none, and would lose nothing. */
+async function stopAtJob(cluster: CampaignCluster, random: SeededRandom): Promise<FerryProcess> {
+  for (const endMs = Date.now() + FIND_JOB_MS; ;) {
+    const worker = await atWork(cluster, "worker", random);
+    worker.kill("SIGSTOP");
+    await sleep(HEARD_MS);
+    if (hasJob(worker) || Date.now() > endMs) {
+      return worker;
+    }
+    worker.kill("SIGCONT");
+    await sleep(random.below(HEARD_MS));
+  }
+}
+
+/** Whether a worker, by what it has said last, has a job that is not over. */
+function hasJob({ stderr }: FerryProcess): boolean {
+  const underWay = new Set<string | undefined>();
+  for (const [, event, jobId] of stderr.slice(-LAST_SAID).matchAll(/"event":"queue\.job_(\w+)".*?"jobId":"([^"]+)"/g)) {
+    if (event === "started") {
+      underWay.add(jobId);
+    } else {
+      underWay.delete(jobId);
+    }
+  }
+  return underWay.size > 0;
 }
 
 /**
