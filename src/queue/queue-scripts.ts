@@ -46,8 +46,9 @@ local function again() return { 'again', later(payload, latestOn(met)) } end
 local holder = redis.call('GET', holderKey)
 if not holder then return again() end
 if holder == id and redis.call('EXISTS', base .. id) == 1 then
-  local latest = later(payload, latestOn(met))
-  if latest ~= payload and not isPending(base, id) then return again() end
+  local held = redis.call('HGET', base .. id, 'data')
+  local latest = later(later(payload, latestOn(met)), held)
+  if requestedAt(latest) ~= requestedAt(held) and not isPending(base, id) then return again() end
   redis.call('HSET', base .. id, 'data', latest)
   return { 'kept', '' }
 end
@@ -64,7 +65,7 @@ if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
   return again()
 end
 local held = redis.call('HGET', base .. holder, 'data')
-redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept))
+redis.call('HSET', base .. holder, 'data', later(later(payload, held), later(kept, latestOn(holder))))
 redis.call('HDEL', base .. holder, 'ferryLatest')
 redis.call('DEL', keptKey)
 return { 'merged', '' }`;
