@@ -30,7 +30,8 @@ end`;
 /**
  * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
  * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
- * noted on the active job too (`ferryLatest`), for the time that job has.
+ * noted on the active job too (`ferryLatest`), for the time that job has. A campaign's request does not wait for a job that is put off as
+ * its actor is awake, ten minutes perhaps: that job goes, and a new one has the campaign's turn.
  * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met. Answers a state, and the payload to add
  * again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
  */
@@ -64,8 +65,14 @@ if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
   redis.call('DEL', holderKey)
   return again()
 end
-local held = redis.call('HGET', base .. holder, 'data')
-redis.call('HSET', base .. holder, 'data', later(later(payload, held), later(kept, latestOn(holder))))
+local held, reason = unpack(redis.call('HMGET', base .. holder, 'data', '${PUT_OFF_REASON_FIELD}'))
+local latest = later(later(payload, held), later(kept, latestOn(holder)))
+if string.find(payload, '"campaign":"', 1, true) and reason == '${DEFERRED_MARK}'
+  and redis.call('ZREM', base .. 'delayed', holder) == 1 then
+  redis.call('DEL', base .. holder, holderKey, keptKey)
+  return { 'again', latest }
+end
+redis.call('HSET', base .. holder, 'data', latest)
 redis.call('HDEL', base .. holder, 'ferryLatest')
 redis.call('DEL', keptKey)
 return { 'merged', '' }`;
@@ -140,7 +147,8 @@ return live`;
 
 /**
  * Removes a campaign's jobs that do not run. Looks for each in the lists rather than at its state: one that a worker takes meanwhile is in
- * none of them. A job that an operator's request was merged into is no longer the campaign's, and stays.
+ * none of them. A job that an operator's request was merged into is no longer the campaign's, and stays; so does one that a request is kept
+ * behind, as one tried again after an error can be: without it nothing would bring that request onto the queue.
  * KEYS: base. ARGV: campaign, actor ids. Per actor 1 when its job was removed.
  */
 const WITHDRAW = `
@@ -154,7 +162,8 @@ for index = 2, #ARGV do
   local holderKey = base .. 'de:' .. ARGV[index]
   local holder = redis.call('GET', holderKey)
   local data = holder and redis.call('HGET', base .. holder, 'data')
-  local isRemoved = data and cjson.decode(data).campaign == campaign and leave(holder)
+  local isAlone = data and redis.call('EXISTS', base .. 'dn:' .. ARGV[index]) == 0
+  local isRemoved = isAlone and cjson.decode(data).campaign == campaign and leave(holder)
   if isRemoved then redis.call('DEL', holderKey, base .. holder) end
   withdrawn[index - 1] = isRemoved and 1 or 0
 end

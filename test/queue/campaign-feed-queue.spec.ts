@@ -30,6 +30,14 @@ describe("the queue as the feeder uses it", () => {
     ids.map((actorId, index) => ({ actorId, campaign, options: {}, turn: first + index }));
   const newActors = (count: number): ActorId[] => Array.from({ length: count }, newActor);
 
+  /** Has the job that is put off come back now. */
+  const promote = async (): Promise<void> => {
+    const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+    const [job] = await bare.getDelayed();
+    await job?.promote();
+    await bare.close();
+  };
+
   it("hands jobs with their campaign and options to workers", async () => {
     const [actorId] = [newActor()];
     await queue.feed([{ actorId, campaign: "spring", options: { layout: "delta" }, turn: 1 }]);
@@ -153,6 +161,35 @@ describe("the queue as the feeder uses it", () => {
     expect(started.slice(2).toSorted()).to.deep.equal(named([asked, others, first]).toSorted());
   });
 
+  it("withdraws no job that another's request is kept behind: it would bring nobody onto the queue then", async () => {
+    const actorId = newActor();
+    const opened = gate();
+    const seen: (string | undefined)[] = [];
+    await queue.feed(requests("spring", [actorId]));
+    const retry = { attempts: 3, baseDelayMs: 3_600_000, maxDelayMs: 3_600_000 };
+    const worker = await fixture.work(
+      async ({ campaign }) => {
+        seen.push(campaign);
+        await opened.opened;
+        throw new Error("no");
+      },
+      { retry },
+    );
+    await eventually("it runs", () => seen.length === 1);
+    await fixture.queue.enqueue([newRequest(actorId)]);
+    opened.open();
+    await eventually("it is to be tried again", async () => (await fixture.queue.counts()).delayed === 1);
+    await worker.host.stop();
+    expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+    await promote();
+    await fixture.work((request) => {
+      seen.push(request.campaign);
+      return Promise.resolve({ kind: "done" });
+    });
+    await eventually("both are run", () => seen.length === 3);
+    expect(seen).to.deep.equal(["spring", "spring", undefined]);
+  });
+
   it("withdraws a job also that came back from a worker that went silent", async () => {
     const actorId = newActor();
     await queue.feed(requests("spring", [actorId]));
@@ -197,14 +234,6 @@ describe("the queue as the feeder uses it", () => {
       seen.push(campaign);
       return campaign === undefined ? { kind: "defer", delayMs: HOUR_MS } : { kind: "done" };
     };
-    /** Has the job that is put off come back now. */
-    const comeBack = async (): Promise<void> => {
-      const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
-      const [job] = await bare.getDelayed();
-      await job?.promote();
-      await bare.close();
-    };
-
     it("serves the other request as it is, and misses the campaign's where the actor is awake", async () => {
       await feed();
       await ask();
@@ -215,13 +244,15 @@ describe("the queue as the feeder uses it", () => {
       expect(await missing()).to.equal(true);
     });
 
-    it("puts the campaign's request in its place, once", async () => {
+    it("puts the campaign's request in its place at once, with its turn, and once", async () => {
       await ask();
-      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("it is put off", isPutOff);
+      await first.host.stop();
       await feed();
-      expect([await missing(), await isPutOff()]).to.deep.equal([false, true]);
-      await comeBack();
+      expect([await missing(), await isPutOff(), await queue.turn()]).to.deep.equal([false, false, 1]);
+      await feed();
+      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("the campaign's is run", () => seen.length === 2);
       expect(seen).to.deep.equal([undefined, "spring"]);
       await eventually("nothing is left", missing);
@@ -241,7 +272,6 @@ describe("the queue as the feeder uses it", () => {
       await eventually("it is put off", isPutOff);
       expect(await missing()).to.equal(true);
       await feed();
-      await comeBack();
       await eventually("the campaign's is run", () => seen.length === 2);
       expect(seen).to.deep.equal([undefined, "spring"]);
     });
@@ -251,7 +281,7 @@ describe("the queue as the feeder uses it", () => {
       const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("it is put off", isPutOff);
       await first.host.stop();
-      await comeBack();
+      await promote();
       expect([await missing(), (await fixture.queue.counts()).waiting]).to.deep.equal([false, 1]);
       const opened = gate();
       await fixture.work(async () => {
