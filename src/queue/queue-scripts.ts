@@ -7,7 +7,8 @@ import { type MigrationRequest, parseRequest } from "./migration-request.ts";
  *   <base>wait, active     lists of job ids          <base>de:<actor>  id of the job that holds the actor
  *   <base>delayed, failed  sorted sets of job ids    <base>dn:<actor>  hash: the request kept until that job ends
  *   <base>prioritized      by turn, see below        <base><job id>    hash: the job
- *   <base>ferry-turn       the highest turn given
+ *   <base>ferry-turn       the highest turn given    <base><job id>:lock  the token of the worker that has it
+ *   <base>stalled          set of job ids whose lock is looked for
  *
  * A campaign's job has a turn (src/campaign/fair-order.ts), which is BullMQ's priority: times 2^32, plus a counter, it is the job's score
  * in `prioritized`, and the job keeps it in its hash for when it comes back.
@@ -92,6 +93,23 @@ if holder and holder ~= id and redis.call('EXISTS', base .. holder) == 1
 end
 redis.call('SET', holderKey, id)
 return 1`;
+
+/**
+ * Renews locks as BullMQ does, but with PEXPIRE in place of SET, which a Redis at its maxmemory refuses: jobs that are under way then keep
+ * their locks, and end. KEYS: base. ARGV: milliseconds, then a job id and its token by turns. Answers the ids whose lock is not ours.
+ */
+const EXTEND_LOCKS = `
+local base, lost = KEYS[1], {}
+for index = 2, #ARGV, 2 do
+  local id, lock = ARGV[index], base .. ARGV[index] .. ':lock'
+  if redis.call('GET', lock) == ARGV[index + 1] then
+    redis.call('PEXPIRE', lock, ARGV[1])
+    redis.call('SREM', base .. 'stalled', id)
+  else
+    table.insert(lost, id)
+  end
+end
+return lost`;
 
 /** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the time of the job that is next, or false. */
 const COUNTS = `
@@ -207,6 +225,7 @@ interface ScriptedRedis extends Redis {
     metId: string,
   ): Promise<[DuplicateState, string]>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
+  ferryExtendLocks(base: string, ms: number, ...idsAndTokens: readonly string[]): Promise<string[]>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
   ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
   ferryNoteTurn(base: string, turn: number): Promise<null>;
@@ -244,6 +263,7 @@ export class QueueScripts {
     for (const [name, lua] of Object.entries({
       ferrySettleDuplicate: SETTLE_DUPLICATE,
       ferryClaim: CLAIM,
+      ferryExtendLocks: EXTEND_LOCKS,
       ferryCounts: COUNTS,
       ferryIsDrained: IS_DRAINED,
       ferryAreLive: ARE_LIVE,
@@ -287,6 +307,12 @@ export class QueueScripts {
   /** Whether the job holds its actor, or could take it back. */
   async claim(actorId: string, jobId: string): Promise<boolean> {
     return (await this.#redis.ferryClaim(this.#base, actorId, jobId)) === 1;
+  }
+
+  /** Has Redis hold the locks of jobs for so long from now. @returns the jobs whose lock is not ours any more. */
+  async extendLocks(jobIds: readonly string[], tokens: readonly string[], lockMs: number): Promise<string[]> {
+    const idsAndTokens = jobIds.flatMap((jobId, index) => [jobId, tokens[index] ?? ""]);
+    return this.#redis.ferryExtendLocks(this.#base, lockMs, ...idsAndTokens);
   }
 
   /** Notes a turn that is about to be given; 0 is none. */
