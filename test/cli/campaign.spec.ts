@@ -171,6 +171,7 @@ describe("ferry campaign", function () {
       [["create", "a", "--scan", "--rejected"], /one source/],
       [["create", "a", "--scan", "--reason", "x"], /--reason goes with --rejected/],
       [["create", "a", "--scan", "--sample", "200%"], /--sample "200%" cannot be used/],
+      [["create", "a", "--scan", "--bytes-rate", "0"], /--bytes-rate "0" cannot be used/],
       [["create", "a", "--scan", "--for", "2h"], /--for says how long/],
       [["create", "a", "--scan", "--min-bytes", "2MiB", "--max-bytes", "1MiB"], /more than --max-bytes/],
       [["plan", "a", "--scan"], /leave those flags out/],
