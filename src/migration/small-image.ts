@@ -115,7 +115,7 @@ export async function encodeSmallImage(
   }
   if (verify) {
     context.observer.enter("verify");
-    const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, spec.stage);
+    const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, { stage: spec.stage });
     await assertSameImage(inlineCodec, blocks, image.facts);
   }
   return { rows, storageBytes };

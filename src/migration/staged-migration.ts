@@ -306,7 +306,8 @@ class StagedAttempt {
 
   async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<BlockBatch, void, undefined> {
     const rows = storeRows(this.#context.store, this.#signal);
-    for await (const batch of this.#context.target.readBlocks(rows, this.#id, spec.pageCount, spec.stage)) {
+    const { stage } = spec;
+    for await (const batch of this.#context.target.readBlocks(rows, this.#id, spec.pageCount, { stage })) {
       assertNotAborted(this.#signal);
       await fence.renewWhenDue(this.#signal);
       yield batch;

@@ -16,6 +16,8 @@ export type JobResult = { readonly kind: "done" } | { readonly kind: "defer"; re
 export interface JobContext {
   readonly jobId: string;
   readonly attempt: number;
+  /** It was started before, and may have been done then: Redis need not have been told. */
+  readonly isRestart?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -167,11 +169,7 @@ export class JobRunner {
     this.#options.emit({ type: "job_started", ...facts });
     let result: JobResult;
     try {
-      result = await this.#options.process(request, {
-        jobId: run.jobId,
-        attempt: facts.attempt,
-        signal: controller.signal,
-      });
+      result = await this.#options.process(request, { ...contextOf(run), signal: controller.signal });
     } catch (error) {
       return this.#failed(run, error);
     }
@@ -218,7 +216,7 @@ export class JobRunner {
     const { emit, onExhausted, retry } = this.#options;
     const durationMs = elapsedMs(run);
     try {
-      await onExhausted(run.request, error, { jobId: run.jobId, attempt: run.facts.attempt });
+      await onExhausted(run.request, error, contextOf(run));
     } catch (cause) {
       // Most likely what failed the job also keeps its failure from being written: nothing is over until it is recorded.
       emit({ type: "queue_error", error: cause });
@@ -255,6 +253,10 @@ export class JobRunner {
       });
     }
   }
+}
+
+function contextOf({ job, jobId, facts }: Run): Omit<JobContext, "signal"> {
+  return { jobId, attempt: facts.attempt, isRestart: job.attemptsStarted > 1 };
 }
 
 function elapsedMs(run: Run): number {

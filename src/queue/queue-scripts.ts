@@ -28,6 +28,10 @@ local function isPending(base, id)
     or redis.call('ZSCORE', base .. 'prioritized', id)
 end`;
 
+const LATER = `
+local function requestedAt(json) return json and string.match(json, '"requestedAt":"([^"]+)"') or '' end
+local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end`;
+
 /**
  * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
  * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
@@ -36,11 +40,9 @@ end`;
  * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met. Answers a state, and the payload to add
  * again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
  */
-const SETTLE_DUPLICATE = `${IS_LIVE}
+const SETTLE_DUPLICATE = `${IS_LIVE}${LATER}
 local base, actor, id, payload, met = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holderKey, keptKey = base .. 'de:' .. actor, base .. 'dn:' .. actor
-local function requestedAt(json) return json and string.match(json, '"requestedAt":"([^"]+)"') or '' end
-local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end
 local function latestOn(job) return redis.call('HGET', base .. job, 'ferryLatest') end
 
 local function again() return { 'again', later(payload, latestOn(met)) } end
@@ -165,11 +167,11 @@ return live`;
 
 /**
  * Removes a campaign's jobs that do not run. Looks for each in the lists rather than at its state: one that a worker takes meanwhile is in
- * none of them. A job that an operator's request was merged into is no longer the campaign's, and stays; so does one that a request is kept
- * behind, as one tried again after an error can be: without it nothing would bring that request onto the queue.
+ * none of them. A job that an operator's request was merged into is no longer the campaign's, and stays; so does one that came back from a
+ * worker with such a request kept behind it, which is the one that it serves from here on.
  * KEYS: base. ARGV: campaign, actor ids. Per actor 1 when its job was removed.
  */
-const WITHDRAW = `
+const WITHDRAW = `${IS_LIVE}${LATER}
 local base, campaign = KEYS[1], ARGV[1]
 local function leave(id)
   return redis.call('ZREM', base .. 'prioritized', id) == 1 or redis.call('ZREM', base .. 'delayed', id) == 1
@@ -177,11 +179,17 @@ local function leave(id)
 end
 local withdrawn = {}
 for index = 2, #ARGV do
-  local holderKey = base .. 'de:' .. ARGV[index]
+  local holderKey, keptKey = base .. 'de:' .. ARGV[index], base .. 'dn:' .. ARGV[index]
   local holder = redis.call('GET', holderKey)
   local data = holder and redis.call('HGET', base .. holder, 'data')
-  local isAlone = data and redis.call('EXISTS', base .. 'dn:' .. ARGV[index]) == 0
-  local isRemoved = isAlone and cjson.decode(data).campaign == campaign and leave(holder)
+  local kept = data and redis.call('HGET', keptKey, 'data')
+  if kept and isPending(base, holder) then
+    data = later(kept, data)
+    redis.call('HSET', base .. holder, 'data', data)
+    redis.call('HDEL', base .. holder, 'ferryLatest')
+    redis.call('DEL', keptKey)
+  end
+  local isRemoved = data and cjson.decode(data).campaign == campaign and leave(holder)
   if isRemoved then redis.call('DEL', holderKey, base .. holder) end
   withdrawn[index - 1] = isRemoved and 1 or 0
 end

@@ -30,14 +30,6 @@ describe("the queue as the feeder uses it", () => {
     ids.map((actorId, index) => ({ actorId, campaign, options: {}, turn: first + index }));
   const newActors = (count: number): ActorId[] => Array.from({ length: count }, newActor);
 
-  /** Has the job that is put off come back now. */
-  const promote = async (): Promise<void> => {
-    const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
-    const [job] = await bare.getDelayed();
-    await job?.promote();
-    await bare.close();
-  };
-
   it("hands jobs with their campaign and options to workers", async () => {
     const [actorId] = [newActor()];
     await queue.feed([{ actorId, campaign: "spring", options: { layout: "delta" }, turn: 1 }]);
@@ -161,35 +153,6 @@ describe("the queue as the feeder uses it", () => {
     expect(started.slice(2).toSorted()).to.deep.equal(named([asked, others, first]).toSorted());
   });
 
-  it("withdraws no job that another's request is kept behind: it would bring nobody onto the queue then", async () => {
-    const actorId = newActor();
-    const opened = gate();
-    const seen: (string | undefined)[] = [];
-    await queue.feed(requests("spring", [actorId]));
-    const retry = { attempts: 3, baseDelayMs: 3_600_000, maxDelayMs: 3_600_000 };
-    const worker = await fixture.work(
-      async ({ campaign }) => {
-        seen.push(campaign);
-        await opened.opened;
-        throw new Error("no");
-      },
-      { retry },
-    );
-    await eventually("it runs", () => seen.length === 1);
-    await fixture.queue.enqueue([newRequest(actorId)]);
-    opened.open();
-    await eventually("it is to be tried again", async () => (await fixture.queue.counts()).delayed === 1);
-    await worker.host.stop();
-    expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
-    await promote();
-    await fixture.work((request) => {
-      seen.push(request.campaign);
-      return Promise.resolve({ kind: "done" });
-    });
-    await eventually("both are run", () => seen.length === 3);
-    expect(seen).to.deep.equal(["spring", "spring", undefined]);
-  });
-
   it("withdraws a job also that came back from a worker that went silent", async () => {
     const actorId = newActor();
     await queue.feed(requests("spring", [actorId]));
@@ -234,6 +197,14 @@ describe("the queue as the feeder uses it", () => {
       seen.push(campaign);
       return campaign === undefined ? { kind: "defer", delayMs: HOUR_MS } : { kind: "done" };
     };
+    /** Has the job that is put off come back now. */
+    const comeBack = async (): Promise<void> => {
+      const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+      const [job] = await bare.getDelayed();
+      await job?.promote();
+      await bare.close();
+    };
+
     it("serves the other request as it is, and misses the campaign's where the actor is awake", async () => {
       await feed();
       await ask();
@@ -276,12 +247,43 @@ describe("the queue as the feeder uses it", () => {
       expect(seen).to.deep.equal([undefined, "spring"]);
     });
 
+    /** Has the campaign's job run, and go back to the queue with what is asked for meanwhile kept behind it. */
+    const keepBehind = async (asking: () => Promise<unknown>): Promise<void> => {
+      const opened = gate();
+      await feed();
+      await fixture.work(async ({ campaign }) => {
+        seen.push(campaign);
+        await opened.opened;
+        return seen.length === 1 ? { kind: "defer", delayMs: HOUR_MS } : { kind: "done" };
+      });
+      await eventually("it runs", () => seen.length === 1);
+      await asking();
+      opened.open();
+      await eventually("it is put off", isPutOff);
+    };
+    const keysOfActors = (): Promise<string[]> => fixture.client.keys("ferry:actor-migration:d[en]:*");
+
+    it("does not withdraw the job that the other request is kept behind, and serves that one", async () => {
+      await keepBehind(ask);
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+      await comeBack();
+      await eventually("the other one is run", () => seen.length === 2);
+      expect(seen).to.deep.equal(["spring", undefined]);
+      await eventually("nothing is left", async () => (await keysOfActors()).length === 0);
+    });
+
+    it("withdraws the campaign's request that is kept with its job", async () => {
+      await keepBehind(feed);
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([actorId]);
+      expect(await keysOfActors()).to.deep.equal([]);
+    });
+
     it("waits for the other request while it waits for a worker or runs, also when it was put off before", async () => {
       await ask();
       const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("it is put off", isPutOff);
       await first.host.stop();
-      await promote();
+      await comeBack();
       expect([await missing(), (await fixture.queue.counts()).waiting]).to.deep.equal([false, 1]);
       const opened = gate();
       await fixture.work(async () => {

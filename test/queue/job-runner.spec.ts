@@ -63,6 +63,17 @@ describe("queue/job runner", () => {
     expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_done"]);
   });
 
+  it("says of a job whether it was started before", async () => {
+    const restarts: unknown[] = [];
+    const process: JobRunnerOptions["process"] = (_request, { isRestart }) => {
+      restarts.push(isRestart);
+      return Promise.resolve({ kind: "done" });
+    };
+    await runner({ process }).run(job(), "t");
+    await runner({ process }).run(job({ attemptsStarted: 2 }), "t");
+    expect(restarts).to.deep.equal([false, true]);
+  });
+
   for (const why of ["shutdown", "paused"] as const) {
     it(`gives back at once a job that arrives during ${why}`, async () => {
       expect(await thrown(runner({ refuses: () => why }).run(job(), "t"))).to.be.instanceOf(WaitingError);

@@ -27,8 +27,8 @@ export interface MigratedScene {
   readonly context: (store: Store, checkIntegrity: MigrationContext["checkIntegrity"]) => MigrationContext;
   readonly migrate: (store: Store, options?: Partial<MigrationOptions>) => Promise<Outcome>;
   readonly advance: (ms: number) => void;
-  /** The engine commits what makes one image another, of as many pages. */
-  readonly writeV2: (store: MemoryStore, before: Uint8Array, after: Uint8Array) => void;
+  /** The engine commits what makes one image another, without pages that SQLite never wrote, by their indices. */
+  readonly writeV2: (store: MemoryStore, before: Uint8Array, after: Uint8Array, holes?: readonly number[]) => void;
   /** A database of another image takes the place of Ferry's, as the engine makes a new one. */
   readonly replaceV2: (store: MemoryStore, image: Uint8Array) => void;
   /** Leaves a head in v2 that nobody can read. */
@@ -75,14 +75,15 @@ function storageScene(): MigratedScene {
     advance: (ms) => {
       clock.advance(ms);
     },
-    writeV2(store, before, after) {
+    writeV2(store, before, after, holes = []) {
       // Behind the byte that says that the value is inline.
       const head = referenceHead(valueOf(store, metaKey).subarray(1));
       const txid = head.headTxid + 1n;
-      const pages = changedPages(before, after);
+      const pages = changedPages(before, after, holes);
       const header = { commit: after.length / PAGE, txid, timestampMs: 1n };
       const blob = encodeReferenceLtx(header, pages);
-      const newHead = encodeReferenceHead({ ...head, headTxid: txid, nextTxid: txid + 1n });
+      const size = after.length / PAGE;
+      const newHead = encodeReferenceHead({ ...head, headTxid: txid, nextTxid: txid + 1n, pages: size });
       store.load([
         ...physicalRows(logicalKey(actor, "/META"), newHead),
         ...physicalRows(logicalKey(actor, "/DELTA/", u64(txid), "/", u32(0)), blob),
@@ -134,11 +135,11 @@ async function depotScene(): Promise<MigratedScene> {
     advance: (ms) => {
       world.nowMs += ms;
     },
-    writeV2(on, before, after) {
+    writeV2(on, before, after, holes = []) {
       const rows = on.dump();
       const txid = Number(Buffer.from(valueOf(on, headKeyOf(rows))).readBigUInt64LE(2)) + 1;
       const commit = { branch: branchOf(rows), txid, size: after.length / PAGE };
-      on.load(engineCommit(commit, changedPages(before, after)));
+      on.load(engineCommit(commit, changedPages(before, after, holes)));
     },
     replaceV2(on, image) {
       const bucketBranch = bucketBranchOf(on.dump(), NAMESPACE) ?? new Uint8Array(16);
@@ -154,11 +155,16 @@ function valueOf(store: MemoryStore, key: Uint8Array): Uint8Array {
   return store.dump().find((row) => Buffer.compare(row.key, key) === 0)?.value ?? new Uint8Array(0);
 }
 
-function changedPages(before: Uint8Array, after: Uint8Array): ReadonlyMap<number, Uint8Array> {
+function changedPages(
+  before: Uint8Array,
+  after: Uint8Array,
+  holes: readonly number[] = [],
+): ReadonlyMap<number, Uint8Array> {
   const pages = new Map<number, Uint8Array>();
   for (let offset = 0; offset < after.length; offset += PAGE) {
     const page = after.subarray(offset, offset + PAGE);
-    if (Buffer.compare(page, before.subarray(offset, offset + PAGE)) !== 0) {
+    const isUnwritten = holes.includes(offset / PAGE);
+    if (!isUnwritten && Buffer.compare(page, before.subarray(offset, offset + PAGE)) !== 0) {
       pages.set(offset / PAGE + 1, page);
     }
   }

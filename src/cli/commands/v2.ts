@@ -4,9 +4,10 @@ import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";
 import { FormatError } from "../../formats/format-error.ts";
-import { inflated, type PageBatch } from "../../migration/pages.ts";
+import type { PageBatch } from "../../migration/pages.ts";
 import { storeRows } from "../../migration/rows.ts";
 import type { Target } from "../../migration/targets/target.ts";
+import { readV2Pages } from "../../migration/v2-image.ts";
 import type { Store } from "../../store/store.ts";
 import { fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
@@ -42,7 +43,7 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
       throw new UsageError(`Actor ${id} was written to during the export: try again while it sleeps.`);
     }
   };
-  const pages = inflated(target.readBlocks(rows, id, pageCount));
+  const pages = readV2Pages({ store, target }, id, pageCount, run.signal);
   const bytes = await writePages(file, pages, assertAtRest).catch(async (error: unknown) => {
     if (error instanceof FormatError) {
       // Pages that went while they were read.

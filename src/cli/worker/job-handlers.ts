@@ -1,6 +1,6 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
-import { returnActors } from "../../campaign/feed.ts";
+import { returnActors, stillOpen } from "../../campaign/feed.ts";
 import { rolledBackBy } from "../../campaign/campaign.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { requeueLedger } from "../../campaign/requeue-ledger.ts";
@@ -51,7 +51,11 @@ export function makeJobHandlers(options: JobHandlerOptions): JobHandlers {
   const parts: JobParts = { ...options, random: new RandomPool() };
   return {
     process: (request, job) => processJob(parts, request, job),
-    onExhausted: (request, error, job) => recordFailure(options, request, error, jobLog(options, request, job)),
+    onExhausted: async (request, error, job) => {
+      if (!(await wasServed(options.store, request, job))) {
+        await recordFailure(options, request, error, jobLog(options, request, job));
+      }
+    },
   };
 }
 
@@ -61,12 +65,31 @@ async function processJob(options: JobParts, request: MigrationRequest, job: Job
     jobLog(options, request, job).debug("campaign.returned", "The campaign does not run; its actor goes back to it");
     return { kind: "done" };
   }
+  if (await wasServed(options.store, request, job)) {
+    jobLog(options, request, job).debug(
+      "campaign.served",
+      "The campaign had this job's outcome before; it is not run again",
+    );
+    return { kind: "done" };
+  }
   const slot = options.member.begin(request.campaign ?? "");
   try {
     return await migrate(options, request, job, slot);
   } finally {
     slot.end();
   }
+}
+
+/**
+ * Whether a job that starts once more has nothing to do, as its campaign does not wait for the actor: it was done before, and Redis not told.
+ * Its campaign's list would have it migrate the actor once more, also where an operator has taken it back since.
+ */
+async function wasServed(
+  store: Store,
+  { campaign, actorId }: MigrationRequest,
+  { isRestart = false }: Pick<JobContext, "isRestart">,
+): Promise<boolean> {
+  return isRestart && campaign !== undefined && (await stillOpen(store, campaign, [actorId])).length === 0;
 }
 
 /** The campaign that a request's outcome is recorded under. */

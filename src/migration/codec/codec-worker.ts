@@ -1,6 +1,7 @@
 /** The entry of the codec's thread: answers requests one after the other. What it does not expect ends the thread. */
 import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
+import { InvariantError } from "../../errors.ts";
 import { FormatError } from "../../formats/format-error.ts";
 import { withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
@@ -55,6 +56,10 @@ function compress({ pass, bytes, begin, pages }: PagesRequest): CodecAnswer {
     const page = new Uint8Array(bytes, begin + index * PAGE_BYTES, PAGE_BYTES);
     digest.update(page);
     withCompressedPage(page, (block) => {
+      // The next page is hashed after this: one that was written over would be wrong, and its digest agree with it.
+      if (used + block.length > begin + (index + 1) * PAGE_BYTES) {
+        throw new InvariantError("blocks have overtaken the pages whose place they take");
+      }
       blocks.set(block, used);
       used += block.length;
       lengths.push(block.length);

@@ -8,14 +8,15 @@ export interface ShardOutline {
   readonly txidOf: ReadonlyMap<number, bigint>;
 }
 
-/** Walks PIDX, in page order, beside the shards of an image of so many pages. Ends PIDX's reading when it is ended. */
+/** Walks PIDX, in page order, beside the shards of pages `begin`, a shard's first, to `pageCount`. Ends PIDX's reading when it is ended. */
 export async function* walkShards(
   pidx: AsyncGenerator<{ pgno: number; txid: bigint }>,
   pageCount: number,
+  begin = 1,
 ): AsyncGenerator<ShardOutline, void, undefined> {
   try {
     let next = await pidx.next();
-    for (let firstPgno = 1; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
+    for (let firstPgno = begin; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
       const endPgno = Math.min(nextShard(firstPgno), pageCount + 1);
       const txidOf = new Map<number, bigint>();
       while (next.done !== true && next.value.pgno < endPgno) {
@@ -37,6 +38,11 @@ export function isCovered({ firstPgno, endPgno, txidOf }: ShardOutline): boolean
 /** The number of a shard, as in the keys of SHARD rows. */
 export function shardNumber({ firstPgno }: ShardOutline): number {
   return Math.floor(firstPgno / SHARD_PAGES);
+}
+
+/** The first page of a page's shard. */
+export function shardBegin(pgno: number): number {
+  return Math.max(1, pgno - (pgno % SHARD_PAGES));
 }
 
 function nextShard(pgno: number): number {

@@ -88,6 +88,18 @@ export interface Stager {
   finish(): StagedRows;
 }
 
+/** Gives the block of a page that is in no row; undefined where the page has to be in one. May be asked for several at once. */
+export type MissingBlock = (pgno: number) => Promise<Uint8Array | undefined>;
+
+/** How an image is read. Default: the one that v2's readers see, from its first page on, all of whose pages must be there. */
+export interface ReadOptions {
+  /** Reads what is staged under this name instead. */
+  readonly stage?: Uint8Array | undefined;
+  /** Begins with the shard of this page. */
+  readonly firstPgno?: number;
+  readonly missing?: MissingBlock;
+}
+
 /**
  * A form of v2: everything that knows its keys. Nothing outside `targets/` assumes META, DELTA, PIDX or SHARD.
  *
@@ -116,14 +128,13 @@ export interface Target {
   isResumable(layout: Layout): boolean;
   /**
    * Reads the blocks of pages 1 to `pageCount` in order, as a reader of v2 does; shares nothing with the stager but the codecs.
-   * @param stage reads what is staged under this name, instead of the image that v2's readers see.
    * @throws FormatError `page_missing`, `rows_missing`, `ltx_truncated` where rows are not there, else as the codecs say.
    */
   readBlocks(
     rows: ImageRows,
     id: ActorId,
     pageCount: number,
-    stage?: Uint8Array,
+    options?: ReadOptions,
   ): AsyncGenerator<BlockBatch, void, undefined>;
   /**
    * Whether the actor's v2 image is still the one that a migration of Ferry's wrote, of so many pages, with no write since; serializable.

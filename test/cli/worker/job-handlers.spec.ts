@@ -8,6 +8,7 @@ import { DEFAULT_BREAKER } from "../../../src/campaign/campaign.ts";
 import { takeActors } from "../../../src/campaign/feed.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
 import { addActors } from "../../../src/campaign/membership.ts";
+import { rollbackLedger } from "../../../src/campaign/rollback-ledger.ts";
 import { waiveActor } from "../../../src/campaign/waive.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { makeJobHandlers } from "../../../src/cli/worker/job-handlers.ts";
@@ -53,10 +54,10 @@ function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[]; m
   return { handlers, outcomes, metrics };
 }
 
-async function jobOn(store: Store, asked: Partial<MigrationRequest> = {}): Promise<string> {
+async function jobOn(store: Store, asked: Partial<MigrationRequest> = {}, isRestart = false): Promise<string> {
   const { handlers, outcomes } = workerOn(store);
   const request = { actorId: ACTOR.id, requestedAt: new Date().toISOString(), ...asked };
-  await handlers.process(request, { jobId: "j", attempt: 1, signal: new AbortController().signal });
+  await handlers.process(request, { jobId: "j", attempt: 1, isRestart, signal: new AbortController().signal });
   return outcomes.map(({ state, reason = "" }) => `${state} ${reason}`.trim()).join();
 }
 
@@ -155,6 +156,35 @@ describe("an actor that was taken back to v1", () => {
     await openInCampaign(store, "list");
     expect(await jobOn(store, { campaign: "c" })).to.equal("migrated");
     expect(await counted(store)).to.deep.equal(["migrated "]);
+  });
+
+  describe("after a campaign's list had it migrated", () => {
+    beforeEach(async () => {
+      await openInCampaign(store, "list");
+      expect(await jobOn(store, { campaign: "c" })).to.equal("migrated");
+      const context = { ...contextOn(store, new TestClock()), ledger: rollbackLedger() };
+      expect(await rollbackActor(context, ACTOR.id, { dryRun: false })).to.include({ kind: "rolled_back" });
+    });
+
+    afterEach(async () => {
+      expect(await readOutcome(store, ACTOR.id)).to.include({ state: "skipped", reason: "rolled_back" });
+      expect(await counted(store)).to.deep.equal(["skipped rolled_back"]);
+    });
+
+    it("stays there where that job starts once more, as Redis was not told that it had ended", async () => {
+      expect(await jobOn(store, { campaign: "c" }, true)).to.equal("");
+    });
+
+    it("stays there where that job's workers went silent too often", async () => {
+      const request = { actorId: ACTOR.id, campaign: "c", requestedAt: "" };
+      const error = new FerryError("worker_lost", "The workers of this job went silent too often.");
+      await workerOn(store).handlers.onExhausted(request, error, { jobId: "j", attempt: 1, isRestart: true });
+    });
+  });
+
+  it("is migrated by a campaign's job that starts once more before it was done", async () => {
+    await openInCampaign(store, "list");
+    expect(await jobOn(store, { campaign: "c" }, true)).to.equal("migrated");
   });
 
   for (const [kind, recorded] of [

@@ -158,6 +158,14 @@ describe("a codec", function () {
     await codec.close();
   });
 
+  it("does not let blocks run into a page that is still to be hashed", async () => {
+    const bytes = new SharedArrayBuffer(3 * PAGE);
+    new Uint8Array(bytes).set(RANDOM.subarray(PAGE, 3 * PAGE));
+    const thread = new CodecThread();
+    const asked = thread.ask({ op: "compress", pass: 1, bytes, begin: 0, pages: 2 });
+    expect(await asked.catch((thrown: unknown) => thrown)).to.include({ code: "codec_thread_failed" });
+  });
+
   it("says why its thread died", async () => {
     const thread = new CodecThread(
       () => new Worker("process.nextTick(() => { throw new Error('no memory') })", { eval: true }),

@@ -9,7 +9,16 @@ import type { BlockBatch } from "../../pages.ts";
 import type { Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
 import { v1Range } from "../../v1/v1-keys.ts";
-import type { ImageOutline, ImageSpec, StagedImage, Stager, Target, UndoRefusal, V2State } from "../target.ts";
+import type {
+  ImageOutline,
+  ImageSpec,
+  ReadOptions,
+  StagedImage,
+  Stager,
+  Target,
+  UndoRefusal,
+  V2State,
+} from "../target.ts";
 import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
@@ -104,7 +113,7 @@ class DepotTarget implements Target {
     rows: Rows,
     id: ActorId,
     pageCount: number,
-    stage?: Uint8Array,
+    { stage, ...options }: ReadOptions = {},
   ): AsyncGenerator<BlockBatch, void, undefined> {
     if (stage !== undefined) {
       const { branch } = stageOf(stage);
@@ -113,14 +122,14 @@ class DepotTarget implements Target {
       if ((await rows.get(headKey(branch))) !== undefined) {
         await assertHistory(rows, view);
       }
-      yield* readBranchBlocks(rows, view);
+      yield* readBranchBlocks(rows, view, options);
       return;
     }
     const found = await findBranch(rows, id, this.#options);
     if (found === undefined) {
       throw new FormatError("page_missing", "The actor has no complete Depot database.", { pageCount });
     }
-    yield* readBranchBlocks(rows, { ...found, pageCount });
+    yield* readBranchBlocks(rows, { ...found, pageCount }, options);
   }
 
   async readPageCount(rows: Rows, id: ActorId): Promise<number | undefined> {

@@ -4,12 +4,13 @@ import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
 import { assertPieces, decodeSplitHead, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
-import { deltaTxidPrefix, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import { deltaTxidPrefix, pidxKey, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import { inOrder } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
-import { isCovered, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import type { MissingBlock, ReadOptions } from "../target.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
 /** Shards read in one transaction: about a megabyte where nothing compresses. */
@@ -38,16 +39,18 @@ export async function* readStorageBlocks(
   rows: ImageRows,
   id: ActorId,
   pageCount: number,
+  { firstPgno = 1, missing }: ReadOptions = {},
 ): AsyncGenerator<BlockBatch, void, undefined> {
+  const begin = shardBegin(firstPgno);
   const deltas = new Map<bigint, DeltaCursor>();
   const free: Buffers = [];
   try {
-    for await (const plans of inOrder(readShards(rows, id, pageCount, free), READ_AHEAD)) {
+    for await (const plans of inOrder(readShards(rows, id, { begin, pageCount }, free), READ_AHEAD)) {
       const blocks: Uint8Array[] = [];
       for (const plan of plans) {
-        blocks.push(...(await blocksOf(rows, id, plan, deltas)));
+        blocks.push(...(await blocksOf(plan, (page) => seek(rows, id, page, deltas), missing)));
       }
-      yield { firstPgno: plans[0]?.firstPgno ?? 1, blocks };
+      yield { firstPgno: plans[0]?.firstPgno ?? begin, blocks };
       for (const { memory } of plans) {
         if (memory !== undefined) {
           memory.wipe();
@@ -64,15 +67,15 @@ export async function* readStorageBlocks(
 }
 
 async function blocksOf(
-  rows: Rows,
-  id: ActorId,
   plan: ShardPlan,
-  deltas: Map<bigint, DeltaCursor>,
+  seekIn: (page: { pgno: number; txid: bigint }) => Promise<Uint8Array | undefined>,
+  missing: MissingBlock = () => Promise.resolve(undefined),
 ): Promise<Uint8Array[]> {
   const blocks: Uint8Array[] = [];
   for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
     const txid = plan.txidOf.get(pgno);
-    const block = txid === undefined ? plan.shardBlocks.get(pgno) : await seek(rows, id, { pgno, txid }, deltas);
+    const block =
+      txid === undefined ? (plan.shardBlocks.get(pgno) ?? (await missing(pgno))) : await seekIn({ pgno, txid });
     if (block === undefined) {
       throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
     }
@@ -96,11 +99,11 @@ async function seek(
 async function* readShards(
   rows: ImageRows,
   id: ActorId,
-  pageCount: number,
+  { begin, pageCount }: { begin: number; pageCount: number },
   free: Buffers,
 ): AsyncGenerator<() => Promise<ShardPlan[]>, void, undefined> {
   let outlines: ShardOutline[] = [];
-  for await (const outline of walkShards(readPidx(rows, id), pageCount)) {
+  for await (const outline of walkShards(readPidx(rows, id, begin), pageCount, begin)) {
     outlines.push(outline);
     if (outlines.length === SHARDS_TOGETHER) {
       yield readTogether(rows, id, outlines, free);
@@ -132,9 +135,15 @@ function readTogether(
   return async () => rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
 }
 
-async function* readPidx(rows: Rows, id: ActorId): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
+async function* readPidx(
+  rows: Rows,
+  id: ActorId,
+  begin: number,
+): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
   const prefix = physicalKey(V2_SUBSPACE, pidxPrefix(id));
-  for await (const batch of rows.getRange(logicalRange(pidxPrefix(id)))) {
+  const all = logicalRange(pidxPrefix(id));
+  const range = begin === 1 ? all : { ...all, begin: physicalKey(V2_SUBSPACE, pidxKey(id, begin)) };
+  for await (const batch of rows.getRange(range)) {
     for (const row of batch) {
       const pgno = trailingU32(row.key, prefix);
       const head = decodeSplitHead(row.value);
