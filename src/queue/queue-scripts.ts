@@ -184,7 +184,7 @@ for index = 2, #ARGV do
   local data = holder and redis.call('HGET', base .. holder, 'data')
   local kept = data and redis.call('HGET', keptKey, 'data')
   if kept and isPending(base, holder) then
-    data = later(kept, data)
+    data = later(later(kept, redis.call('HGET', base .. holder, 'ferryLatest')), data)
     redis.call('HSET', base .. holder, 'data', data)
     redis.call('HDEL', base .. holder, 'ferryLatest')
     redis.call('DEL', keptKey)

@@ -272,6 +272,20 @@ describe("the queue as the feeder uses it", () => {
       await eventually("nothing is left", async () => (await keysOfActors()).length === 0);
     });
 
+    it("does not withdraw it either where an older request of the campaign's, late on its way, took the other one's place", async () => {
+      const older = { ...newRequest(actorId), campaign: "spring" };
+      await keepBehind(async () => {
+        await ask();
+        const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+        await bare.add("migrate", older, { jobId: "late", deduplication: { id: actorId, keepLastIfActive: true } });
+        await bare.close();
+      });
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+      await comeBack();
+      await eventually("the other one is run", () => seen.length === 2);
+      expect(seen).to.deep.equal(["spring", undefined]);
+    });
+
     it("withdraws the campaign's request that is kept with its job", async () => {
       await keepBehind(feed);
       expect(await queue.withdraw("spring", [actorId])).to.deep.equal([actorId]);
