@@ -376,6 +376,16 @@ describe("ferry campaign", function () {
   });
 });
 
+describe("a terminal that does not say how large it is, as one of kubectl exec at first", () => {
+  it("counts as one of unknown size, and not as one without room", async () => {
+    const stream = Object.assign(new PassThrough().setEncoding("utf8"), { isTTY: true, columns: 0, rows: 0 });
+    const output = new Output(stream);
+    expect([output.columns, output.rows]).to.deep.equal([undefined, undefined]);
+    await new Canvas(output).draw(["first", "second"]);
+    expect(stream.read()).to.match(/first.*\n.*second/);
+  });
+});
+
 describe("a campaign in words", () => {
   const counts = countsOf({ todo: 2_800, open: 17, later: 10, migrated: 5, deferred: 3 });
 
