@@ -20,7 +20,8 @@ export async function addActivity(store: Store, times: ActivityTimes): Promise<v
       }
       return Promise.resolve();
     },
-    { label: "activity" },
+    // What is not booked now is booked with what comes next: a worker that stops must not wait long for that.
+    { label: "activity", timeoutMs: 10_000 },
   );
 }
 

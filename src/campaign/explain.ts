@@ -90,12 +90,11 @@ function verdictOfQueue(view: CampaignView, look: QueueLook | undefined): Verdic
     return undefined;
   }
   const because = lost === undefined || seen === undefined ? (lost ?? seen) : `${lost}. From here: ${seen}`;
+  const what =
+    lost === undefined && look?.kind === "unreachable" && look.answers ? "cannot be used" : "cannot be reached";
   return {
     limit: "queue",
-    sentence: `The queue cannot be reached, so nothing is fed and no worker gets an actor: ${because}`.replace(
-      /\.?$/,
-      ".",
-    ),
+    sentence: `The queue ${what}, so nothing is fed and no worker gets an actor: ${because}`.replace(/\.?$/, "."),
     advice: `${adviceOfQueue(look)}${workers.length === 0 ? " And no worker is connected: ferry worker" : ""}`,
   };
 }

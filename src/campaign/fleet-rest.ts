@@ -1,7 +1,7 @@
 import type { Store } from "../store/store.ts";
 import { limitsInForce } from "./campaign.ts";
 import { readCounts } from "./campaign-counts.ts";
-import { listCampaigns } from "./campaign-store.ts";
+import { readCampaigns } from "./campaign-store.ts";
 import { readFleetLimits } from "./fleet.ts";
 
 /** Why a free slot of a worker has nothing to do. */
@@ -12,12 +12,9 @@ export type IdleReason = "idle" | "throttled_operator" | "paused";
  * nothing to do.
  */
 export async function readWorkersRest(store: Store, nowMs: number): Promise<IdleReason> {
-  const campaigns = (await listCampaigns(store)).filter(({ state }) => state === "running" || state === "paused");
-  if (campaigns.length === 0) {
-    return "idle";
-  }
   return store.transact(
     async (tx) => {
+      const campaigns = (await readCampaigns(tx)).filter(({ state }) => state === "running" || state === "paused");
       const fleet = await readFleetLimits(tx, nowMs);
       let reason: IdleReason = "idle";
       for (const campaign of campaigns) {
@@ -33,6 +30,6 @@ export async function readWorkersRest(store: Store, nowMs: number): Promise<Idle
       }
       return reason;
     },
-    { label: "fleet" },
+    { label: "fleet", timeoutMs: 5_000 },
   );
 }

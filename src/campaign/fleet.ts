@@ -111,7 +111,7 @@ export async function removeHeartbeat(store: Store, workerId: string): Promise<v
       tx.clear(workerKey(workerId));
       return Promise.resolve();
     },
-    { label: "heartbeat", maxAttempts: 3, timeoutMs: 5_000 },
+    { label: "heartbeat", priority: "default", maxAttempts: 3, timeoutMs: 5_000 },
   );
 }
 

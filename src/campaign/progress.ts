@@ -7,16 +7,18 @@ import { sampleOf, type Sample } from "./samples.ts";
 
 /** Samples that make the rate: ten seconds apart, so the last five minutes. */
 export const RATE_SAMPLES = 30;
-/** Rates below this are a standstill. */
-const STILL_PER_SECOND = 0.01;
 /** Fewer samples are no base for a time to go, nor for calling it a standstill. */
 const ENOUGH_SAMPLES = 4;
 /** A third in which nothing ended by chance is not believed to be slower than this share of the average. */
 const SLOWEST = 0.25;
 /** Where what is left is larger by more than this, actor for actor, than what was carried lately, its pace is not known. */
 const COMPARABLE = 8;
-/** With nothing done for so long it stands still, however good the pace was before: large actors that end in lumps take less. */
+/**
+ * With nothing done for so long it stands still, where so many would have been done at the pace of before: slow ones, as large actors are,
+ * come in lumps, and a minute without any is nothing special where two or three end in one.
+ */
 const STILL_MS = 60_000;
+const STILL_ACTORS = 5;
 /** Samples older than this say nothing of now: the feeder stood still meanwhile. */
 const RATE_MS = 360_000;
 /** After the newest sample's time plus this, what the counts say now is a sample of its own. */
@@ -65,7 +67,7 @@ export function progressOf(facts: ProgressFacts): Progress {
   const leftBytes = live.reduce((sum, tally) => sum + tally.bytes, 0);
   const recent = recentSamples(facts);
   const rate = rateOf(recent);
-  const standstill = standstillOf(facts, isStill(recent, rate));
+  const standstill = standstillOf(facts, isStill(recent));
   // As large a part of what is left is carried as was of what is done: the rest will be rejected or skipped.
   const toCarry = doneBytes === 0 ? leftBytes : leftBytes * (counts.done.migrated.bytes / doneBytes);
   const eta = standstill === undefined && campaign.scanFinished ? etaOf(recent, left, toCarry) : undefined;
@@ -125,7 +127,7 @@ function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Pro
   const secondsAt = (choose: (...values: number[]) => number): number[] => {
     const actors = choose(whole.actors, ...thirds.map((rate) => rate.actors));
     const bytes = choose(whole.bytes, ...thirds.map((rate) => rate.bytes));
-    const byActors = left / Math.max(actors, whole.actors * SLOWEST, STILL_PER_SECOND);
+    const byActors = left / Math.max(actors, whole.actors * SLOWEST);
     return whole.bytes > 0 ? [byActors, leftBytes / Math.max(bytes, whole.bytes * SLOWEST)] : [byActors];
   };
   const lowMs = Math.round(Math.min(...secondsAt(Math.max)) * 1000);
@@ -133,14 +135,15 @@ function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Pro
   return isComparable ? { lowMs, highMs: Math.round(Math.max(...secondsAt(Math.min)) * 1000) } : { lowMs };
 }
 
-/** Whether samples enough to tell say that nothing gets done, on the whole or in the newest minute. */
-function isStill(samples: readonly Sample[], { actors }: Rate): boolean {
-  const newest = samples.at(-1);
-  if (newest === undefined || samples.length < ENOUGH_SAMPLES) {
+/** Whether samples enough to tell say that nothing gets done, in all of their time or in the newest minute. */
+function isStill(samples: readonly Sample[]): boolean {
+  const [first, newest] = [samples[0], samples.at(-1)];
+  if (first === undefined || newest === undefined || samples.length < ENOUGH_SAMPLES) {
     return false;
   }
-  const aMinuteAgo = samples.findLast(({ atMs }) => atMs <= newest.atMs - STILL_MS);
-  return actors <= STILL_PER_SECOND || aMinuteAgo?.done === newest.done;
+  const before = samples.filter(({ atMs }) => atMs <= newest.atMs - STILL_MS);
+  const isSilent = before.at(-1)?.done === newest.done;
+  return newest.done <= first.done || (isSilent && rateOf(before).actors * (STILL_MS / 1000) >= STILL_ACTORS);
 }
 
 function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undefined {

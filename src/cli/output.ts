@@ -26,14 +26,14 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** How wide the terminal is now, where it is one. */
+  /** How wide the terminal is now, where it is one and says so: 0 is how one says that it does not know. */
   get columns(): number | undefined {
-    return this.#stream.columns;
+    return this.#stream.columns === 0 ? undefined : this.#stream.columns;
   }
 
-  /** How many lines the terminal shows now, where it is one. */
+  /** How many lines the terminal shows now, where it is one and says so. */
   get rows(): number | undefined {
-    return this.#stream.rows;
+    return this.#stream.rows === 0 ? undefined : this.#stream.rows;
   }
 
   /** Writes text and a line break. @throws OutputClosedError */

@@ -26,13 +26,18 @@ export async function runFerry(args: readonly string[]): Promise<ExitStatus> {
   });
 }
 
+/** One Ctrl-C comes twice under npx: the terminal sends the signal to both, and npx passes its own on. */
+const SAME_SIGNAL_MS = 500;
+
 /** Fires at the first SIGINT or SIGTERM; the second ends the process at once, also where it is a container's first process. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
+  let askedAtMs: number | undefined;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       const error = new InterruptedError(signal);
-      if (controller.signal.aborted) {
+      askedAtMs ??= performance.now();
+      if (controller.signal.aborted && performance.now() - askedAtMs >= SAME_SIGNAL_MS) {
         // eslint-disable-next-line n/no-process-exit -- asked twice: nothing is waited for any more
         process.exit(exitStatusOf(error));
       }

@@ -7,7 +7,8 @@ import { type MigrationRequest, parseRequest } from "./migration-request.ts";
  *   <base>wait, active     lists of job ids          <base>de:<actor>  id of the job that holds the actor
  *   <base>delayed, failed  sorted sets of job ids    <base>dn:<actor>  hash: the request kept until that job ends
  *   <base>prioritized      by turn, see below        <base><job id>    hash: the job
- *   <base>ferry-turn       the highest turn given
+ *   <base>ferry-turn       the highest turn given    <base><job id>:lock  the token of the worker that has it
+ *   <base>stalled          set of job ids whose lock is looked for
  *
  * A campaign's job has a turn (src/campaign/fair-order.ts), which is BullMQ's priority: times 2^32, plus a counter, it is the job's score
  * in `prioritized`, and the job keeps it in its hash for when it comes back.
@@ -34,7 +35,8 @@ local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a els
 /**
  * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
  * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
- * noted on the active job too (`ferryLatest`), for the time that job has.
+ * noted on the active job too (`ferryLatest`), for the time that job has. A campaign's request does not wait for a job that is put off as
+ * its actor is awake, ten minutes perhaps: that job goes, and a new one has the campaign's turn.
  * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met. Answers a state, and the payload to add
  * again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
  */
@@ -48,8 +50,9 @@ local function again() return { 'again', later(payload, latestOn(met)) } end
 local holder = redis.call('GET', holderKey)
 if not holder then return again() end
 if holder == id and redis.call('EXISTS', base .. id) == 1 then
-  local latest = later(payload, latestOn(met))
-  if latest ~= payload and not isPending(base, id) then return again() end
+  local held = redis.call('HGET', base .. id, 'data')
+  local latest = later(later(payload, latestOn(met)), held)
+  if requestedAt(latest) ~= requestedAt(held) and not isPending(base, id) then return again() end
   redis.call('HSET', base .. id, 'data', latest)
   return { 'kept', '' }
 end
@@ -65,8 +68,14 @@ if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
   redis.call('DEL', holderKey)
   return again()
 end
-local held = redis.call('HGET', base .. holder, 'data')
-redis.call('HSET', base .. holder, 'data', later(later(payload, held), kept))
+local held, reason = unpack(redis.call('HMGET', base .. holder, 'data', '${PUT_OFF_REASON_FIELD}'))
+local latest = later(later(payload, held), later(kept, latestOn(holder)))
+if string.find(payload, '"campaign":"', 1, true) and reason == '${DEFERRED_MARK}'
+  and redis.call('ZREM', base .. 'delayed', holder) == 1 then
+  redis.call('DEL', base .. holder, holderKey, keptKey)
+  return { 'again', latest }
+end
+redis.call('HSET', base .. holder, 'data', latest)
 redis.call('HDEL', base .. holder, 'ferryLatest')
 redis.call('DEL', keptKey)
 return { 'merged', '' }`;
@@ -86,6 +95,23 @@ if holder and holder ~= id and redis.call('EXISTS', base .. holder) == 1
 end
 redis.call('SET', holderKey, id)
 return 1`;
+
+/**
+ * Renews locks as BullMQ does, but with PEXPIRE in place of SET, which a Redis at its maxmemory refuses: jobs that are under way then keep
+ * their locks, and end. KEYS: base. ARGV: milliseconds, then a job id and its token by turns. Answers the ids whose lock is not ours.
+ */
+const EXTEND_LOCKS = `
+local base, lost = KEYS[1], {}
+for index = 2, #ARGV, 2 do
+  local id, lock = ARGV[index], base .. ARGV[index] .. ':lock'
+  if redis.call('GET', lock) == ARGV[index + 1] then
+    redis.call('PEXPIRE', lock, ARGV[1])
+    redis.call('SREM', base .. 'stalled', id)
+  else
+    table.insert(lost, id)
+  end
+end
+return lost`;
 
 /** KEYS: base. Answers waiting, prioritized, active, delayed, failed, paused (0 or 1), and the time of the job that is next, or false. */
 const COUNTS = `
@@ -158,7 +184,7 @@ for index = 2, #ARGV do
   local data = holder and redis.call('HGET', base .. holder, 'data')
   local kept = data and redis.call('HGET', keptKey, 'data')
   if kept and isPending(base, holder) then
-    data = later(kept, data)
+    data = later(later(kept, redis.call('HGET', base .. holder, 'ferryLatest')), data)
     redis.call('HSET', base .. holder, 'data', data)
     redis.call('HDEL', base .. holder, 'ferryLatest')
     redis.call('DEL', keptKey)
@@ -207,6 +233,7 @@ interface ScriptedRedis extends Redis {
     metId: string,
   ): Promise<[DuplicateState, string]>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
+  ferryExtendLocks(base: string, ms: number, ...idsAndTokens: readonly string[]): Promise<string[]>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
   ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
   ferryNoteTurn(base: string, turn: number): Promise<null>;
@@ -244,6 +271,7 @@ export class QueueScripts {
     for (const [name, lua] of Object.entries({
       ferrySettleDuplicate: SETTLE_DUPLICATE,
       ferryClaim: CLAIM,
+      ferryExtendLocks: EXTEND_LOCKS,
       ferryCounts: COUNTS,
       ferryIsDrained: IS_DRAINED,
       ferryAreLive: ARE_LIVE,
@@ -287,6 +315,12 @@ export class QueueScripts {
   /** Whether the job holds its actor, or could take it back. */
   async claim(actorId: string, jobId: string): Promise<boolean> {
     return (await this.#redis.ferryClaim(this.#base, actorId, jobId)) === 1;
+  }
+
+  /** Has Redis hold the locks of jobs for so long from now. @returns the jobs whose lock is not ours any more. */
+  async extendLocks(jobIds: readonly string[], tokens: readonly string[], lockMs: number): Promise<string[]> {
+    const idsAndTokens = jobIds.flatMap((jobId, index) => [jobId, tokens[index] ?? ""]);
+    return this.#redis.ferryExtendLocks(this.#base, lockMs, ...idsAndTokens);
   }
 
   /** Notes a turn that is about to be given; 0 is none. */

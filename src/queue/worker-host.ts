@@ -26,7 +26,7 @@ import type { WorkerEvent, WorkerState } from "./worker-events.ts";
  *
  * Every state leads only to those below it. A second stop() leads from any to stopped at once, waiting for nothing.
  * Redis going away changes no state: the host connects again by itself; locks that ran out meanwhile count as lost. Nor does a Redis that
- * refuses commands, as a full one does: the host takes no job for a second, and tries again.
+ * refuses commands, as a full one does: the host takes no job for a second, and tries again. Jobs under way keep their locks, and end.
  */
 
 /** Everything a host can be told; all but `redis` and the handlers has a default. */
@@ -120,7 +120,7 @@ export class WorkerHost {
       scripts: this.#scripts,
       locks: new LockKeeper({
         lockMs,
-        extend: (jobIds, tokens, durationMs) => this.#worker.extendJobLocks(jobIds, tokens, durationMs),
+        extend: (jobIds, tokens, durationMs) => this.#scripts.extendLocks(jobIds, tokens, durationMs),
         onError: (error) => {
           this.#report(error);
         },

@@ -60,14 +60,15 @@ export class CampaignMeter {
   /**
    * Sets how many workers the queue calls for: enough for what waits and runs, no more than the fleet's limit lets be busy, and no more
    * than there are while the store throttles them. At least one while a campaign runs: between two feeds, and while what is left is
-   * deferred, the queue is empty, and a scaler that may go to zero would stop and start workers all the time.
+   * deferred, the queue is empty, and a scaler that may go to zero would stop and start workers all the time. Nor does a job that is put
+   * off come back without a worker, whoever asked for it.
    */
   queued(counts: QueueCounts, fleet: { workers: readonly Heartbeat[]; concurrentActors: number | undefined }): void {
     if (!this.#leads || this.#isRunning === undefined) {
       return;
     }
     const actors = Math.min(counts.waiting + counts.active, fleet.concurrentActors ?? Number.MAX_SAFE_INTEGER);
-    const wanted = Math.max(Math.ceil(actors / this.#slotsPerWorker), this.#isRunning ? 1 : 0);
+    const wanted = Math.max(Math.ceil(actors / this.#slotsPerWorker), this.#isRunning || counts.delayed > 0 ? 1 : 0);
     const throttled = fleet.workers.some(({ throttledBecause }) => throttledBecause !== undefined);
     this.#metrics.desiredWorkers.set(throttled ? Math.min(wanted, fleet.workers.length) : wanted);
   }

@@ -67,6 +67,11 @@ describe("explain", () => {
     expect(at()).to.match(/^The queue cannot be reached.*: Redis at redis:\/\/there does not answer\.$/);
     expect(at(worker({ inFlight: { spring: 0 } }))).to.contain(because);
     expect(at({ ...busy, inFlight: { spring: 3 } })).not.to.contain("queue");
+    const full = { because: "Redis at redis://there has reached its maxmemory.", answers: true } as const;
+    const { limit, sentence, advice } = explainCampaign(viewOf(), { kind: "unreachable", ...full });
+    expect(limit).to.equal("queue");
+    expect(sentence).to.match(/^The queue cannot be used, .*: Redis at redis:\/\/there has reached its maxmemory\.$/);
+    expect(advice).to.contain("Mend what it says");
   });
 
   it("says also what was seen from here where workers have lost the queue, and wants Redis back only where it does not answer", () => {

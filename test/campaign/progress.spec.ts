@@ -168,6 +168,17 @@ describe("progress", () => {
     expect(at(100, 200, 300, 399, 400, 400, 400, 400, 400, 400).standstill).to.equal(undefined);
   });
 
+  it("does not call it a standstill between the ends of actors that take minutes each, and gives the time that such a pace makes likely", () => {
+    const counts = countsOf({ todo: 9, open: 1, migrated: 10 });
+    const at = (...done: number[]): Progress => progress({ counts, samples: samplesOf(done) });
+    // One in a hundred seconds, and the last one a minute and a half ago.
+    const slow = at(...Array.from({ length: 30 }, (_, index) => 8 + Math.floor(index / 10)));
+    expect(slow.standstill).to.equal(undefined);
+    expect(slow.eta?.highMs).to.be.above(1_000_000);
+    const none = at(...Array.from({ length: 30 }, () => 10));
+    expect(none.standstill).to.equal("1 actors under way, none finished lately");
+  });
+
   it("forgets a pace that samples of long ago had", () => {
     const old = samplesOf([100, 200, 300, 400]).map((sample) => ({ ...sample, atMs: sample.atMs - 600_000 }));
     expect(progress({ samples: old })).to.include({ actorsPerSecond: 0 });

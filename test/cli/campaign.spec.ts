@@ -171,6 +171,7 @@ describe("ferry campaign", function () {
       [["create", "a", "--scan", "--rejected"], /one source/],
       [["create", "a", "--scan", "--reason", "x"], /--reason goes with --rejected/],
       [["create", "a", "--scan", "--sample", "200%"], /--sample "200%" cannot be used/],
+      [["create", "a", "--scan", "--bytes-rate", "0"], /--bytes-rate "0" cannot be used/],
       [["create", "a", "--scan", "--for", "2h"], /--for says how long/],
       [["create", "a", "--scan", "--min-bytes", "2MiB", "--max-bytes", "1MiB"], /more than --max-bytes/],
       [["plan", "a", "--scan"], /leave those flags out/],
@@ -372,6 +373,16 @@ describe("ferry campaign", function () {
     expect(ended.status).to.equal(0);
     expect(ended.stderr).to.contain("campaign all goes on");
     expect(await json("show", "all")).to.include({ state: "running" });
+  });
+});
+
+describe("a terminal that does not say how large it is, as one of kubectl exec at first", () => {
+  it("counts as one of unknown size, and not as one without room", async () => {
+    const stream = Object.assign(new PassThrough().setEncoding("utf8"), { isTTY: true, columns: 0, rows: 0 });
+    const output = new Output(stream);
+    expect([output.columns, output.rows]).to.deep.equal([undefined, undefined]);
+    await new Canvas(output).draw(["first", "second"]);
+    expect(stream.read()).to.match(/first.*\n.*second/);
   });
 });
 

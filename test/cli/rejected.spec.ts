@@ -100,6 +100,13 @@ describe("ferry rejected, waive and requeue", function () {
     const table = (await ferry(["rejected", "list"])).stdout.trimEnd().split("\n");
     expect(Math.max(...table.map((line) => line.length))).to.be.at.most(80);
     expect((await ferry(["rejected", "list", "--fingerprint", "x"])).status).to.equal(2);
+    for (const command of ["list", "group"]) {
+      const misspelt = await ferry(["rejected", command, "--reason", "magic_mismach"]);
+      expect(misspelt.status).to.equal(0);
+      expect(misspelt.stderr).to.match(/^No outcome has the reason "magic_mismach"/);
+      const other = await ferry(["rejected", command, "--reason", "magic_mismatch", "--campaign", "none"]);
+      expect(other.stderr).not.to.contain("No outcome has");
+    }
   });
 
   it("export evidence that inspect --bundle reads, and refuse a damaged bundle with one sentence", async () => {

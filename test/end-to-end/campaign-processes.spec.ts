@@ -152,6 +152,8 @@ describe("feeders and workers of a campaign, as processes", function () {
       expect(linesOf(worker.stderr, "queue.error")).to.be.at.most(4);
       expect(linesOf(feeder.stderr, "feeder.failed")).to.be.at.most(4);
       expect(linesOf(feeder.stderr, "feeder.leading")).to.equal(1);
+      const { stdout } = await cluster.ferry(["campaign", "explain", "one"], { status: 3 });
+      expect(stdout).to.match(/^The queue cannot be used, .*: Redis at .* has reached its maxmemory/);
       await limitTo(0);
       await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
       expect((await cluster.counts("one")).done.migrated.actors).to.equal(60);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { prefixRange } from "../../src/formats/bytes.ts";
 import { physicalKey } from "../../src/formats/split-value.ts";
@@ -77,12 +78,26 @@ describe("a worker that goes away in the middle of a large actor", function () {
       await expectFinishedBy(await fleet.worker("--drain").ended());
     });
 
-    it("by a second SIGTERM: it ends at once", async () => {
+    it("by one Ctrl-C that comes twice, as under npx: it finishes what it has and ends with 0", async () => {
       await start(24 * MIB);
+      const worker = fleet.worker("--drain-timeout", "60s");
+      await fleet.until(hasStaged(2));
+      worker.kill("SIGINT");
+      await sleep(20);
+      worker.kill("SIGINT");
+      expect((await worker.ended()).status).to.equal(0);
+      expect(await fleet.outcomes()).to.have.property("size", 1);
+      await expectData();
+    });
+
+    it("by a second SIGTERM: it ends at once", async () => {
+      await start(64 * MIB);
       const worker = fleet.worker("--drain-timeout", "60s");
       await fleet.until(hasStaged(2));
       worker.kill("SIGTERM");
       await worker.said("draining");
+      // One that comes sooner is taken for the same.
+      await sleep(600);
       const toldAtMs = Date.now();
       worker.kill("SIGTERM");
       expect((await worker.ended()).status).to.equal(143);

@@ -215,13 +215,15 @@ describe("the queue as the feeder uses it", () => {
       expect(await missing()).to.equal(true);
     });
 
-    it("puts the campaign's request in its place, once", async () => {
+    it("puts the campaign's request in its place at once, with its turn, and once", async () => {
       await ask();
-      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      const first = await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("it is put off", isPutOff);
+      await first.host.stop();
       await feed();
-      expect([await missing(), await isPutOff()]).to.deep.equal([false, true]);
-      await comeBack();
+      expect([await missing(), await isPutOff(), await queue.turn()]).to.deep.equal([false, false, 1]);
+      await feed();
+      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
       await eventually("the campaign's is run", () => seen.length === 2);
       expect(seen).to.deep.equal([undefined, "spring"]);
       await eventually("nothing is left", missing);
@@ -241,7 +243,6 @@ describe("the queue as the feeder uses it", () => {
       await eventually("it is put off", isPutOff);
       expect(await missing()).to.equal(true);
       await feed();
-      await comeBack();
       await eventually("the campaign's is run", () => seen.length === 2);
       expect(seen).to.deep.equal([undefined, "spring"]);
     });
@@ -269,6 +270,20 @@ describe("the queue as the feeder uses it", () => {
       await eventually("the other one is run", () => seen.length === 2);
       expect(seen).to.deep.equal(["spring", undefined]);
       await eventually("nothing is left", async () => (await keysOfActors()).length === 0);
+    });
+
+    it("does not withdraw it either where an older request of the campaign's, late on its way, took the other one's place", async () => {
+      const older = { ...newRequest(actorId), campaign: "spring" };
+      await keepBehind(async () => {
+        await ask();
+        const bare = new Queue(QUEUE_NAME, { connection: { url: fixture.redis.url }, prefix: "ferry" });
+        await bare.add("migrate", older, { jobId: "late", deduplication: { id: actorId, keepLastIfActive: true } });
+        await bare.close();
+      });
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+      await comeBack();
+      await eventually("the other one is run", () => seen.length === 2);
+      expect(seen).to.deep.equal(["spring", undefined]);
     });
 
     it("withdraws the campaign's request that is kept with its job", async () => {

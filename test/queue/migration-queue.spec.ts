@@ -6,7 +6,7 @@ import type { MigrationRequest } from "../../src/queue/migration-request.ts";
 import { QueueScripts } from "../../src/queue/queue-scripts.ts";
 import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix } from "../../src/queue/redis-options.ts";
 import { eventually, gate } from "./eventually.ts";
-import { eventsOf, QueueFixture } from "./queue-fixture.ts";
+import { eventsOf, QueueFixture, type TestWorker } from "./queue-fixture.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 describe("queue/migration queue", () => {
@@ -29,6 +29,38 @@ describe("queue/migration queue", () => {
     return { seen, open: finish.open };
   }
 
+  /** A worker that runs its job until it is stopped, and hands it back then. */
+  async function workUntilStopped(): Promise<TestWorker> {
+    const worker = await fixture.work(
+      (_, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => {
+            reject(signal.reason as Error);
+          });
+        }),
+      { drainDeadlineMs: 1 },
+    );
+    await eventually("it runs", () => worker.host.inFlight === 1);
+    return worker;
+  }
+
+  /** Three requests for one actor, each later than the one before. */
+  function threeRequests(): readonly [MigrationRequest, MigrationRequest, MigrationRequest] {
+    const actorId = newActor();
+    const next = (number: number): MigrationRequest => newRequest(actorId, { number });
+    return [next(1), next(2), next(3)];
+  }
+
+  /** Adds a request as another producer whose command comes to Redis late, and who is late to settle it too. @returns what settles it. */
+  async function addLate(request: MigrationRequest): Promise<() => ReturnType<QueueScripts["settleDuplicate"]>> {
+    const bare = new Queue(QUEUE_NAME, { connection: fixture.client, prefix: DEFAULT_PREFIX });
+    const deduplication = { id: request.actorId, keepLastIfActive: true };
+    const met = await bare.add("migrate", request, { jobId: "late", deduplication });
+    await bare.close();
+    const scripts = new QueueScripts(fixture.client, queueKeyPrefix({ url: fixture.redis.url }));
+    return () => scripts.settleDuplicate("late", request, met.id ?? "");
+  }
+
   it("answers each request in order, over several batches", async () => {
     const first = Array.from({ length: 700 }, () => newRequest(newActor()));
     expect(await fixture.queue.enqueue(first)).to.include({ enqueued: 700, alreadyQueued: 0, queuedAfterActive: 0 });
@@ -48,12 +80,7 @@ describe("queue/migration queue", () => {
   });
 
   it("serves the latest request of those made while the actor waits", async () => {
-    const actorId = newActor();
-    const [early, late, latest] = [1, 2, 3].map((number) => newRequest(actorId, { number })) as [
-      MigrationRequest,
-      MigrationRequest,
-      MigrationRequest,
-    ];
+    const [early, late, latest] = threeRequests();
     await fixture.queue.enqueue([early]);
     await fixture.queue.enqueue([latest]);
     expect((await fixture.queue.enqueue([late])).alreadyQueued).to.equal(1);
@@ -81,16 +108,7 @@ describe("queue/migration queue", () => {
   it("serves the latest request also when the active job comes back to wait with one kept behind it", async () => {
     const actorId = newActor();
     await fixture.queue.enqueue([newRequest(actorId, { number: 1 })]);
-    const stopped = await fixture.work(
-      (_, { signal }) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => {
-            reject(signal.reason as Error);
-          });
-        }),
-      { drainDeadlineMs: 1 },
-    );
-    await eventually("the first runs", () => stopped.host.inFlight === 1);
+    const stopped = await workUntilStopped();
     await fixture.queue.enqueue([newRequest(actorId, { number: 2 })]);
     await stopped.host.stop();
     const latest = newRequest(actorId, { number: 3 });
@@ -102,12 +120,7 @@ describe("queue/migration queue", () => {
   });
 
   it("serves the latest request also when an older one, kept in its place, runs before that is settled", async () => {
-    const actorId = newActor();
-    const [first, older, latest] = [1, 2, 3].map((number) => newRequest(actorId, { number })) as [
-      MigrationRequest,
-      MigrationRequest,
-      MigrationRequest,
-    ];
+    const [first, older, latest] = threeRequests();
     const [firstEnds, olderEnds] = [gate(), gate()];
     const seen: MigrationRequest[] = [];
     await fixture.work(async (request) => {
@@ -118,20 +131,51 @@ describe("queue/migration queue", () => {
     await fixture.queue.enqueue([first]);
     await eventually("the first runs", () => seen.length === 1);
     expect((await fixture.queue.enqueue([latest])).queuedAfterActive).to.equal(1);
-    // Another producer, whose add comes to Redis late, and who is late to settle it too.
-    const bare = new Queue(QUEUE_NAME, { connection: fixture.client, prefix: DEFAULT_PREFIX });
-    const deduplication = { id: actorId, keepLastIfActive: true };
-    const met = await bare.add("migrate", older, { jobId: "late", deduplication });
+    const settle = await addLate(older);
     firstEnds.open();
     await eventually("the older one runs", () => seen.length === 2);
-    const scripts = new QueueScripts(fixture.client, queueKeyPrefix({ url: fixture.redis.url }));
-    const settled = await scripts.settleDuplicate("late", older, met.id ?? "");
+    const settled = await settle();
     expect(settled).to.deep.equal({ state: "again", request: latest });
     await fixture.queue.enqueue([settled.request]);
     olderEnds.open();
     await eventually("the latest runs", () => seen.length === 3);
     expect(seen).to.deep.equal([first, older, latest]);
-    await bare.close();
+  });
+
+  it("serves the latest request also when it is merged into an older one that is settled only then", async () => {
+    const [first, older, latest] = threeRequests();
+    const firstEnds = gate();
+    const seen: MigrationRequest[] = [];
+    const { host } = await fixture.work(async (request) => {
+      seen.push(request);
+      await firstEnds.opened;
+      return { kind: "done" };
+    });
+    await fixture.queue.enqueue([first]);
+    await eventually("the first runs", () => seen.length === 1);
+    const settle = await addLate(older);
+    await host.pause();
+    firstEnds.open();
+    await eventually("the older one waits", async () => (await fixture.queue.counts()).waiting === 1);
+    expect((await fixture.queue.enqueue([latest])).alreadyQueued).to.equal(1);
+    expect((await settle()).state).to.equal("kept");
+    await host.resume();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([first, latest]);
+  });
+
+  it("serves the latest request also when an older one takes its place behind a job that goes back to wait", async () => {
+    const [first, older, latest] = threeRequests();
+    await fixture.queue.enqueue([first]);
+    const stopped = await workUntilStopped();
+    expect((await fixture.queue.enqueue([latest])).queuedAfterActive).to.equal(1);
+    const settle = await addLate(older);
+    await stopped.host.stop();
+    expect((await settle()).state).to.equal("merged");
+    const { seen, open } = await workBehindGate();
+    open();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([latest]);
   });
 
   it("counts jobs by state and knows the age of the oldest", async () => {

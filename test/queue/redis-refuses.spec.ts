@@ -84,6 +84,26 @@ describe("queue/a Redis that refuses commands, as one at its maxmemory does", ()
     expect([started(), worker.host.state]).to.deep.equal([0, "stopped"]);
   });
 
+  it("keeps the locks of jobs that are under way, and takes their end", async () => {
+    const opened = gate();
+    const lockDurationMs = 1_500;
+    const worker = await fixture.work(
+      async () => {
+        await opened.opened;
+        return { kind: "done" };
+      },
+      { lockDurationMs },
+    );
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    await eventually("it runs", () => worker.host.inFlight === 1);
+    await limitTo(1);
+    await wait(3 * lockDurationMs);
+    expect(eventsOf(worker, "lock_lost")).to.deep.equal([]);
+    opened.open();
+    await eventually("it has ended", async () => (await fixture.queue.counts()).active === 0);
+    expect(eventsOf(worker, "job_done")).to.have.length(1);
+  });
+
   it("lets jobs that are under way go on, and takes what is withdrawn from it", async () => {
     const opened = gate();
     const worker = await fixture.work(async () => {

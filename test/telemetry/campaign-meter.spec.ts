@@ -112,6 +112,12 @@ describe("telemetry/campaign-meter", () => {
     expect(await wanted()).to.equal("1");
   });
 
+  it("wants one worker at least while jobs are put off, as nobody else brings them back", async () => {
+    meter.counted([]);
+    meter.queued({ ...EMPTY, delayed: 50 }, fleet({ workers: 0 }));
+    expect(await wanted()).to.equal("1");
+  });
+
   it("wants none where no campaign runs and nothing waits", async () => {
     meter.counted([campaign("a", "paused", { todo: 5 }), campaign("b", "created", { todo: 5 })]);
     meter.queued(EMPTY, fleet());

@@ -18,9 +18,15 @@ export function readRate(flag: string, text: string): number {
   return value > 0 ? value : refuse(flag, text, "actors per second, such as 200 or 0.5");
 }
 
-/** Bytes, written as 64MiB; for a rate with or without /s. */
+/** Bytes, written as 64MiB. */
 export function readBytes(flag: string, text: string): number {
-  return parseByteSize(text.replace(/\/s$/, "")) ?? refuse(flag, text, "a size, such as 64MiB");
+  return parseByteSize(text) ?? refuse(flag, text, "a size, such as 64MiB");
+}
+
+/** Bytes per second, written as 64MiB, with or without /s; never none, at which a campaign would stand for ever. */
+export function readByteRate(flag: string, text: string): number {
+  const value = parseByteSize(text.replace(/\/s$/, "")) ?? 0;
+  return value > 0 ? value : refuse(flag, text, "bytes per second, such as 64MiB");
 }
 
 /** 0 to 100, with or without the sign; fractions are allowed. */

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { SettingsPatch } from "../../campaign/campaign-verbs.ts";
 import { UsageError } from "../../errors.ts";
-import { readBytes, readCount, readDuration, readRate } from "./flag-values.ts";
+import { readByteRate, readCount, readDuration, readRate } from "./flag-values.ts";
 
 /** Flags of limits, as written; `off` lifts one. */
 export interface LimitFlags {
@@ -27,7 +27,7 @@ export function addLimits(command: Command, { withEnd }: { withEnd: boolean }): 
 export function readLimits(flags: LimitFlags, nowMs: number): Limits {
   const limits: Limits = {
     ...given(flags.rate, "actorsPerSecond", (text) => readRate("--rate", text)),
-    ...given(flags.bytesRate, "bytesPerSecond", (text) => readBytes("--bytes-rate", text)),
+    ...given(flags.bytesRate, "bytesPerSecond", (text) => readByteRate("--bytes-rate", text)),
     ...given(flags.concurrent, "concurrentActors", (text) => readCount("--concurrent", text)),
   };
   if (Object.keys(limits).length === 0) {

@@ -58,7 +58,7 @@ export async function showOne(run: Run, name: string): Promise<undefined> {
   await sayLines(run, run.json ? [viewJson(view)] : showText(view));
 }
 
-/** `ferry campaign explain`; 3 when it is the queue, and it cannot be reached from here either. */
+/** `ferry campaign explain`; 3 when it is the queue, and it cannot be used from here either. */
 export async function explainOne(run: Run, name: string): Promise<ExitStatus> {
   const store = await run.openStore({ readOnly: true });
   let view = await readView(store, name, Date.now());
@@ -77,10 +77,12 @@ export async function explainOne(run: Run, name: string): Promise<ExitStatus> {
   return trouble !== undefined && isQueue ? EXIT.unavailable : EXIT.done;
 }
 
-/** What is on the queue, or why it cannot be reached from here. */
+/** What is on the queue, or why it cannot be used from here. */
 async function lookAtQueue(run: Run): Promise<QueueLook> {
   try {
     const queue = await run.openQueue();
+    // One that is full answers whoever only reads.
+    await queue.probeWrite();
     const { waiting, active, delayed } = await queue.counts();
     return { kind: "seen", waiting, active, delayed };
   } catch (error) {

@@ -3,6 +3,7 @@ import { groupRejects } from "../../campaign/rejects-groups.ts";
 import { findRejects, type RejectState } from "../../campaign/rejects.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import type { Run } from "../run.ts";
+import { sayUnknownReason } from "../unknown-reason.ts";
 import { readFilter, type FilterFlags } from "./filter-options.ts";
 
 /** How much of a detail a person needs to tell groups apart. */
@@ -27,6 +28,9 @@ export async function groupRejected(
       `${String(actors).padStart(9)}  ${reason}  ${fingerprint}  ${formatByteSize(bytes)}\n` +
         `           ${shown}\n           for example ${example}`,
     );
+  }
+  if (groups.length === 0 && flags.reason !== undefined) {
+    await sayUnknownReason(run, store, flags.reason);
   }
   if (!run.json) {
     const actors = groups.reduce((sum, group) => sum + group.actors, 0);

@@ -6,6 +6,7 @@ import { readCount } from "../campaign/flag-values.ts";
 import { parseIdArgument } from "../ids.ts";
 import { outcomeFields } from "../outcome-line.ts";
 import type { Run } from "../run.ts";
+import { sayUnknownReason } from "../unknown-reason.ts";
 import { readFilter, type FilterFlags } from "./filter-options.ts";
 
 /** Flags of `ferry rejected list`. */
@@ -36,6 +37,9 @@ export async function listRejected(run: Run, flags: ListFlags): Promise<undefine
     await run.output.line(run.json ? json(reject) : text(reject));
     count += 1;
     last = reject;
+  }
+  if (count === 0 && flags.reason !== undefined) {
+    await sayUnknownReason(run, store, flags.reason);
   }
   if (!run.json) {
     run.notes.say(count === 1 ? "1 actor." : `${count} actors.`);

@@ -12,7 +12,8 @@ import type { Metrics, SlotActivity } from "../../telemetry/metrics.ts";
 /*
  * A worker as a member of the fleet: every second of every slot is booked on one activity, the load governor sets how many slots may
  * be used, and a heartbeat in the store tells the fleet about both. None of it is needed for the data to be right: when the store does
- * not answer, the worker goes on with what it knows.
+ * not answer, the worker goes on with what it knows. Each of these goes on by itself: a store that holds back what has batch priority must
+ * not keep the worker from saying so, nor from governing.
  */
 
 const SAMPLE_MS = 1_000;
@@ -67,9 +68,8 @@ export class FleetMember {
   #lastSampleMs: number;
   #rest: IdleReason = "idle";
   #because: string | undefined;
-  #working: Promise<void> = Promise.resolve();
-  /** What attempts that took long had to book; not in the row of `#working`, which waits for the store once a second. */
-  #booking: Promise<unknown> = Promise.resolve();
+  /** What waits for the store now. */
+  readonly #working = new Set<Promise<void>>();
 
   constructor(options: FleetMemberOptions) {
     this.#options = options;
@@ -80,20 +80,22 @@ export class FleetMember {
   /** Starts to govern the host and to tell of it. */
   start(host: HostControl): void {
     this.#host = host;
-    this.#every(SAMPLE_MS, () => {
+    this.#every(SAMPLE_MS, "slots", () => {
       this.#sampleSlots();
       return Promise.resolve();
     });
-    this.#every(GOVERN_MS, () => this.#govern(host));
-    this.#every(HEARTBEAT_MS, () => this.#beat());
-    this.#working = this.#quietly("fleet", () => this.#beat());
+    this.#every(GOVERN_MS, "govern", () => this.#govern(host));
+    this.#every(HEARTBEAT_MS, "activity", () => this.#bookCampaigns());
+    this.#every(HEARTBEAT_MS, "rest", () => this.#readRest());
+    this.#every(HEARTBEAT_MS, "heartbeat", () => this.#beat());
+    void this.#work("rest", () => this.#readRest());
+    void this.#work("heartbeat", () => this.#beat());
   }
 
   /** Ends all that, and takes the heartbeat away: the fleet need not wait for it to grow old. */
   async stop(): Promise<void> {
     this.#timers.forEach(clearInterval);
-    await this.#working;
-    await this.#booking;
+    await Promise.all(this.#working);
     this.#sampleSlots();
     await this.#quietly("activity", () => this.#bookCampaigns());
     // Also where the booking failed: a heartbeat that stays tells of a worker that is not there.
@@ -126,8 +128,7 @@ export class FleetMember {
         this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 1) - 1);
         // It may have been the campaign's last, and the report be asked for before the next heartbeat. One transaction more in so long a time.
         if (sinceMs - beganMs >= HEARTBEAT_MS) {
-          const booked = this.#quietly("activity", () => this.#bookCampaigns());
-          this.#booking = Promise.all([this.#booking, booked]);
+          void this.#work("activity", () => this.#bookCampaigns());
         }
       },
     };
@@ -205,7 +206,6 @@ export class FleetMember {
     const { store, governor, identity, concurrency } = this.#options;
     const { limit, because } = governor.decision;
     this.#sampleSlots();
-    await this.#bookCampaigns();
     const activitySeconds = Object.fromEntries(
       [...this.#spentMs].map(([activity, ms]) => [activity, Math.round(ms) / 1000] as const),
     );
@@ -221,7 +221,10 @@ export class FleetMember {
       activitySeconds,
       recentSeconds: this.#recent.since(activitySeconds, Date.now()),
     });
-    this.#rest = await readWorkersRest(store, Date.now());
+  }
+
+  async #readRest(): Promise<void> {
+    this.#rest = await readWorkersRest(this.#options.store, Date.now());
   }
 
   async #bookCampaigns(): Promise<void> {
@@ -246,13 +249,27 @@ export class FleetMember {
     this.#unbooked.set(campaign, times);
   }
 
-  #every(ms: number, task: () => Promise<void>): void {
+  #every(ms: number, what: string, task: () => Promise<void>): void {
+    let isBusy = false;
     this.#timers.push(
       setInterval(() => {
-        // One after the other: a store that is slow must not pile these up.
-        this.#working = this.#working.then(() => this.#quietly("fleet", task));
+        // A store that is slow must not pile these up: the governor would decide as often as it was kept waiting, all in one moment.
+        if (!isBusy) {
+          isBusy = true;
+          void this.#work(what, task).then(() => {
+            isBusy = false;
+          });
+        }
       }, ms),
     );
+  }
+
+  /** Does what `stop` waits for. */
+  async #work(what: string, task: () => Promise<void>): Promise<void> {
+    const working = this.#quietly(what, task);
+    this.#working.add(working);
+    await working;
+    this.#working.delete(working);
   }
 
   /** None of this is worth failing an actor for. */

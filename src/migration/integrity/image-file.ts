@@ -1,4 +1,5 @@
-import { mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm, stat, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
 import path from "node:path";
 import { assertNotAborted } from "../errors.ts";
 import { inOrder } from "../in-order.ts";
@@ -10,6 +11,9 @@ const BLOCK_BYTES = 1_048_576;
 /** Blocks read ahead of the one being written. */
 const READ_AHEAD = 3;
 
+/** Folders are named for process and machine: containers that share a directory may have the same process ids. */
+const FOLDER = /^ferry-integrity-(\d+)-(.+)-[^-]+$/;
+
 /**
  * Writes an image to a file of its own, lends it out, and removes it whatever happens. Holds three MiB of it in memory.
  * @throws IntegrityCheckError `integrity_directory`; what the image's source throws, as it is.
@@ -19,7 +23,9 @@ export async function withImageFile<T>(
   { directory, signal }: { readonly directory: string; readonly signal: AbortSignal },
   use: (file: string) => Promise<T>,
 ): Promise<T> {
-  const own = await orDirectoryError(directory, () => mkdtemp(path.join(directory, "ferry-integrity-")));
+  const own = await orDirectoryError(directory, () =>
+    mkdtemp(path.join(directory, `ferry-integrity-${process.pid}-${hostname()}-`)),
+  );
   try {
     const file = path.join(own, "image.sqlite");
     const handle = await orDirectoryError(directory, () => open(file, "wx"));
@@ -31,6 +37,32 @@ export async function withImageFile<T>(
     return await use(file);
   } finally {
     await rm(own, { recursive: true, force: true });
+  }
+}
+
+/** Removes what processes left that were killed over a check, of which some images are gigabytes. Never throws. */
+export async function removeLeftImages(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) {
+    const [, pid, host] = FOLDER.exec(name) ?? [];
+    const folder = path.join(directory, name);
+    if (host === hostname() && (await isLeft(folder, Number(pid)))) {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+}
+
+/** Whether the process of a folder is gone. One of this process's own id, as every container's is 1, is told by when the folder was made. */
+async function isLeft(folder: string, pid: number): Promise<boolean> {
+  if (pid === process.pid) {
+    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Infinity }));
+    return mtimeMs < performance.timeOrigin;
+  }
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ESRCH";
   }
 }
 

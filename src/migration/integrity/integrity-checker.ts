@@ -3,7 +3,7 @@ import { AbortedError } from "../errors.ts";
 import type { ByteSource } from "../recovery/byte-source.ts";
 import { CheckThread } from "./check-thread.ts";
 import { IntegrityCheckError } from "./errors.ts";
-import { withImageFile } from "./image-file.ts";
+import { removeLeftImages, withImageFile } from "./image-file.ts";
 import type { IntegrityMode, IntegrityResult } from "./integrity.ts";
 import { Slots } from "./slots.ts";
 
@@ -36,6 +36,8 @@ export class IntegrityChecker {
   /** Checks waiting or under way: what stops each, and when it is over, its file gone. */
   readonly #running = new Map<AbortController, Promise<unknown>>();
   #closed = false;
+  /** Set by the first check: what killed processes left is removed once. */
+  #tidied: Promise<void> | undefined;
 
   constructor({ workers = 1, directory = tmpdir(), timeoutMs = defaultTimeoutMs }: IntegrityOptions = {}) {
     this.#directory = directory;
@@ -87,6 +89,8 @@ export class IntegrityChecker {
   async #check(image: ByteSource, mode: IntegrityMode, stop: AbortController): Promise<IntegrityResult> {
     const slot = await this.#slots.take(stop.signal);
     try {
+      this.#tidied ??= removeLeftImages(this.#directory);
+      await this.#tidied;
       return await withImageFile(image, { directory: this.#directory, signal: stop.signal }, async (file) => {
         stop.signal.throwIfAborted();
         const timeoutMs = this.#timeoutMs(image.size);

@@ -8,7 +8,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics } from "../../../src/telemetry/metrics.ts";
 import { forEachEngine } from "../../support/stores.ts";
-import { eventually } from "../../queue/eventually.ts";
+import { eventually, gate } from "../../queue/eventually.ts";
 
 const SLOTS = 4;
 
@@ -50,8 +50,12 @@ describe("a worker as a member of the fleet", () => {
       host = new FakeHost();
       governor = new LoadGovernor(SLOTS);
       nowMs = 1_000;
-      member = new FleetMember({
-        store,
+      member = memberOn(store);
+    });
+
+    const memberOn = (its: Store): FleetMember =>
+      new FleetMember({
+        store: its,
         metrics: createMetrics({ version: "test" }),
         log: createLogger({ stream: new PassThrough().resume() }),
         governor,
@@ -59,7 +63,6 @@ describe("a worker as a member of the fleet", () => {
         identity: { workerId: "w1", host: "here", pid: 1, version: "test" },
         monotonicNow: () => nowMs,
       });
-    });
 
     afterEach(async () => {
       await member.stop();
@@ -87,6 +90,33 @@ describe("a worker as a member of the fleet", () => {
       expect(host.pauses).to.equal(1);
     });
 
+    it("is heard of, and holds back, while the store serves nothing that has batch priority", async function () {
+      this.timeout(60_000);
+      const released = gate();
+      member = memberOn({
+        url: store.url,
+        engine: store.engine,
+        transact: async (body, options) => {
+          await (options?.priority === "default" ? Promise.resolve() : released.opened);
+          return store.transact(body, options);
+        },
+        close: () => Promise.resolve(),
+      });
+      const slot = member.begin("spring");
+      nowMs += 250;
+      slot.end();
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      const [first] = await heartbeats();
+      governor.observe({ label: "stage", result: "throttled", writtenBytes: 0, durationMs: 1, commitMs: 0 });
+      await eventually("it is paused", () => host.pauses > 0, 15_000);
+      await eventually("it says so", async () => (await heartbeats())[0]?.limit === 0, 15_000);
+      expect((await heartbeats())[0]?.atMs).to.be.above(first?.atMs ?? 0);
+      released.open();
+      await member.stop();
+      expect(Object.fromEntries(await activity("spring"))).to.deep.include({ read: 250 });
+    });
+
     it("books every second of every slot on one activity, also of attempts that are not over", async function () {
       this.timeout(60_000);
       member.start(host);
@@ -103,6 +133,7 @@ describe("a worker as a member of the fleet", () => {
       expect(heartbeat?.activitySeconds).to.deep.include({ read: 0.5, check: 1.5, write: 5, idle: 13 });
       expect(total(await heartbeats())).to.equal(SLOTS * 5);
       expect(heartbeat?.inFlight).to.deep.equal({ spring: 1 });
+      await eventually("it is booked", async () => (await activity("spring")).get("write") === 5_000);
       expect(Object.fromEntries(await activity("spring"))).to.deep.include({ read: 500, check: 1500, write: 5000 });
     });
 

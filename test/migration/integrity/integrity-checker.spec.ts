@@ -1,5 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
@@ -31,6 +32,23 @@ describe("migration/integrity", function () {
 
   afterEach(() => {
     expect(readdirSync(directory), "files left").to.deep.equal([]);
+  });
+
+  it("removes what processes left that were killed over a check, and nothing of those that live", async () => {
+    const gone = spawnSync(process.execPath, ["--version"]).pid;
+    const folderOf = (host: string, pid: number): string => `ferry-integrity-${pid}-${host}-abcdef`;
+    const [left, ofLastRun] = [folderOf(hostname(), gone), folderOf(hostname(), process.pid)];
+    const others = [folderOf(hostname(), process.ppid), folderOf("elsewhere", gone), "ferry-integrity-else"];
+    for (const name of [left, ofLastRun, ...others]) {
+      mkdirSync(path.join(directory, name));
+      writeFileSync(path.join(directory, name, "image.sqlite"), "");
+    }
+    utimesSync(path.join(directory, ofLastRun), 1, 1);
+    await open({}).check(new MemorySource(filledDatabase(1)), "quick");
+    expect(readdirSync(directory).toSorted()).to.deep.equal(others.toSorted());
+    others.forEach((name) => {
+      rmSync(path.join(directory, name), { recursive: true });
+    });
   });
 
   function open(options: IntegrityOptions): IntegrityChecker {
