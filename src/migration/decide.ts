@@ -1,8 +1,8 @@
-import type { ActorId } from "../formats/actor-id.ts";
 import type { ActorState } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { Attempt } from "./attempt.ts";
+import type { MigrationOptions } from "./context.ts";
 import { isInForce, readLease, type HeldLease } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
@@ -23,7 +23,7 @@ export interface Surroundings {
   readonly previous: Outcome | undefined;
 }
 
-export async function readSurroundings(context: MigrationContext, tx: Transaction, id: ActorId): Promise<Surroundings> {
+export async function readSurroundings({ context, id }: Attempt, tx: Transaction): Promise<Surroundings> {
   const [v2, lease, actor, previous] = await Promise.all([
     context.target.readState(tx, id).catch(formatErrorAsValue),
     readLease(tx, id),
@@ -105,9 +105,8 @@ export function reasonNotToStage(actor: ActorState): Verdict | undefined {
 
 /** Removes what an earlier attempt of Ferry's staged and did not switch to. */
 export function discardOwnStage(
-  context: MigrationContext,
+  { context, id }: Attempt,
   tx: Transaction,
-  id: ActorId,
   { lease, ownStage }: Pick<Surroundings, "lease" | "ownStage">,
 ): void {
   if (ownStage && lease?.lease !== undefined) {

@@ -3,6 +3,7 @@ import { FormatError } from "../formats/format-error.ts";
 import { withCompressedPage } from "../formats/page-codec.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { Transaction } from "../store/store.ts";
+import type { Attempt } from "./attempt.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import { readSurroundings, reasonNotToMigrate, reasonNotToStage, type Surroundings } from "./decide.ts";
 import { assertNotAborted } from "./errors.ts";
@@ -10,11 +11,11 @@ import type { Outcome, Verdict } from "./outcome.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
-import { openImage } from "./image-source.ts";
+import { openImage, type LargeOutline } from "./image-source.ts";
 import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
 import type { ImageOutline, StagedRows, Stager } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
-import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
+import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** What a migration of an actor would come to, were it tried now, and what it would write. */
@@ -40,10 +41,11 @@ export async function examineActor(
   options: MigrationOptions,
   signal: AbortSignal,
 ): Promise<Examination> {
+  const attempt = { context, id, options, signal };
   assertNotAborted(signal);
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(async (tx) => survey(context, tx, id, { options, nowMs }), {
+    const first = await context.store.transact(async (tx) => survey(attempt, tx, nowMs), {
       label: "examine",
       signal,
     });
@@ -51,9 +53,9 @@ export async function examineActor(
       case "decided":
         return first.examination;
       case "small":
-        return await examineSmall(context, id, first.image, { options, nowMs, signal });
+        return await examineSmall(attempt, first.image, nowMs);
       case "large":
-        return await examineLarge(context, id, first, { options, nowMs, signal });
+        return await examineLarge(attempt, first, nowMs);
     }
   } catch (error) {
     if (isRejection(error)) {
@@ -72,22 +74,16 @@ type Surveyed =
   | { readonly kind: "small"; readonly image: SmallImage }
   | Large;
 
-interface Large {
+interface Large extends LargeOutline {
   readonly kind: "large";
-  readonly mainBytes: number;
-  readonly sidecars?: Sidecars;
 }
 
-async function survey(
-  context: MigrationContext,
-  tx: Transaction,
-  id: ActorId,
-  { options, nowMs }: { options: MigrationOptions; nowMs: number },
-): Promise<Surveyed> {
+async function survey(attempt: Attempt, tx: Transaction, nowMs: number): Promise<Surveyed> {
+  const { context, id, options } = attempt;
   context.observer.enter("read");
   const [found, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
-    readSurroundings(context, tx, id),
+    readSurroundings(attempt, tx),
   ]);
   context.observer.enter("check");
   if (found.kind === "none") {
@@ -126,28 +122,19 @@ function decided(verdict: Verdict): Surveyed {
 }
 
 /** Outside the transaction, as SQLite's check may take longer than one may last. */
-async function examineSmall(
-  context: MigrationContext,
-  id: ActorId,
-  image: SmallImage,
-  { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
-): Promise<Examination> {
-  await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
+async function examineSmall(attempt: Attempt, image: SmallImage, nowMs: number): Promise<Examination> {
+  const { context, options } = attempt;
+  await assertIntegrity(attempt, new MemorySource(concatBytes(...image.pages)));
   const layout = context.target.layoutOf(options.layout);
   const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
   const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(16)) };
-  const { storageBytes } = await encodeSmallImage(context, id, image, spec, options.verify);
+  const { storageBytes } = await encodeSmallImage(attempt, image, spec);
   return { state: "migrated", bytes: image.facts.bytes, v2Bytes: storageBytes, transactions: 1 };
 }
 
-async function examineLarge(
-  context: MigrationContext,
-  id: ActorId,
-  outline: Large,
-  facts: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
-): Promise<Examination> {
-  const { options, nowMs, signal } = facts;
-  const source = await openImage(context.store, id, outline, options, signal);
+async function examineLarge(attempt: Attempt, outline: LargeOutline, nowMs: number): Promise<Examination> {
+  const { context, id, options, signal } = attempt;
+  const source = await openImage(context.store, id, { ...outline, policy: options }, signal);
   const { imageBytes } = source;
   const pageCount = Math.ceil(imageBytes / PAGE_BYTES);
   const written = new Written(
@@ -163,7 +150,7 @@ async function examineLarge(
     context.observer.enter("read");
   }
   written.end();
-  await assertIntegrity(context, options, source.bytes, signal);
+  await assertIntegrity(attempt, source.bytes);
   // The lease before the parts and the switch after them.
   return {
     state: "migrated",

@@ -4,6 +4,7 @@ import { InvariantError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
+import type { Attempt } from "./attempt.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
 import {
   discardOwnStage,
@@ -42,6 +43,7 @@ export async function migrateActor(
   options: MigrationOptions,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const attempt = { context, id, options, signal };
   assertNotAborted(signal);
   context.observer.enter("read");
   // One time for all runs of a body: what a run after an unknown commit finds recorded is then known for its own.
@@ -50,24 +52,24 @@ export async function migrateActor(
     let checked: CheckedImage | undefined;
     let prepared = false;
     for (;;) {
-      const first = await context.store.transact(
-        async (tx) => migrateIfSmall(context, tx, id, options, { nowMs, checked }),
-        { label: "migrate_small", signal },
-      );
+      const first = await context.store.transact(async (tx) => migrateIfSmall(attempt, tx, { nowMs, checked }), {
+        label: "migrate_small",
+        signal,
+      });
       switch (first.kind) {
         case "outcome":
           return first.outcome;
         case "staged":
-          return await migrateStaged(context, id, options, first.plan, signal);
+          return await migrateStaged(attempt, first.plan);
         case "check":
           // SQLite's check may take longer than a transaction may last: it is made between two.
-          checked = await checkSmall(context, options, first.image, signal);
+          checked = await checkSmall(attempt, first.image);
           break;
         case "unprepared":
           if (prepared) {
             throw new InvariantError("what a target prepared is not there", { details: { actorId: id } });
           }
-          await prepare(context, id, nowMs, signal);
+          await prepare(attempt, nowMs);
           prepared = true;
       }
     }
@@ -84,7 +86,7 @@ type FirstResult =
   | { readonly kind: "unprepared" };
 
 /** Makes what many actors share, in a transaction of its own: in an actor's, all of them would conflict over it. */
-async function prepare(context: MigrationContext, id: ActorId, nowMs: number, signal: AbortSignal): Promise<void> {
+async function prepare({ context, id, signal }: Attempt, nowMs: number): Promise<void> {
   const random = context.randomBytes(RANDOM_BYTES);
   await context.store.transact(async (tx) => context.target.prepare(tx, id, { random, nowMs }), {
     label: "prepare",
@@ -98,15 +100,10 @@ interface CheckedImage {
   readonly error?: FormatError;
 }
 
-async function checkSmall(
-  context: MigrationContext,
-  options: MigrationOptions,
-  image: SmallImage,
-  signal: AbortSignal,
-): Promise<CheckedImage> {
+async function checkSmall(attempt: Attempt, image: SmallImage): Promise<CheckedImage> {
   const { sha256 } = image.facts;
   try {
-    await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
+    await assertIntegrity(attempt, new MemorySource(concatBytes(...image.pages)));
     return { sha256 };
   } catch (error) {
     if (isRejection(error)) {
@@ -117,22 +114,20 @@ async function checkSmall(
 }
 
 async function migrateIfSmall(
-  context: MigrationContext,
+  attempt: Attempt,
   tx: Transaction,
-  id: ActorId,
-  options: MigrationOptions,
-  attempt: { nowMs: number; checked: CheckedImage | undefined },
+  { nowMs, checked }: { nowMs: number; checked: CheckedImage | undefined },
 ): Promise<FirstResult> {
-  const { nowMs, checked } = attempt;
+  const { context, id, options } = attempt;
   context.observer.enter("read");
   const [survey, surroundings] = await Promise.all([
     surveyV1(tx, id, options.smallImageBytes),
-    readSurroundings(context, tx, id),
+    readSurroundings(attempt, tx),
   ]);
   context.observer.enter("check");
   const record = (verdict: Verdict): FirstResult => ({
     kind: "outcome",
-    outcome: recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs }),
+    outcome: recordVerdict(attempt, tx, verdict, { surroundings, nowMs }),
   });
   if (survey.kind === "none") {
     return record({ state: "skipped", reason: "no_v1_data" });
@@ -144,7 +139,7 @@ async function migrateIfSmall(
   try {
     const image = survey.kind === "large" ? undefined : smallImageOf(id, survey.rows, options);
     if (image === undefined) {
-      const planned = await planStaged(context, tx, id, options, { survey, surroundings });
+      const planned = await planStaged(attempt, tx, { survey, surroundings });
       return planned.kind === "verdict" ? record(planned.verdict) : planned;
     }
     const outline = { pageCount: image.pages.length, recovered: false };
@@ -161,13 +156,13 @@ async function migrateIfSmall(
     const layout = context.target.layoutOf(options.layout);
     const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
     const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(RANDOM_BYTES)) };
-    const encoded = await encodeSmallImage(context, id, image, spec, options.verify);
+    const encoded = await encodeSmallImage(attempt, image, spec);
     context.observer.enter("write");
     const { basis, advice } = admission;
-    await writeSmallImage(context, tx, id, { spec, ...encoded, basis }, surroundings);
+    await writeSmallImage(attempt, tx, { spec, ...encoded, basis }, surroundings);
     return {
       kind: "outcome",
-      outcome: recordMigrated(context, tx, id, options, { image, layout, surroundings, nowMs, advice }),
+      outcome: recordMigrated(attempt, tx, { image, layout, surroundings, nowMs, advice }),
     };
   } catch (error) {
     if (isRejection(error)) {
@@ -204,24 +199,22 @@ function admissionOf(context: MigrationContext, { v2 }: Surroundings, image: Ima
 }
 
 async function writeSmallImage(
-  context: MigrationContext,
+  attempt: Attempt,
   tx: Transaction,
-  id: ActorId,
   image: StagedImage & { readonly rows: readonly KeyValue[] },
   surroundings: Surroundings,
 ): Promise<void> {
+  const { context, id } = attempt;
   if (surroundings.lease !== undefined) {
     dropLease(tx, id);
-    discardOwnStage(context, tx, id, surroundings);
+    discardOwnStage(attempt, tx, surroundings);
   }
   await context.target.writeImage(tx, id, image);
 }
 
 function recordMigrated(
-  context: MigrationContext,
+  { context, id, options }: Attempt,
   tx: Transaction,
-  id: ActorId,
-  options: MigrationOptions,
   facts: {
     image: SmallImage;
     layout: Layout;
@@ -244,10 +237,8 @@ function recordMigrated(
 }
 
 async function planStaged(
-  context: MigrationContext,
+  { context, id, options }: Attempt,
   tx: Transaction,
-  id: ActorId,
-  options: MigrationOptions,
   seen: { survey: Exclude<V1Survey, { kind: "none" }>; surroundings: Surroundings },
 ): Promise<Exclude<Admission, { kind: "admitted" }> | { readonly kind: "staged"; readonly plan: StagedPlan }> {
   const { survey, surroundings } = seen;

@@ -7,7 +7,8 @@ import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
 import { inlineCodec } from "./codec/inline-codec.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { Attempt } from "./attempt.ts";
+import type { MigrationOptions } from "./context.ts";
 import type { ImageFacts } from "./outcome.ts";
 import type { BlockBatch } from "./pages.ts";
 import { memoryRows } from "./rows.ts";
@@ -83,11 +84,9 @@ function assertNoneLost(chunks: ChunkSequence, pages: readonly Uint8Array[], ima
 
 /** The rows of a small image, verified where the options ask for it, and what they add to the storage used. */
 export async function encodeSmallImage(
-  context: MigrationContext,
-  id: ActorId,
+  { context, id, options }: Attempt,
   image: SmallImage,
   spec: ImageSpec,
-  verify: boolean,
 ): Promise<{ rows: KeyValue[]; storageBytes: number }> {
   context.observer.enter("encode");
   const [page1] = image.pages;
@@ -113,7 +112,7 @@ export async function encodeSmallImage(
   while (stager.ready) {
     drain(stager.take());
   }
-  if (verify) {
+  if (options.verify) {
     context.observer.enter("verify");
     const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, { stage: spec.stage });
     await assertSameImage(inlineCodec, blocks, image.facts);

@@ -3,7 +3,7 @@ import { equalBytes } from "../formats/bytes.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { Attempt } from "./attempt.ts";
 import {
   discardOwnStage,
   readSurroundings,
@@ -36,52 +36,44 @@ const TORN: Verdict = {
  * lease and the head are byte for byte what this attempt wrote last, and stops the attempt when they are not.
  */
 export class StageFence {
-  readonly context: MigrationContext;
-  readonly id: ActorId;
-  readonly options: MigrationOptions;
+  readonly attempt: Attempt;
   readonly lease: Lease;
   #renewAtMs: number;
 
-  constructor(context: MigrationContext, id: ActorId, options: MigrationOptions, lease: Lease) {
-    this.context = context;
-    this.id = id;
-    this.options = options;
+  constructor(attempt: Attempt, lease: Lease) {
+    this.attempt = attempt;
     this.lease = lease;
-    this.#renewAtMs = context.now() + options.leaseMs / 3;
+    this.#renewAtMs = attempt.context.now() + attempt.options.leaseMs / 3;
   }
 
   /** @throws FenceLostError `lease_lost`, `meta_changed` */
   async assertHeld(tx: Transaction): Promise<void> {
+    const { context, id } = this.attempt;
     const [held] = await Promise.all([
-      this.context.target.holdsStage(tx, this.id, this.lease.head),
-      assertLeaseHeld(tx, this.id, this.lease),
+      context.target.holdsStage(tx, id, this.lease.head),
+      assertLeaseHeld(tx, id, this.lease),
     ]);
     if (!held) {
-      throw new FenceLostError(
-        "meta_changed",
-        "The actor's v2 head is not what this attempt wrote: the stage is void.",
-        {
-          actorId: this.id,
-        },
-      );
+      const message = "The actor's v2 head is not what this attempt wrote: the stage is void.";
+      throw new FenceLostError("meta_changed", message, { actorId: id });
     }
   }
 
   /** Writes rows of the stage in one transaction, and with them that they are written. */
-  async write(staged: StagedRows, signal: AbortSignal): Promise<void> {
-    const body = (tx: Transaction): Promise<void> => {
+  async write(staged: StagedRows): Promise<void> {
+    await this.run("stage", (tx) => {
       for (const row of staged.rows) {
         tx.set(row.key, row.value);
       }
-      writeProgress(tx, this.id, staged);
+      writeProgress(tx, this.attempt.id, staged);
       return Promise.resolve();
-    };
-    await this.run(body, "stage", signal);
+    });
   }
 
   /** Runs a body in a transaction that holds the fence. */
-  async run(body: (tx: Transaction) => Promise<void>, label: string, signal: AbortSignal): Promise<void> {
-    await this.context.store.transact(
+  async run(label: string, body: (tx: Transaction) => Promise<void>): Promise<void> {
+    const { context, signal } = this.attempt;
+    await context.store.transact(
       async (tx) => {
         await this.assertHeld(tx);
         await body(tx);
@@ -91,13 +83,14 @@ export class StageFence {
   }
 
   /** Puts the expiry off when a third of the lease has gone by. */
-  async renewWhenDue(signal: AbortSignal): Promise<void> {
-    const nowMs = this.context.now();
+  async renewWhenDue(): Promise<void> {
+    const { context, id, options, signal } = this.attempt;
+    const nowMs = context.now();
     if (nowMs < this.#renewAtMs) {
       return;
     }
-    const { leaseMs } = this.options;
-    await this.context.store.transact(async (tx) => renewLease(tx, this.id, this.lease, nowMs + leaseMs), {
+    const { leaseMs } = options;
+    await context.store.transact(async (tx) => renewLease(tx, id, this.lease, nowMs + leaseMs), {
       label: "renew_lease",
       signal,
     });
@@ -106,7 +99,8 @@ export class StageFence {
 
   /** Lets the lease expire now. The stage stays, under it: the next attempt continues it or clears it away. */
   async release(): Promise<void> {
-    await this.context.store.transact(async (tx) => renewLease(tx, this.id, this.lease, 0), {
+    const { context, id } = this.attempt;
+    await context.store.transact(async (tx) => renewLease(tx, id, this.lease, 0), {
       label: "release_lease",
       maxAttempts: 3,
       timeoutMs: 5_000,
@@ -115,11 +109,12 @@ export class StageFence {
 
   /** Ends the lease and removes the stage, of which nothing can be used: a later attempt would continue it and fail the same way. */
   async clear(): Promise<void> {
-    await this.context.store.transact(
+    const { context, id } = this.attempt;
+    await context.store.transact(
       async (tx) => {
         await this.assertHeld(tx);
-        this.context.target.discardStage(tx, this.id, this.lease.head);
-        dropLease(tx, this.id);
+        context.target.discardStage(tx, id, this.lease.head);
+        dropLease(tx, id);
       },
       { label: "clear_stage", maxAttempts: 3, timeoutMs: 5_000 },
     );
@@ -140,25 +135,23 @@ export interface BegunStage {
  * instead where the actor is not to be migrated any more.
  */
 export async function beginStage(
-  context: MigrationContext,
-  id: ActorId,
-  options: MigrationOptions,
+  attempt: Attempt,
   stage: { spec: StagedImage["spec"]; image: string; resumable: boolean; plan: StagedPlan },
-  signal: AbortSignal,
 ): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> {
+  const { context, id, options, signal } = attempt;
   const { spec, plan } = stage;
   const token = context.randomBytes(TOKEN_BYTES);
   const fresh: Lease = { token, image: stage.image, sleepTs: plan.sleepTs, head: spec.stage };
   const begun = (lease: Lease, creationTsMs: number, committed: readonly StagedRange[]): BegunStage => ({
     kind: "stage",
-    fence: new StageFence(context, id, options, lease),
+    fence: new StageFence(attempt, lease),
     spec: { ...spec, stage: lease.head, creationTsMs },
     committed,
   });
   const nowMs = context.now();
   return context.store.transact(
     async (tx): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> => {
-      const surroundings = await readSurroundings(context, tx, id);
+      const surroundings = await readSurroundings(attempt, tx);
       const { lease: held, v2 } = surroundings;
       const sinceMs = "sinceMs" in v2 ? v2.sinceMs : spec.creationTsMs;
       if (held?.lease !== undefined && equalBytes(held.lease.token, token)) {
@@ -167,7 +160,7 @@ export async function beginStage(
       }
       const verdict = reasonNotToMigrate(surroundings, options, nowMs) ?? (await reasonToDefer(tx, id, plan));
       if (verdict !== undefined) {
-        return { kind: "verdict", outcome: recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs }) };
+        return { kind: "verdict", outcome: recordVerdict(attempt, tx, verdict, { surroundings, nowMs }) };
       }
       const left = held?.lease;
       const continues =
@@ -181,7 +174,7 @@ export async function beginStage(
         writeLease(tx, id, lease, context.now() + options.leaseMs);
         return begun(lease, sinceMs, await readProgress(tx, id));
       }
-      discardOwnStage(context, tx, id, surroundings);
+      discardOwnStage(attempt, tx, surroundings);
       dropLease(tx, id);
       context.target.beginStage(tx, id, fresh.head);
       writeLease(tx, id, fresh, context.now() + options.leaseMs);
@@ -200,9 +193,8 @@ export async function beginStage(
 export async function finalizeStage(
   fence: StageFence,
   end: { image: StagedImage; verdict: Verdict; plan: StagedPlan },
-  signal: AbortSignal,
 ): Promise<Outcome> {
-  const { context, id } = fence;
+  const { context, id, options, signal } = fence.attempt;
   const nowMs = context.now();
   return context.store.transact(
     async (tx) => {
@@ -212,8 +204,8 @@ export async function finalizeStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      const changed = reasonOfOperator(previous, fence.options) ?? torn ?? refused;
-      const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
+      const changed = reasonOfOperator(previous, options) ?? torn ?? refused;
+      const facts = { previous, finishedAtMs: nowMs, campaign: options.campaign };
       const outcome = outcomeOf(id, end.verdict, facts);
       const found = [...OPERATORS_VERDICTS, TORN, ...(refused === undefined ? [] : [refused])];
       const candidates = [outcome, ...found.map((verdict) => outcomeOf(id, verdict, facts))];
@@ -238,12 +230,8 @@ export async function finalizeStage(
  * Removes the stage and the lease, fenced, and records why: v2 is as it was before the attempt. What looks like bad data in an
  * actor that woke meanwhile is a torn reading: that is `deferred`, not rejected. One that was waived meanwhile stays waived.
  */
-export async function discardStage(
-  fence: StageFence,
-  end: { verdict: Verdict; plan: StagedPlan },
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const { context, id } = fence;
+export async function discardStage(fence: StageFence, end: { verdict: Verdict; plan: StagedPlan }): Promise<Outcome> {
+  const { context, id, options, signal } = fence.attempt;
   const nowMs = context.now();
   return context.store.transact(
     async (tx) => {
@@ -252,14 +240,14 @@ export async function discardStage(
         context.ledger.read(tx, id),
         readLease(tx, id),
       ]);
-      const facts = { previous, finishedAtMs: nowMs, campaign: fence.options.campaign };
+      const facts = { previous, finishedAtMs: nowMs, campaign: options.campaign };
       const candidates = [end.verdict, ...OPERATORS_VERDICTS, TORN].map((verdict) => outcomeOf(id, verdict, facts));
       if (held === undefined && isOneOf(previous, candidates)) {
         // A commit whose result was unknown did happen.
         return previous;
       }
       await fence.assertHeld(tx);
-      const verdict = reasonOfOperator(previous, fence.options) ?? changed ?? end.verdict;
+      const verdict = reasonOfOperator(previous, options) ?? changed ?? end.verdict;
       return clearAndRecord(fence, tx, verdict, { previous, nowMs });
     },
     { label: "discard_stage", signal },
@@ -268,19 +256,17 @@ export async function discardStage(
 
 /** Records a verdict found before anything was staged, unless the actor has changed since. */
 export async function recordWithoutStage(
-  context: MigrationContext,
-  id: ActorId,
-  options: MigrationOptions,
+  attempt: Attempt,
   end: { verdict: Verdict; plan: StagedPlan },
-  signal: AbortSignal,
 ): Promise<Outcome> {
+  const { context, id, options, signal } = attempt;
   const nowMs = context.now();
   return context.store.transact(
     async (tx) => {
-      const surroundings = await readSurroundings(context, tx, id);
+      const surroundings = await readSurroundings(attempt, tx);
       const verdict =
         reasonNotToMigrate(surroundings, options, nowMs) ?? (await reasonToDefer(tx, id, end.plan)) ?? end.verdict;
-      return recordVerdict(context, tx, id, verdict, { surroundings, options, nowMs });
+      return recordVerdict(attempt, tx, verdict, { surroundings, nowMs });
     },
     { label: "record", signal },
   );
@@ -306,7 +292,7 @@ function clearAndRecord(
   verdict: Verdict,
   facts: { previous: Outcome | undefined; nowMs: number },
 ): Outcome {
-  const { context, id, options } = fence;
+  const { context, id, options } = fence.attempt;
   context.target.discardStage(tx, id, fence.lease.head);
   dropLease(tx, id);
   const outcome = outcomeOf(id, verdict, {

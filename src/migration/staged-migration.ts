@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { InvariantError } from "../errors.ts";
-import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { BorrowedBlocks, ImagePass } from "./codec/codec.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { Attempt } from "./attempt.ts";
+import type { MigrationContext } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
 import { openImage, type ImageSource } from "./image-source.ts";
 import { inOrder } from "./in-order.ts";
@@ -39,15 +39,8 @@ const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing",
  * Migrates one large actor: takes the lease, stages rows in transactions of about 1 MB, reads them back, and switches in one small
  * transaction. Nothing of it is visible to a reader before that. An attempt that fails leaves a lease that others may take at once.
  */
-export async function migrateStaged(
-  context: MigrationContext,
-  id: ActorId,
-  options: MigrationOptions,
-  plan: StagedPlan,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const attempt = new StagedAttempt(context, id, options, plan, signal);
-  return attempt.run();
+export async function migrateStaged(attempt: Attempt, plan: StagedPlan): Promise<Outcome> {
+  return new StagedMigration(attempt, plan).run();
 }
 
 /** What was staged: the image's facts as read from v1, and what its rows add to the storage used. */
@@ -62,32 +55,20 @@ interface EncodedBatch extends BorrowedBlocks {
   readonly toWrite: readonly boolean[];
 }
 
-class StagedAttempt {
-  readonly #context: MigrationContext;
-  readonly #id: ActorId;
-  readonly #options: MigrationOptions;
+class StagedMigration {
+  readonly #attempt: Attempt;
   readonly #plan: StagedPlan;
-  readonly #signal: AbortSignal;
   /** Set once the lease is taken: from here on every write is fenced by it. */
   #fence: StageFence | undefined;
 
-  constructor(
-    context: MigrationContext,
-    id: ActorId,
-    options: MigrationOptions,
-    plan: StagedPlan,
-    signal: AbortSignal,
-  ) {
-    this.#context = context;
-    this.#id = id;
-    this.#options = options;
+  constructor(attempt: Attempt, plan: StagedPlan) {
+    this.#attempt = attempt;
     this.#plan = plan;
-    this.#signal = signal;
   }
 
   async run(): Promise<Outcome> {
     try {
-      return await this.#attempt();
+      return await this.#migrate();
     } catch (error) {
       await this.#release(error);
       throw error;
@@ -95,9 +76,10 @@ class StagedAttempt {
   }
 
   /** What is wrong with the data becomes the outcome; everything else is thrown. */
-  async #attempt(): Promise<Outcome> {
+  async #migrate(): Promise<Outcome> {
+    const { context, id, options, signal } = this.#attempt;
     try {
-      const source = await openImage(this.#context.store, this.#id, this.#plan, this.#options, this.#signal);
+      const source = await openImage(context.store, id, { ...this.#plan, policy: options }, signal);
       if (this.#plan.disturbs) {
         await this.#checkOnly(source);
       }
@@ -112,35 +94,33 @@ class StagedAttempt {
 
   /** Reads everything once and writes nothing. @throws FormatError whose code is the reject reason. */
   async #checkOnly(source: ImageSource): Promise<void> {
-    const batches = source.readPages(this.#signal);
+    const batches = source.readPages(this.#attempt.signal);
     while ((await batches.next()).done !== true) {
       // Only a right image comes to its end.
     }
   }
 
   async #stageAndSwitch(source: ImageSource): Promise<Outcome> {
-    const { target, randomBytes } = this.#context;
+    const { target, randomBytes, now } = this.#attempt.context;
     const wanted: ImageSpec = {
-      layout: target.layoutOf(this.#options.layout),
+      layout: target.layoutOf(this.#attempt.options.layout),
       pageCount: Math.floor(source.imageBytes / PAGE_BYTES),
-      creationTsMs: this.#context.now(),
+      creationTsMs: now(),
     };
     const spec = { ...wanted, stage: target.newStage(wanted, randomBytes(STAGE_RANDOM_BYTES)) };
-    const batches = source.readPages(this.#signal);
+    const batches = source.readPages(this.#attempt.signal);
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
       const first = await batches.next();
       if (first.done !== true) {
         await this.#assertHeader(first.value, batches, spec);
       }
-      await assertIntegrity(this.#context, this.#options, source.bytes, this.#signal);
-      const begun = await beginStage(
-        this.#context,
-        this.#id,
-        this.#options,
-        { spec, plan: this.#plan, ...stageIdentity(this.#context, spec, this.#plan) },
-        this.#signal,
-      );
+      await assertIntegrity(this.#attempt, source.bytes);
+      const begun = await beginStage(this.#attempt, {
+        spec,
+        plan: this.#plan,
+        ...stageIdentity(this.#attempt.context, spec, this.#plan),
+      });
       if (begun.kind === "verdict") {
         return begun.outcome;
       }
@@ -156,7 +136,7 @@ class StagedAttempt {
   /** What the target asks of page 1; as with what all targets ask, what is wrong with the pages behind it is said first. */
   async #assertHeader(first: PageBatch, rest: AsyncIterable<PageBatch>, spec: ImageSpec): Promise<void> {
     try {
-      this.#context.target.assertHeader(first.pages[0] ?? new Uint8Array(PAGE_BYTES), spec.pageCount);
+      this.#attempt.context.target.assertHeader(first.pages[0] ?? new Uint8Array(PAGE_BYTES), spec.pageCount);
     } catch (error) {
       for await (const _ of rest) {
         // Only a right image comes to its end.
@@ -169,13 +149,14 @@ class StagedAttempt {
     const { spec } = begun;
     // Rows of no page, as an empty image may have, are written and counted anew.
     const committed = begun.committed.filter((range) => range.endPgno > range.firstPgno);
-    const pass = this.#context.codec.begin();
+    const { codec, observer } = this.#attempt.context;
+    const pass = codec.begin();
     let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
     try {
       const encoded = inOrder(this.#encode(pass, batches, committed), ENCODES_IN_FLIGHT);
       for await (const staged of inOrder(this.#stage(begun, encoded), WRITES_IN_FLIGHT)) {
         storageBytes += staged;
-        this.#context.observer.enter("read");
+        observer.enter("read");
       }
       const sha256 = await pass.digest();
       return { facts: { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256 }, storageBytes };
@@ -188,20 +169,21 @@ class StagedAttempt {
     begun: BegunStage,
     staged: StagedFacts & { recovery: RecoveryFacts | undefined },
   ): Promise<Outcome> {
-    const { observer, target } = this.#context;
+    const { context, options, signal } = this.#attempt;
+    const { observer, target } = context;
     const { fence, spec } = begun;
     const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
     await target.sealStage(image, async (body) => {
-      assertNotAborted(this.#signal);
-      await fence.run(body, "seal", this.#signal);
-      await fence.renewWhenDue(this.#signal);
+      assertNotAborted(signal);
+      await fence.run("seal", body);
+      await fence.renewWhenDue();
     });
-    if (this.#options.verify) {
+    if (options.verify) {
       observer.enter("verify");
       await this.#verify(begun, staged.facts);
     }
     observer.enter("write");
-    assertNotAborted(this.#signal);
+    assertNotAborted(signal);
     const { facts, recovery } = staged;
     const { advice } = this.#plan;
     const verdict: Verdict = {
@@ -209,10 +191,10 @@ class StagedAttempt {
       image: facts,
       layout: spec.layout,
       recovery,
-      verified: this.#options.verify,
+      verified: options.verify,
       ...(advice === undefined ? {} : { detail: advice }),
     };
-    return finalizeStage(fence, { image, verdict, plan: this.#plan }, this.#signal);
+    return finalizeStage(fence, { image, verdict, plan: this.#plan });
   }
 
   /**
@@ -222,14 +204,14 @@ class StagedAttempt {
    */
   async #verify({ fence, spec, committed }: BegunStage, facts: ImageFacts): Promise<void> {
     try {
-      await assertSameImage(this.#context.codec, this.#readBack(fence, spec), facts);
+      await assertSameImage(this.#attempt.context.codec, this.#readBack(fence, spec), facts);
     } catch (error) {
       const isVoid = error instanceof FormatError && (committed.length > 0 || ROWS_GONE.has(error.details["code"]));
       if (!isVoid) {
         throw error;
       }
       throw new FenceLostError("stage_gone", "Staged rows are gone, or are not of the image that is there now.", {
-        actorId: this.#id,
+        actorId: this.#attempt.id,
         ...error.details,
       });
     }
@@ -241,7 +223,7 @@ class StagedAttempt {
     batches: AsyncIterable<PageBatch>,
     committed: readonly StagedRange[],
   ): AsyncGenerator<() => Promise<EncodedBatch>, void, undefined> {
-    const { observer } = this.#context;
+    const { observer } = this.#attempt.context;
     const isCommitted = inRanges(committed);
     for await (const { firstPgno, pages, hold } of batches) {
       const toWrite = pages.map((_, index) => !isCommitted(firstPgno + index));
@@ -272,11 +254,11 @@ class StagedAttempt {
     { fence, spec }: BegunStage,
     batches: AsyncIterable<EncodedBatch>,
   ): AsyncGenerator<() => Promise<number>, void, undefined> {
-    const { observer, target } = this.#context;
-    const stager = target.makeStager(this.#id, spec);
+    const { observer, target } = this.#attempt.context;
+    const stager = target.makeStager(this.#attempt.id, spec);
     const commit = (staged: StagedRows) => async (): Promise<number> => {
       if (staged.rows.length > 0) {
-        await fence.write(staged, this.#signal);
+        await fence.write(staged);
       }
       staged.release?.();
       return staged.storageBytes;
@@ -295,7 +277,7 @@ class StagedAttempt {
         skipping = !isToWrite;
       }
       release();
-      await fence.renewWhenDue(this.#signal);
+      await fence.renewWhenDue();
     }
     observer.enter("write");
     yield commit(stager.finish());
@@ -305,19 +287,18 @@ class StagedAttempt {
   }
 
   async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<BlockBatch, void, undefined> {
-    const rows = storeRows(this.#context.store, this.#signal);
-    const { stage } = spec;
-    for await (const batch of this.#context.target.readBlocks(rows, this.#id, spec.pageCount, { stage })) {
-      assertNotAborted(this.#signal);
-      await fence.renewWhenDue(this.#signal);
+    const { context, id, signal } = this.#attempt;
+    const rows = storeRows(context.store, signal);
+    for await (const batch of context.target.readBlocks(rows, id, spec.pageCount, { stage: spec.stage })) {
+      assertNotAborted(signal);
+      await fence.renewWhenDue();
       yield batch;
     }
   }
 
   async #giveUp(verdict: Verdict): Promise<Outcome> {
-    return this.#fence === undefined
-      ? recordWithoutStage(this.#context, this.#id, this.#options, { verdict, plan: this.#plan }, this.#signal)
-      : discardStage(this.#fence, { verdict, plan: this.#plan }, this.#signal);
+    const end = { verdict, plan: this.#plan };
+    return this.#fence === undefined ? recordWithoutStage(this.#attempt, end) : discardStage(this.#fence, end);
   }
 
   /** Lets the next attempt begin at once. What failed before is what the caller gets to see. */
@@ -325,8 +306,9 @@ class StagedAttempt {
     if (this.#fence === undefined) {
       return;
     }
+    const { observer } = this.#attempt.context;
     if (error instanceof FenceLostError) {
-      this.#context.observer.fenceLost?.(error.code);
+      observer.fenceLost?.(error.code);
     }
     try {
       if (error instanceof FenceLostError && error.code === "stage_gone") {
@@ -336,7 +318,7 @@ class StagedAttempt {
       }
     } catch (releaseError) {
       if (!(releaseError instanceof FenceLostError || releaseError instanceof AbortedError)) {
-        this.#context.observer.releaseFailed?.(releaseError);
+        observer.releaseFailed?.(releaseError);
       }
     }
   }

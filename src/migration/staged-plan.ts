@@ -1,12 +1,8 @@
 import type { KeyValue } from "../store/store.ts";
-import type { Sidecars } from "./v1/v1-checks.ts";
+import type { LargeOutline } from "./image-source.ts";
 
 /** What the first transaction saw of a large actor; finalize proves that it still holds. */
-export interface StagedPlan {
-  /** The main file's size. */
-  readonly mainBytes: number;
-  /** Present when the image has to be recovered from the main file and these. */
-  readonly sidecars?: Sidecars;
+export interface StagedPlan extends LargeOutline {
   /** The rows of the main file's metadata entry. */
   readonly metadataRows: readonly KeyValue[];
   /** The actor's SLEEP_TS row. */

@@ -44,8 +44,9 @@ export async function changeInV1(
     if (!recovers && mainBytes !== outcome?.bytes) {
       return ANOTHER;
     }
-    const outline = { mainBytes, ...(recovers ? { sidecars: v1.sidecars } : {}) };
-    const image = await openImage(store, id, outline, { ...AS_MIGRATED, maxImageBytes }, signal);
+    const policy = { ...AS_MIGRATED, maxImageBytes };
+    const outline = { mainBytes, policy, ...(recovers ? { sidecars: v1.sidecars } : {}) };
+    const image = await openImage(store, id, outline, signal);
     const sha256 = await digestOf(image.readPages(signal));
     return sha256 === outcome?.sha256 ? undefined : ANOTHER;
   } catch (error) {
