@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorKvSubspace } from "../formats/actor-kv.ts";
 import { FormatError } from "../formats/format-error.ts";
-import { withCompressedPage } from "../formats/page-codec.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
@@ -12,7 +11,8 @@ import type { MigrationOptions } from "./context.ts";
 import type { ImageFacts } from "./outcome.ts";
 import type { BlockBatch } from "./pages.ts";
 import { memoryRows } from "./rows.ts";
-import type { ImageSpec } from "./targets/target.ts";
+import { finishStaging, stagePages } from "./stage-pages.ts";
+import type { StagedRows, StagedSpec } from "./targets/target.ts";
 import { EntryReader } from "./v1/entry-reader.ts";
 import { outlineOfRows, mainMetadata } from "./v1/survey.ts";
 import { firstLostOf } from "./v1/unwritten-pages.ts";
@@ -86,7 +86,7 @@ function assertNoneLost(chunks: ChunkSequence, pages: readonly Uint8Array[], ima
 export async function encodeSmallImage(
   { context, id, options }: Attempt,
   image: SmallImage,
-  spec: ImageSpec,
+  spec: StagedSpec,
 ): Promise<{ rows: KeyValue[]; storageBytes: number }> {
   context.observer.enter("encode");
   const [page1] = image.pages;
@@ -96,22 +96,12 @@ export async function encodeSmallImage(
   const stager = context.target.makeStager(id, spec);
   const rows: KeyValue[] = [];
   let storageBytes = 0;
-  const drain = (staged: { rows: readonly KeyValue[]; storageBytes: number }): void => {
+  const keep = (staged: StagedRows): void => {
     rows.push(...staged.rows);
     storageBytes += staged.storageBytes;
   };
-  for (const [index, page] of image.pages.entries()) {
-    withCompressedPage(page, (block) => {
-      stager.add(index + 1, block);
-    });
-    if (stager.ready) {
-      drain(stager.take());
-    }
-  }
-  drain(stager.finish());
-  while (stager.ready) {
-    drain(stager.take());
-  }
+  stagePages(stager, { firstPgno: 1, pages: image.pages }, keep);
+  finishStaging(stager, keep);
   if (options.verify) {
     context.observer.enter("verify");
     const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, { stage: spec.stage });

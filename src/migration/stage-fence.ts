@@ -19,7 +19,7 @@ import { recordVerdict } from "./record.ts";
 import { sameRows } from "./rows.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { readProgress, writeProgress, type StagedRange } from "./stage-progress.ts";
-import type { StagedImage, StagedRows } from "./targets/target.ts";
+import type { StagedImage, StagedRows, StagedSpec } from "./targets/target.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf } from "./verdict.ts";
 
@@ -125,7 +125,7 @@ export class StageFence {
 export interface BegunStage {
   readonly kind: "stage";
   readonly fence: StageFence;
-  readonly spec: StagedImage["spec"];
+  readonly spec: StagedSpec;
   readonly committed: readonly StagedRange[];
 }
 
@@ -136,7 +136,7 @@ export interface BegunStage {
  */
 export async function beginStage(
   attempt: Attempt,
-  stage: { spec: StagedImage["spec"]; image: string; resumable: boolean; plan: StagedPlan },
+  stage: { spec: StagedSpec; image: string; resumable: boolean; plan: StagedPlan },
 ): Promise<BegunStage | { kind: "verdict"; outcome: Outcome }> {
   const { context, id, options, signal } = attempt;
   const { spec, plan } = stage;

@@ -7,6 +7,7 @@ import type { Attempt } from "./attempt.ts";
 import type { MigrationContext } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
 import { openImage, type ImageSource } from "./image-source.ts";
+import { newImageSpec } from "./image-spec.ts";
 import { inOrder } from "./in-order.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
@@ -23,14 +24,13 @@ import {
   type StageFence,
 } from "./stage-fence.ts";
 import type { StagedRange } from "./stage-progress.ts";
-import type { ImageSpec, StagedImage, StagedRows } from "./targets/target.ts";
+import type { ImageSpec, StagedImage, StagedRows, StagedSpec } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
 const WRITES_IN_FLIGHT = 3;
 /** Batches of pages with the codec at once: one in work and one that waits for it. */
 const ENCODES_IN_FLIGHT = 2;
-const STAGE_RANDOM_BYTES = 16;
 
 /** Codes with which a target's reader says that rows are not there, as opposed to wrong. */
 const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing", "ltx_truncated"]);
@@ -101,13 +101,8 @@ class StagedMigration {
   }
 
   async #stageAndSwitch(source: ImageSource): Promise<Outcome> {
-    const { target, randomBytes, now } = this.#attempt.context;
-    const wanted: ImageSpec = {
-      layout: target.layoutOf(this.#attempt.options.layout),
-      pageCount: Math.floor(source.imageBytes / PAGE_BYTES),
-      creationTsMs: now(),
-    };
-    const spec = { ...wanted, stage: target.newStage(wanted, randomBytes(STAGE_RANDOM_BYTES)) };
+    const pageCount = Math.floor(source.imageBytes / PAGE_BYTES);
+    const spec = newImageSpec(this.#attempt, pageCount, this.#attempt.context.now());
     const batches = source.readPages(this.#attempt.signal);
     try {
       // The first pages are read, and with them the header checked, before the first row is written.
@@ -172,7 +167,7 @@ class StagedMigration {
     const { context, options, signal } = this.#attempt;
     const { observer, target } = context;
     const { fence, spec } = begun;
-    const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.basis };
+    const image: StagedImage = { spec, storageBytes: staged.storageBytes, basis: this.#plan.claim.basis };
     await target.sealStage(image, async (body) => {
       assertNotAborted(signal);
       await fence.run("seal", body);
@@ -185,7 +180,7 @@ class StagedMigration {
     observer.enter("write");
     assertNotAborted(signal);
     const { facts, recovery } = staged;
-    const { advice } = this.#plan;
+    const { advice } = this.#plan.claim;
     const verdict: Verdict = {
       state: "migrated",
       image: facts,
@@ -286,7 +281,7 @@ class StagedMigration {
     }
   }
 
-  async *#readBack(fence: StageFence, spec: ImageSpec): AsyncGenerator<BlockBatch, void, undefined> {
+  async *#readBack(fence: StageFence, spec: StagedSpec): AsyncGenerator<BlockBatch, void, undefined> {
     const { context, id, signal } = this.#attempt;
     const rows = storeRows(context.store, signal);
     for await (const batch of context.target.readBlocks(rows, id, spec.pageCount, { stage: spec.stage })) {

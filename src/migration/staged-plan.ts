@@ -1,5 +1,6 @@
 import type { KeyValue } from "../store/store.ts";
 import type { LargeOutline } from "./image-source.ts";
+import type { Claim } from "./targets/target.ts";
 
 /** What the first transaction saw of a large actor; finalize proves that it still holds. */
 export interface StagedPlan extends LargeOutline {
@@ -9,7 +10,6 @@ export interface StagedPlan extends LargeOutline {
   readonly sleepTs: Uint8Array | undefined;
   /** Whether staging would remove v2 rows that are not Ferry's: then nothing is staged before everything was checked. */
   readonly disturbs: boolean;
-  /** What the target saw besides; see `Claim` in targets/target.ts. */
-  readonly basis?: Uint8Array;
-  readonly advice?: string;
+  /** What the target saw besides. */
+  readonly claim: Claim;
 }
