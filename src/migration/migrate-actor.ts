@@ -5,7 +5,7 @@ import type { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
 import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { discardOwnStage, type Surroundings } from "./decide.ts";
+import { discardOwnStage, type Surroundings } from "./surroundings.ts";
 import { AbortedError, assertNotAborted } from "./errors.ts";
 import { decide, lookAt, type LargeDecision, type SmallDecision } from "./first-look.ts";
 import { newImageSpec, TARGET_RANDOM_BYTES } from "./image-spec.ts";

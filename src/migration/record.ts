@@ -1,7 +1,7 @@
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
-import { discardOwnStage, type Surroundings } from "./decide.ts";
+import { discardOwnStage, type Surroundings } from "./surroundings.ts";
 import { dropLease, isInForce } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { outcomeOf } from "./verdict.ts";

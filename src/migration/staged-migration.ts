@@ -1,36 +1,22 @@
 import { createHash } from "node:crypto";
-import { InvariantError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
-import type { BorrowedBlocks, ImagePass } from "./codec/codec.ts";
 import type { Attempt } from "./attempt.ts";
 import type { MigrationContext } from "./context.ts";
 import { AbortedError, assertNotAborted, FenceLostError } from "./errors.ts";
 import { openImage, type ImageSource } from "./image-source.ts";
 import { newImageSpec } from "./image-spec.ts";
-import { inOrder } from "./in-order.ts";
 import { assertIntegrity } from "./integrity/assert-integrity.ts";
 import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
 import type { BlockBatch, PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
 import { assertSameImage } from "./small-image.ts";
-import {
-  beginStage,
-  discardStage,
-  finalizeStage,
-  recordWithoutStage,
-  type BegunStage,
-  type StageFence,
-} from "./stage-fence.ts";
-import type { StagedRange } from "./stage-progress.ts";
-import type { ImageSpec, StagedImage, StagedRows, StagedSpec } from "./targets/target.ts";
+import type { StageFence } from "./stage-fence.ts";
+import { stageImage, type StagedFacts } from "./stage-image.ts";
+import { beginStage, discardStage, finalizeStage, recordWithoutStage, type BegunStage } from "./stage-steps.ts";
+import type { ImageSpec, StagedImage, StagedSpec } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
-
-/** Staging transactions under way at once: hides the commit's latency, bounds memory to so many megabytes. */
-const WRITES_IN_FLIGHT = 3;
-/** Batches of pages with the codec at once: one in work and one that waits for it. */
-const ENCODES_IN_FLIGHT = 2;
 
 /** Codes with which a target's reader says that rows are not there, as opposed to wrong. */
 const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing", "ltx_truncated"]);
@@ -41,18 +27,6 @@ const ROWS_GONE: ReadonlySet<unknown> = new Set(["page_missing", "rows_missing",
  */
 export async function migrateStaged(attempt: Attempt, plan: StagedPlan): Promise<Outcome> {
   return new StagedMigration(attempt, plan).run();
-}
-
-/** What was staged: the image's facts as read from v1, and what its rows add to the storage used. */
-interface StagedFacts {
-  readonly facts: ImageFacts;
-  readonly storageBytes: number;
-}
-
-/** Pages in order, as far as they are `toWrite` with their blocks. */
-interface EncodedBatch extends BorrowedBlocks {
-  readonly firstPgno: number;
-  readonly toWrite: readonly boolean[];
 }
 
 class StagedMigration {
@@ -120,7 +94,7 @@ class StagedMigration {
         return begun.outcome;
       }
       this.#fence = begun.fence;
-      const staged = await this.#stageAll(begun, chain(first.done === true ? [] : [first.value], batches));
+      const staged = await stageImage(begun, chain(first.done === true ? [] : [first.value], batches));
       return await this.#verifyAndSwitch(begun, { ...staged, recovery: source.recovery });
     } finally {
       // Reads ahead that nobody waits for any more end here, and not after the attempt.
@@ -137,26 +111,6 @@ class StagedMigration {
         // Only a right image comes to its end.
       }
       throw error;
-    }
-  }
-
-  async #stageAll(begun: BegunStage, batches: AsyncIterable<PageBatch>): Promise<StagedFacts> {
-    const { spec } = begun;
-    // Rows of no page, as an empty image may have, are written and counted anew.
-    const committed = begun.committed.filter((range) => range.endPgno > range.firstPgno);
-    const { codec, observer } = this.#attempt.context;
-    const pass = codec.begin();
-    let storageBytes = committed.reduce((sum, range) => sum + range.storageBytes, 0);
-    try {
-      const encoded = inOrder(this.#encode(pass, batches, committed), ENCODES_IN_FLIGHT);
-      for await (const staged of inOrder(this.#stage(begun, encoded), WRITES_IN_FLIGHT)) {
-        storageBytes += staged;
-        observer.enter("read");
-      }
-      const sha256 = await pass.digest();
-      return { facts: { pages: spec.pageCount, bytes: spec.pageCount * PAGE_BYTES, sha256 }, storageBytes };
-    } finally {
-      pass.end();
     }
   }
 
@@ -209,75 +163,6 @@ class StagedMigration {
         actorId: this.#attempt.id,
         ...error.details,
       });
-    }
-  }
-
-  /** Gives the encoding of pages as tasks, in order: all pages are hashed, those of rows that are committed are not compressed. */
-  async *#encode(
-    pass: ImagePass,
-    batches: AsyncIterable<PageBatch>,
-    committed: readonly StagedRange[],
-  ): AsyncGenerator<() => Promise<EncodedBatch>, void, undefined> {
-    const { observer } = this.#attempt.context;
-    const isCommitted = inRanges(committed);
-    for await (const { firstPgno, pages, hold } of batches) {
-      const toWrite = pages.map((_, index) => !isCommitted(firstPgno + index));
-      const held = toWrite.includes(true) ? hold?.() : undefined;
-      yield async () => {
-        observer.enter("encode");
-        if (toWrite.includes(true)) {
-          const { blocks, release } = await pass.compress(pages, held?.memory);
-          return {
-            firstPgno,
-            toWrite,
-            blocks,
-            release: () => {
-              release();
-              held?.release();
-            },
-          };
-        }
-        await pass.hash(pages);
-        return { firstPgno, toWrite, blocks: [], release: () => undefined };
-      };
-      observer.enter("read");
-    }
-  }
-
-  /** Gives the commits of staged rows as tasks, in order, each resolving to the storage bytes it added. */
-  async *#stage(
-    { fence, spec }: BegunStage,
-    batches: AsyncIterable<EncodedBatch>,
-  ): AsyncGenerator<() => Promise<number>, void, undefined> {
-    const { observer, target } = this.#attempt.context;
-    const stager = target.makeStager(this.#attempt.id, spec);
-    const commit = (staged: StagedRows) => async (): Promise<number> => {
-      if (staged.rows.length > 0) {
-        await fence.write(staged);
-      }
-      staged.release?.();
-      return staged.storageBytes;
-    };
-    let skipping = false;
-    for await (const { firstPgno, toWrite, blocks, release } of batches) {
-      for (const [index, isToWrite] of toWrite.entries()) {
-        if (isToWrite) {
-          stager.add(firstPgno + index, blockAt(blocks, index));
-        }
-        // What is held before committed pages is of a range of its own.
-        if (stager.ready || (!isToWrite && !skipping)) {
-          observer.enter("write");
-          yield commit(stager.take());
-        }
-        skipping = !isToWrite;
-      }
-      release();
-      await fence.renewWhenDue();
-    }
-    observer.enter("write");
-    yield commit(stager.finish());
-    while (stager.ready) {
-      yield commit(stager.take());
     }
   }
 
@@ -336,24 +221,4 @@ function stageIdentity(
   }
   const image = [context.target.name, spec.layout, spec.pageCount, metadata.digest("hex")].join("/");
   return { image, resumable: plan.sidecars === undefined && context.target.isResumable(spec.layout) };
-}
-
-function blockAt(blocks: readonly Uint8Array[], index: number): Uint8Array {
-  const block = blocks[index];
-  if (block === undefined) {
-    throw new InvariantError("the codec gave fewer blocks than pages", { details: { index, blocks: blocks.length } });
-  }
-  return block;
-}
-
-/** Tells of page numbers that rise from call to call whether they lie in one of the ranges, which are in order. */
-function inRanges(ranges: readonly StagedRange[]): (pgno: number) => boolean {
-  let next = 0;
-  return (pgno) => {
-    while (next < ranges.length && (ranges[next]?.endPgno ?? 0) <= pgno) {
-      next += 1;
-    }
-    const range = ranges[next];
-    return range !== undefined && range.firstPgno <= pgno;
-  };
 }
