@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { FormatError, formatErrorOf } from "../formats/format-error.ts";
 import { assertSqliteImage } from "../formats/sqlite-header.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { Store } from "../store/store.ts";
@@ -173,9 +173,6 @@ function headerErrorOf(start: Uint8Array, imageBytes: number): FormatError | und
     assertSqliteImage(start, imageBytes);
     return undefined;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
+    return formatErrorOf(error);
   }
 }

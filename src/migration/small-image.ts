@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorKvSubspace } from "../formats/actor-kv.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
@@ -132,9 +132,7 @@ export async function assertSameImage(
     await inflating;
     sha256 = await pass.digest();
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     throw new FormatError("verify_mismatch", "The rows written for v2 cannot be read back.", {
       cause: error.message,
       code: error.code,

@@ -1,5 +1,5 @@
 import type { ActorState } from "../formats/actor-state.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { formatErrorOf, type FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
 import { readLease, type HeldLease } from "./lease.ts";
@@ -20,7 +20,7 @@ export interface Surroundings {
 
 export async function readSurroundings({ context, id }: Attempt, tx: Transaction): Promise<Surroundings> {
   const [v2, lease, actor, previous] = await Promise.all([
-    context.target.readState(tx, id).catch(formatErrorAsValue),
+    context.target.readState(tx, id).catch(formatErrorOf),
     readLease(tx, id),
     readActorState(tx, id),
     context.ledger.read(tx, id),
@@ -38,11 +38,4 @@ export function discardOwnStage(
   if (ownStage && lease?.lease !== undefined) {
     context.target.discardStage(tx, id, lease.lease.head);
   }
-}
-
-function formatErrorAsValue(error: unknown): FormatError {
-  if (error instanceof FormatError) {
-    return error;
-  }
-  throw error;
 }

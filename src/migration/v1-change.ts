@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { openImage } from "./image-source.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "./context.ts";
 import type { MigratedActor } from "./migrated-actor.ts";
@@ -50,9 +50,7 @@ export async function changeInV1(
     const sha256 = await digestOf(image.readPages(signal));
     return sha256 === outcome?.sha256 ? undefined : ANOTHER;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error.message;
-    }
-    throw error;
+    assertFormatError(error);
+    return error.message;
   }
 }

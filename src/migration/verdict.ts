@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
@@ -49,9 +49,7 @@ export function isRejection(error: unknown): error is FormatError {
 
 /** The rejection a format error stands for. Rethrows what is not about the actor's data. */
 export function rejectionOf(error: unknown): Verdict & { state: "rejected" } {
-  if (!(error instanceof FormatError)) {
-    throw error;
-  }
+  assertFormatError(error);
   const reason = REJECT_REASONS.find((known) => known === error.code);
   if (reason === undefined) {
     throw new InvariantError("A format error reached the outcome that no reject reason stands for.", { cause: error });
