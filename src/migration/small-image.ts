@@ -125,7 +125,7 @@ export async function assertSameImage(
       pages += blocks.length;
       const before = inflating;
       inflating = pass.inflate(blocks);
-      // Awaited with the next batch, so that two are on their way; a failure until then is not an unhandled rejection.
+      // Awaited with the next batch, so that two are on their way; a failure before that is not an unhandled rejection.
       inflating.catch(() => undefined);
       await before;
     }

@@ -33,7 +33,7 @@ export class StageFence {
     }
   }
 
-  /** Writes rows of the stage in one transaction, and with them that they are written. */
+  /** Writes rows of the stage in one transaction, and with them a note that they are written, for an attempt that continues. */
   async write(staged: StagedRows): Promise<void> {
     await this.run("stage", (tx) => {
       for (const row of staged.rows) {

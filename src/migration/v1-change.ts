@@ -13,7 +13,7 @@ const AS_MIGRATED = { journal: "rollback", sidecars: "tolerate", wal: "apply" } 
 
 const ANOTHER = "The image that v1 holds is another one than was migrated.";
 
-/** A size beyond is nothing to read: not of what was migrated, with a journal beside it that made it longer. */
+/** A longer main file is not read: it is not what was migrated, not even as a transaction that crashed may have lengthened it. */
 function mostBytes(outcome: Outcome | undefined): number {
   return Math.max(DEFAULT_MIGRATION_OPTIONS.maxImageBytes, 2 * (outcome?.bytes ?? 0));
 }

@@ -4,8 +4,8 @@ import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
 /**
- * Turns what an attempt came to into what the ledger records. Who waived an actor or took it back, and why, stays in sight however often a
- * job comes by.
+ * Turns what an attempt came to into what the ledger records. Where an operator's decision stands, so does its detail: who waived the actor
+ * or took it back, and why.
  */
 export function outcomeOf(
   id: ActorId,

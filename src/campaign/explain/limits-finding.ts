@@ -5,13 +5,13 @@ import type { CampaignView } from "../view.ts";
 import type { Finding } from "./explanation.ts";
 import { isYoung } from "./workers-time.ts";
 
-/** Of what rates allow: from there on they are reached. */
+/** From this share of what rates allow, they count as reached. */
 const REACHED = 0.9;
 const MIB = 1024 * 1024;
 
 /**
- * What an operator's limits explain: workers say that they hold back, or limits are reached, or what is fed keeps to them while workers wait
- * for more.
+ * What an operator's limits explain: where workers say that they hold back, where a limit is reached, or where workers wait while the feeder
+ * keeps to a rate.
  */
 export function findingOfLimits(
   view: CampaignView,
@@ -54,7 +54,7 @@ function reaches({ actorsPerSecond = Infinity, bytesPerSecond = Infinity }: Limi
   return view.counts.todo.actors > 0 && isReached;
 }
 
-/** Whether a limit on actors at once is reached. What waits beyond it is taken off the queue, so that more than it allows have begun before. */
+/** Whether a limit on actors at once is reached. More than it allows may be under way: those had begun before it was set. */
 function isHeld(view: CampaignView): boolean {
   return view.counts.todo.actors > 0 && view.counts.open.actors >= mostAtOnce(view);
 }

@@ -15,8 +15,8 @@ export function needsQueue({ campaign, counts }: CampaignView): boolean {
 }
 
 /**
- * Workers' word counts; what was seen from here only while none of them works on anything, as they may well reach a Redis that this
- * machine does not.
+ * Workers' word counts. What was seen from here counts only while none of them works on anything: they may well reach a Redis that this
+ * machine cannot.
  */
 export function findingOfQueue(view: CampaignView, look: QueueLook | undefined): Finding | undefined {
   const { workers } = view;
@@ -47,8 +47,8 @@ function adviceOfQueue(look: QueueLook | undefined): string {
 }
 
 /**
- * What jobs in backoff explain, of which neither workers nor the feeder know: what was fed, and neither waits nor is under way. The queue's
- * numbers are of all campaigns, so as many as they say of this one's may do so at most.
+ * What jobs in backoff explain: actors that were fed, and neither wait for a worker nor are under way. Only the queue knows of them, and its
+ * numbers are of all campaigns: they say how many of this one's there are at most.
  */
 export function findingOfRetries({ counts }: CampaignView, look: QueueLook | undefined): Finding | undefined {
   if (look?.kind !== "seen") {

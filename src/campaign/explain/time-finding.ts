@@ -6,7 +6,7 @@ import { findingOfLimits } from "./limits-finding.ts";
 import { findingOfRetries, type QueueLook } from "./queue-finding.ts";
 import { isYoung } from "./workers-time.ts";
 
-/** Shares of workers' time from which on they say what the limit is. */
+/** From these shares of workers' time on, an activity names the limit. */
 const THROTTLED_PERCENT = 25;
 const IDLE_PERCENT = 50;
 

@@ -2,7 +2,7 @@ import { isOver } from "../campaign.ts";
 import type { CampaignView } from "../view.ts";
 import type { Explanation } from "./explanation.ts";
 
-/** Workers tell where their last minute went: of a campaign that runs for less than that it is mostly what came before. */
+/** Workers report where their last minute went. For a campaign that has run for less, most of that is about what ran before. */
 const TELLING_MS = 60_000;
 
 /** Workers' time as it is known: of the last minute, else since they started; of a campaign that is over, what it took. */
