@@ -138,8 +138,8 @@ export function finishedAndBad(counts: CampaignCounts): { finished: number; bad:
 
 /**
  * What the circuit breaker goes by: actors that a job of the campaign migrated, rejected or failed, and the bad ones among them, whatever an
- * operator has had done about them later. Skipped ones, and those given up as deferred, were not tried: however many, they say nothing of
- * how it goes, and a scan of what is migrated for the most part would never trip it.
+ * operator has had done about them later. Skipped actors, and those given up as deferred, were not tried. Were they counted, a campaign of
+ * which most is migrated already would never trip the breaker.
  */
 export function breakerCounts({ done, mended, withdrawn }: CampaignCounts): { finished: number; bad: number } {
   const bad = done.rejected.actors + done.failed.actors;
@@ -150,8 +150,9 @@ const MENDED: Place = { state: "mended", reason: "" };
 const WITHDRAWN: Place = { state: "withdrawn", reason: "" };
 
 /**
- * Counts an actor that is not bad any more, as it was asked for again or waived, or that is again. Without it the circuit breaker, which looks
- * at the bad ones since the campaign was resumed, would be blind to as many new ones, or take as many old ones for new.
+ * Keeps the circuit breaker's counts right when an actor that is done with gets another result: asked for again, waived or taken back. The
+ * breaker looks at what has become bad since the campaign was resumed; without this it would miss as many new ones as were mended, or take as
+ * many old ones for new.
  */
 export function countMended(
   tx: Transaction,

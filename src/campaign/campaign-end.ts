@@ -40,7 +40,8 @@ export function endVerdict(campaign: Campaign, counts: CampaignCounts): FeederVe
 
 /**
  * Changes the state where it is still what the verdict was based on, and nothing is open that was counted as done. `guard` runs in the
- * transaction, to stop a feeder that is no longer the one; `author` is the feeder unless somebody asked. @returns the campaign as changed, or undefined.
+ * transaction, to stop a feeder that has lost its lease; `author` is the feeder unless somebody asked.
+ * @returns the campaign as changed, or undefined.
  */
 export async function applyVerdict(
   store: Store,

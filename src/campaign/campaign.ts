@@ -4,7 +4,7 @@ import type { Layout, OutcomeState } from "../migration/outcome.ts";
 
 /**
  * Where a campaign's actors come from: all with v1 data, a given list, or what the ledger says was rejected or failed. `sha256`: of the
- * list's ids, to tell it from another; campaigns have it that were created since it is kept.
+ * list's ids, to tell it from another list; older campaigns have none.
  */
 export type CampaignSource =
   | { readonly kind: "scan" }

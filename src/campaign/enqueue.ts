@@ -56,7 +56,7 @@ export async function enqueueActors(
       const previous = await readOutcomes(options.store, ids);
       await adding;
       adding = enqueueBatch(ids, previous, { ...options, count });
-      // Awaited above or below; until then a failure must not count as one nobody looks at.
+      // Awaited above or below; a failure before that is not an unhandled rejection.
       adding.catch(() => undefined);
     }
     await adding;

@@ -1,5 +1,5 @@
 import { decodeEntryMetadata } from "../formats/actor-kv.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { toHex } from "../formats/bytes.ts";
 import { decodeFileMetadata, V1_CHUNK_BYTES } from "../formats/v1-file.ts";
 import type { EvidenceRow, EvidenceTail, FileFacts } from "./evidence-format.ts";
@@ -68,9 +68,7 @@ export class EvidenceFacts {
       this.#first = Math.min(this.#first, Number(updateTs));
       this.#last = Math.max(this.#last, Number(updateTs));
     } catch (error) {
-      if (!(error instanceof FormatError)) {
-        throw error;
-      }
+      assertFormatError(error);
       name = "unreadable";
     }
     const counted = this.#writers.has(name) || this.#writers.size < WRITERS ? name : "others";
@@ -84,9 +82,7 @@ function setSize(file: FileFacts, value: Uint8Array): void {
     file.bytes = bytes;
     file.expectedChunks = Math.ceil(bytes / V1_CHUNK_BYTES);
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     file.bytes = error.message;
   }
 }

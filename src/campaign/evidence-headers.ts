@@ -1,5 +1,5 @@
 import { viewOf } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { decodeJournalHeader, hasValidSizes, JOURNAL_HEADER_BYTES } from "../formats/journal.ts";
 import { decodeSqliteHeader } from "../formats/sqlite-header.ts";
 import { decodeWalHeader, WAL_HEADER_BYTES } from "../formats/wal.ts";
@@ -49,10 +49,8 @@ function databaseHeader(start: Uint8Array): unknown {
       sqliteVersion: view.getUint32(96),
     };
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error.message;
-    }
-    throw error;
+    assertFormatError(error);
+    return error.message;
   }
 }
 

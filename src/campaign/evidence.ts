@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { actorKvSubspace, decodeRowKey } from "../formats/actor-kv.ts";
 import type { ActorId } from "../formats/actor-id.ts";
 import { toHex } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { decodeV1Key, FILE_TAG } from "../formats/v1-file.ts";
 import { readActorState } from "../migration/read-actor-state.ts";
 import { storeRows } from "../migration/rows.ts";
@@ -81,10 +81,8 @@ async function readHead(store: Store, id: ActorId, options: EvidenceOptions): Pr
     { label: "evidence", signal: options.signal },
   );
   const v2 = await inspectStorage(storeRows(store, options.signal), id).catch((error: unknown) => {
-    if (error instanceof FormatError) {
-      return error.message;
-    }
-    throw error;
+    assertFormatError(error);
+    return error.message;
   });
   const depot = await inspectDepot(store, id, { options: { now: Date.now } }, options.signal);
   return {
@@ -132,10 +130,8 @@ function nameRow(
       ? { file, kind: "file_metadata", part, ...piece }
       : { file, kind: "chunk", part, index: key.index, ...piece };
   } catch (error) {
-    if (error instanceof FormatError) {
-      return { kind: "other", part: "other" };
-    }
-    throw error;
+    assertFormatError(error);
+    return { kind: "other", part: "other" };
   }
 }
 

@@ -12,9 +12,9 @@ import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-ac
 /** Ranges scanned side by side. */
 const SCAN_RANGES = 16;
 const ACTORS_PER_TRANSACTION = 250;
-/** So that one is read and written while another waits for its commit. */
+/** Transactions that add actors, under way at once: one reads and writes while another waits for its commit. */
 const ADDS_AT_ONCE = 4;
-/** Of each range at once: a round has to be over well within the feeder's lease, also on a slow store. */
+/** Actors of each range in one round, which has to be over well within the feeder's lease, also on a slow store. */
 const SCANNED_PER_TRANSACTION = 100;
 const READS_PER_TRANSACTION = 1000;
 
@@ -54,7 +54,7 @@ export async function addActors(
     const adds = add([...batch]).then(() => {
       adding.delete(adds);
     });
-    // Awaited below; until then a failure must not count as one nobody looks at.
+    // Awaited below; a failure before that is not an unhandled rejection.
     adds.catch(() => undefined);
     adding.add(adds);
     batch = new Set();
@@ -128,8 +128,8 @@ type RangeCursor = string | null | undefined;
 
 /**
  * One round of a scanning campaign: a transaction per range that is not done, each adding the actors it finds and moving the cursor
- * with them. `guard` runs in each transaction, to stop a feeder that is no longer the one. Returns whether the scan is finished, as it is
- * of a campaign that was deleted since it was read; one that has its name now is left alone.
+ * with them. `guard` runs in each transaction, to stop a feeder that has lost its lease. A campaign that was deleted meanwhile has nothing
+ * left to scan, and one that was created anew under its name is left alone. @returns whether the scan is finished.
  */
 export async function scanRound(
   store: Store,

@@ -9,9 +9,9 @@ import { sampleOf, type Sample } from "./samples.ts";
 export const RATE_SAMPLES = 30;
 /** Fewer samples are no base for a time to go, nor for calling it a standstill. */
 const ENOUGH_SAMPLES = 4;
-/** A third in which nothing ended by chance is not believed to be slower than this share of the average. */
+/** No third counts as slower than this share of the average: large actors end in lumps, so that one can be empty by chance. */
 const SLOWEST = 0.25;
-/** Where what is left is larger by more than this, actor for actor, than what was carried lately, its pace is not known. */
+/** Where actors that are left are on average more than so many times as large as those done lately, their pace is not known. */
 const COMPARABLE = 8;
 /**
  * With nothing done for so long it stands still, where so many would have been done at the pace of before: slow ones, as large actors are,
@@ -113,9 +113,9 @@ function rateOf(samples: readonly Sample[]): Rate {
 }
 
 /**
- * From the fastest and the slowest third of the last minutes, by actors and by bytes: the better of them at one end, the worse at the
- * other. Small actors are slow by the byte, so that their rate says nothing of what a few large ones take, or only claim to: then there
- * is no worse end.
+ * A range of times, from the fastest and the slowest third of the last minutes: the best of both, by actors and by bytes, is its lower end,
+ * the worst its upper one. The pace of small actors says nothing of a few large ones that are left, or only claim to be large: then there is
+ * no upper end.
  */
 function etaOf(samples: readonly Sample[], left: number, leftBytes: number): Progress["eta"] {
   if (samples.length < ENOUGH_SAMPLES) {

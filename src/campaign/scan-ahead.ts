@@ -27,7 +27,7 @@ export class ScanAhead {
   begin(): void {
     if (this.#round === undefined && !this.#isFinished) {
       this.#round = this.#scan();
-      // Awaited by `settle`; until then a failure must not count as one nobody looks at.
+      // Awaited by `settle`; a failure before that is not an unhandled rejection.
       this.#round.catch(() => undefined);
     }
   }

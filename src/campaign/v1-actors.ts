@@ -1,7 +1,7 @@
 import { ACTOR_ID_BYTES, type ActorId } from "../formats/actor-id.ts";
 import { ACTOR_KV_ROOT, actorKvSubspace, actorOfKvKey, chunkRowKey, entryKeyPrefix } from "../formats/actor-kv.ts";
 import { compareBytes, concatBytes, equalBytes, keyAfter, prefixEnd, prefixRange } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { decodeFileMetadata, FILE_TAG, fileMetadataKey, V1_CHUNK_BYTES, V1_PREFIX } from "../formats/v1-file.ts";
 import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
 
@@ -97,10 +97,8 @@ function sizeOf(metadata: Uint8Array): number {
     const bytes = Number(decodeFileMetadata(metadata));
     return bytes > MAX_FILE_BYTES ? 0 : bytes;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return 0;
-    }
-    throw error;
+    assertFormatError(error);
+    return 0;
   }
 }
 
@@ -108,9 +106,7 @@ function actorOf(key: Uint8Array): ActorId | undefined {
   try {
     return actorOfKvKey(key);
   } catch (error) {
-    if (error instanceof FormatError) {
-      return undefined;
-    }
-    throw error;
+    assertFormatError(error);
+    return undefined;
   }
 }

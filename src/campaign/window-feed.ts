@@ -111,7 +111,7 @@ export class WindowFeed {
         taken.map(({ id }) => id),
         open,
       );
-      // Awaited with the next batch or at the end; until then a failure must not count as one nobody looks at.
+      // Awaited with the next batch or at the end; a failure before that is not an unhandled rejection.
       this.#enqueuing.catch(() => undefined);
       room.take({ actors: taken.length, bytes: taken.reduce((sum, { bytes }) => sum + bytes, 0) });
       observer.fed(campaign.name, taken.length);

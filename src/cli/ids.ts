@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { UsageError } from "../errors.ts";
 import { parseActorId, type ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { readFileOrStandard, STANDARD } from "./files.ts";
 import { readLines } from "./lines.ts";
 
@@ -34,9 +34,7 @@ export async function readIdList(file: string, stdin: Readable): Promise<ActorId
       try {
         ids.push(parseActorId(text));
       } catch (error) {
-        if (!(error instanceof FormatError)) {
-          throw error;
-        }
+        assertFormatError(error);
         throw new UsageError(
           `Line ${firstNumber + index} of ${name} is not an actor id, so nothing was done. ${error.message}`,
         );

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { SETTINGS, type SettingName } from "../config/settings.ts";
 import { UsageError } from "../errors.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { parseNamespaceId, type NamespaceId } from "../formats/namespace-id.ts";
 import type { MigrationOptions } from "../migration/context.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
@@ -64,9 +64,7 @@ export function namespaceOf({ namespace }: Pick<Config, "namespace">): Namespace
   try {
     return namespace === undefined ? undefined : parseNamespaceId(namespace);
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     throw new UsageError(`--namespace "${namespace ?? ""}" cannot be used: ${error.message}`);
   }
 }

@@ -10,7 +10,7 @@ import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
 
-/** How long it is believed that a cluster does not hold Depot: a lookup for every small actor would be one transaction in two. */
+/** How long a look at the cluster holds where the configuration names no target: one for every small actor would be half of all transactions. */
 const UNSAID_MS = 10_000;
 
 /** The forms of v2 that a process writes or reads: a job's or a campaign's own, else the configured one. */

@@ -6,3 +6,16 @@ export class FormatError extends FerryError {
     super(code, message, { details, cause });
   }
 }
+
+/** For a handler of format errors alone: throws on whatever else it caught. */
+export function assertFormatError(error: unknown): asserts error is FormatError {
+  if (!(error instanceof FormatError)) {
+    throw error;
+  }
+}
+
+/** The error as a value, for `catch`; throws on what is no format error. */
+export function formatErrorOf(error: unknown): FormatError {
+  assertFormatError(error);
+  return error;
+}

@@ -1,5 +1,5 @@
 import { decodeActorId, encodeActorId, parseActorId } from "./actor-id.ts";
-import { FormatError } from "./format-error.ts";
+import { assertFormatError, FormatError } from "./format-error.ts";
 import { UUID_BYTES } from "./uuid.ts";
 
 declare const brand: unique symbol;
@@ -30,9 +30,7 @@ function asNamespaceError<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     throw new FormatError(
       "namespace_id_invalid",
       error.message.replace("An actor id", "A namespace id"),

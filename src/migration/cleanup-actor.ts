@@ -1,7 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { runsOnV1 } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import { ferryKey } from "./ferry-keys.ts";
 import { hasImage, isAsSeen, readMigratedActor, type MigratedActor } from "./migrated-actor.ts";
@@ -143,10 +143,8 @@ async function opensClean(
       origin === "ferry_written_since" || (origin === "ferry" && (await isAsMigrated(context, id, seen, signal)));
     return isExpected && (await checkV2(context, id, { pages, mode: "quick" }, signal)).ok;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return false;
-    }
-    throw error;
+    assertFormatError(error);
+    return false;
   }
 }
 

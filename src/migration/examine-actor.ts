@@ -1,27 +1,24 @@
-import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
-import { withCompressedPage } from "../formats/page-codec.ts";
-import { PAGE_BYTES } from "../formats/sqlite-header.ts";
-import type { Transaction } from "../store/store.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { readSurroundings, reasonNotToMigrate, reasonNotToStage, type Surroundings } from "./decide.ts";
-import { assertNotAborted } from "./errors.ts";
-import type { Outcome, Verdict } from "./outcome.ts";
-import { assertIntegrity } from "./integrity/assert-integrity.ts";
-import { MemorySource } from "./recovery/byte-source.ts";
 import { concatBytes } from "../formats/bytes.ts";
-import { openImage } from "./image-source.ts";
-import { encodeSmallImage, smallImageOf, type SmallImage } from "./small-image.ts";
-import type { ImageOutline, StagedRows, Stager } from "./targets/target.ts";
-import { mainMetadata, outlineOfRows, surveyV1 } from "./v1/survey.ts";
-import { mainFileBytes, needsRecovery, type Sidecars } from "./v1/v1-checks.ts";
+import type { ActorId } from "../formats/actor-id.ts";
+import { PAGE_BYTES } from "../formats/sqlite-header.ts";
+import type { Attempt } from "./attempt.ts";
+import type { MigrationContext, MigrationOptions } from "./context.ts";
+import { assertNotAborted } from "./errors.ts";
+import { decide, lookAt } from "./first-look.ts";
+import { openImage, type LargeOutline } from "./image-source.ts";
+import { newImageSpec } from "./image-spec.ts";
+import { assertIntegrity } from "./integrity/assert-integrity.ts";
+import type { Outcome, Verdict } from "./outcome.ts";
+import { MemorySource } from "./recovery/byte-source.ts";
+import { encodeSmallImage, type SmallImage } from "./small-image.ts";
+import { finishStaging, stagePages } from "./stage-pages.ts";
+import type { StagedRows } from "./targets/target.ts";
 import { isRejection, rejectionOf } from "./verdict.ts";
 
 /** What a migration of an actor would come to, were it tried now, and what it would write. */
 export interface Examination {
   readonly state: Outcome["state"];
   readonly reason?: string;
-  readonly detail?: string;
   /** Of the image; 0 where it would not be migrated. */
   readonly bytes: number;
   /** What v2 would count as storage used. */
@@ -40,170 +37,67 @@ export async function examineActor(
   options: MigrationOptions,
   signal: AbortSignal,
 ): Promise<Examination> {
+  const attempt = { context, id, options, signal };
   assertNotAborted(signal);
   const nowMs = context.now();
   try {
-    const first = await context.store.transact(async (tx) => survey(context, tx, id, { options, nowMs }), {
+    const decision = await context.store.transact(async (tx) => decide(attempt, await lookAt(attempt, tx), nowMs), {
       label: "examine",
       signal,
     });
-    switch (first.kind) {
-      case "decided":
-        return first.examination;
+    switch (decision.kind) {
+      case "verdict":
+        return examinationOf(decision.verdict);
       case "small":
-        return await examineSmall(context, id, first.image, { options, nowMs, signal });
+        return await examineSmall(attempt, decision.image, nowMs);
       case "large":
-        return await examineLarge(context, id, first, { options, nowMs, signal });
+        return await examineLarge(attempt, decision.outline, nowMs);
     }
   } catch (error) {
     if (isRejection(error)) {
-      const { state, reason, detail } = rejectionOf(error);
-      return { ...NOTHING, state, reason, detail };
+      return examinationOf(rejectionOf(error));
     }
     throw error;
   }
 }
 
-const NOTHING = { bytes: 0, v2Bytes: 0, transactions: 1 } as const;
-
-/** What one transaction tells: the answer, a small image, or where a large one is to be read. */
-type Surveyed =
-  | { readonly kind: "decided"; readonly examination: Examination }
-  | { readonly kind: "small"; readonly image: SmallImage }
-  | Large;
-
-interface Large {
-  readonly kind: "large";
-  readonly mainBytes: number;
-  readonly sidecars?: Sidecars;
-}
-
-async function survey(
-  context: MigrationContext,
-  tx: Transaction,
-  id: ActorId,
-  { options, nowMs }: { options: MigrationOptions; nowMs: number },
-): Promise<Surveyed> {
-  context.observer.enter("read");
-  const [found, surroundings] = await Promise.all([
-    surveyV1(tx, id, options.smallImageBytes),
-    readSurroundings(context, tx, id),
-  ]);
-  context.observer.enter("check");
-  if (found.kind === "none") {
-    return { kind: "decided", examination: { ...NOTHING, state: "skipped", reason: "no_v1_data" } };
-  }
-  const verdict = reasonNotToMigrate(surroundings, options, nowMs);
-  if (verdict !== undefined) {
-    return decided(verdict);
-  }
-  const image = found.kind === "large" ? undefined : smallImageOf(id, found.rows, options);
-  if (image !== undefined) {
-    const outline = { pageCount: image.pages.length, recovered: false };
-    return refusal(context, surroundings, outline) ?? { kind: "small", image };
-  }
-  const { sidecars, metadataRows } = found.kind === "large" ? found : outlineOfRows(found.rows);
-  const recovers = needsRecovery(sidecars, options);
-  const mainBytes = mainFileBytes(mainMetadata(id, metadataRows), options.maxImageBytes);
-  const unprovable = reasonNotToStage(surroundings.actor);
-  if (unprovable !== undefined) {
-    return decided(unprovable);
-  }
-  const outline = { pageCount: Math.ceil(mainBytes / PAGE_BYTES), recovered: recovers };
-  const refused = refusal(context, surroundings, outline);
-  return refused ?? { kind: "large", mainBytes, ...(recovers ? { sidecars } : {}) };
-}
-
-/** What the target says against such an image. @throws FormatError whose code is the reject reason */
-function refusal(context: MigrationContext, { v2 }: Surroundings, image: ImageOutline): Surveyed | undefined {
-  const verdict = v2 instanceof FormatError ? undefined : context.target.admit(v2, image);
-  return verdict === undefined ? undefined : decided(verdict);
-}
-
-function decided(verdict: Verdict): Surveyed {
+/** Of an actor that is not migrated: one transaction records that. */
+function examinationOf(verdict: Verdict): Examination {
   const reason = "reason" in verdict ? { reason: verdict.reason } : {};
-  return { kind: "decided", examination: { ...NOTHING, state: verdict.state, ...reason } };
+  return { state: verdict.state, ...reason, bytes: 0, v2Bytes: 0, transactions: 1 };
 }
 
 /** Outside the transaction, as SQLite's check may take longer than one may last. */
-async function examineSmall(
-  context: MigrationContext,
-  id: ActorId,
-  image: SmallImage,
-  { options, nowMs, signal }: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
-): Promise<Examination> {
-  await assertIntegrity(context, options, new MemorySource(concatBytes(...image.pages)), signal);
-  const layout = context.target.layoutOf(options.layout);
-  const wanted = { layout, pageCount: image.pages.length, creationTsMs: nowMs };
-  const spec = { ...wanted, stage: context.target.newStage(wanted, context.randomBytes(16)) };
-  const { storageBytes } = await encodeSmallImage(context, id, image, spec, options.verify);
+async function examineSmall(attempt: Attempt, image: SmallImage, nowMs: number): Promise<Examination> {
+  await assertIntegrity(attempt, new MemorySource(concatBytes(...image.pages)));
+  const spec = newImageSpec(attempt, image.pages.length, nowMs);
+  const { storageBytes } = await encodeSmallImage(attempt, image, spec);
   return { state: "migrated", bytes: image.facts.bytes, v2Bytes: storageBytes, transactions: 1 };
 }
 
-async function examineLarge(
-  context: MigrationContext,
-  id: ActorId,
-  outline: Large,
-  facts: { options: MigrationOptions; nowMs: number; signal: AbortSignal },
-): Promise<Examination> {
-  const { options, nowMs, signal } = facts;
-  const source = await openImage(context.store, id, outline, options, signal);
-  const { imageBytes } = source;
-  const pageCount = Math.ceil(imageBytes / PAGE_BYTES);
-  const written = new Written(
-    context.target.makeStager(id, { layout: context.target.layoutOf(options.layout), pageCount, creationTsMs: nowMs }),
-  );
+async function examineLarge(attempt: Attempt, outline: LargeOutline, nowMs: number): Promise<Examination> {
+  const { context, id, options, signal } = attempt;
+  const source = await openImage(context.store, id, { ...outline, policy: options }, signal);
+  const pageCount = Math.ceil(source.imageBytes / PAGE_BYTES);
+  const stager = context.target.makeStager(id, newImageSpec(attempt, pageCount, nowMs));
+  let v2Bytes = 0;
+  let parts = 0;
+  const count = (staged: StagedRows): void => {
+    staged.release?.();
+    v2Bytes += staged.storageBytes;
+    parts += 1;
+  };
   context.observer.enter("read");
-  for await (const { firstPgno, pages } of source.readPages(signal)) {
+  for await (const batch of source.readPages(signal)) {
     context.observer.enter("encode");
-    if (firstPgno === 1) {
-      context.target.assertHeader(pages[0] ?? new Uint8Array(PAGE_BYTES), pageCount);
+    if (batch.firstPgno === 1) {
+      context.target.assertHeader(batch.pages[0] ?? new Uint8Array(PAGE_BYTES), pageCount);
     }
-    written.add(firstPgno, pages);
+    stagePages(stager, batch, count);
     context.observer.enter("read");
   }
-  written.end();
-  await assertIntegrity(context, options, source.bytes, signal);
+  finishStaging(stager, count);
+  await assertIntegrity(attempt, source.bytes);
   // The lease before the parts and the switch after them.
-  return {
-    state: "migrated",
-    bytes: imageBytes,
-    v2Bytes: written.bytes,
-    transactions: written.transactions + 2,
-  };
-}
-
-/** Counts what a stager would have written, and lets go of it. */
-class Written {
-  readonly #stager: Stager;
-  bytes = 0;
-  transactions = 0;
-
-  constructor(stager: Stager) {
-    this.#stager = stager;
-  }
-
-  add(firstPgno: number, pages: readonly Uint8Array[]): void {
-    for (const [index, page] of pages.entries()) {
-      withCompressedPage(page, (block) => {
-        this.#stager.add(firstPgno + index, block);
-      });
-      if (this.#stager.ready) {
-        this.#count(this.#stager.take());
-      }
-    }
-  }
-
-  end(): void {
-    this.#count(this.#stager.finish());
-    while (this.#stager.ready) {
-      this.#count(this.#stager.take());
-    }
-  }
-
-  #count(staged: StagedRows): void {
-    staged.release?.();
-    this.bytes += staged.storageBytes;
-    this.transactions += 1;
-  }
+  return { state: "migrated", bytes: source.imageBytes, v2Bytes, transactions: parts + 2 };
 }

@@ -14,8 +14,8 @@ export function ferryKey(...items: readonly (string | number | bigint | Uint8Arr
 }
 
 /**
- * A key that ends in an actor's id as a tuple string, 02 | id | 00: what is before it is packed once for many actors, as the packing
- * was the most of what their keys cost.
+ * A key that ends in an actor's id as a tuple string, 02 | id | 00. The prefix is packed once for many actors: packing is most of what a
+ * key costs.
  */
 export function keyOfActor(prefix: Uint8Array, id: ActorId): Uint8Array {
   return concatBytes(prefix, STRING_MARK, asciiBytes(id), STRING_END);

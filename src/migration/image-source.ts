@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { FormatError, formatErrorOf } from "../formats/format-error.ts";
 import { assertSqliteImage } from "../formats/sqlite-header.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import type { Store } from "../store/store.ts";
@@ -28,18 +28,27 @@ export interface ImageSource {
   readPages(signal: AbortSignal): AsyncGenerator<PageBatch, void, undefined>;
 }
 
+/** What is known of a large image before it is read. */
+export interface LargeOutline {
+  /** The main file's size. */
+  readonly mainBytes: number;
+  /** Present when the image has to be recovered from the main file and these. */
+  readonly sidecars?: Sidecars;
+}
+
+/** Which sidecars may be recovered from, and how large the image may become by it. */
+export type RecoveryPolicy = SidecarPolicy & { readonly maxImageBytes: number };
+
 /** The image of an actor whose outline is known. @throws FormatError as `recoveredImage`. */
 export async function openImage(
   store: Store,
   id: ActorId,
-  outline: { mainBytes: number; sidecars?: Sidecars },
-  options: SidecarPolicy & { maxImageBytes: number },
+  { mainBytes, sidecars, policy }: LargeOutline & { readonly policy: RecoveryPolicy },
   signal: AbortSignal,
 ): Promise<ImageSource> {
-  const { mainBytes, sidecars } = outline;
   return sidecars === undefined
     ? mainFileImage(store, id, mainBytes, signal)
-    : recoveredImage(store, id, { sidecars, mainBytes, policy: options, maxImageBytes: options.maxImageBytes }, signal);
+    : recoveredImage(store, id, { sidecars, mainBytes, policy }, signal);
 }
 
 /** The main file itself: its chunks, none more, and none less than SQLite wrote. */
@@ -61,15 +70,14 @@ function mainFileImage(store: Store, id: ActorId, imageBytes: number, signal: Ab
 async function recoveredImage(
   store: Store,
   id: ActorId,
-  files: { sidecars: Sidecars; mainBytes: number; policy: SidecarPolicy; maxImageBytes: number },
+  { sidecars, mainBytes, policy }: Required<LargeOutline> & { readonly policy: RecoveryPolicy },
   signal: AbortSignal,
 ): Promise<ImageSource> {
-  const { sidecars, mainBytes, policy, maxImageBytes } = files;
   const file = { size: mainBytes, signal };
   const main = new V1FileSource(store, id, FILE_TAG.main, file);
   const journal = sidecars.journal ? await openSidecar(store, id, "journal", signal) : undefined;
   const wal = sidecars.wal ? await openSidecar(store, id, "wal", signal) : undefined;
-  const found = await recoverImage({ main, journal, wal }, { maxImageBytes });
+  const found = await recoverImage({ main, journal, wal }, { maxImageBytes: policy.maxImageBytes });
   assertRecoverable(found.journal, found.wal, policy);
   const { image } = found;
   if (image === undefined) {
@@ -165,9 +173,6 @@ function headerErrorOf(start: Uint8Array, imageBytes: number): FormatError | und
     assertSqliteImage(start, imageBytes);
     return undefined;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
+    return formatErrorOf(error);
   }
 }

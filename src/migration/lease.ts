@@ -21,7 +21,7 @@ const TOKEN_BYTES = 16;
 
 /** The longest lease that can be configured (`--lease`). */
 export const LONGEST_LEASE_MS = 3_600_000;
-/** How far another's clock may be ahead without its longest leases being taken for none. */
+/** How far another's clock may be ahead and its longest lease still count. */
 const CLOCKS_DIFFER_MS = 60_000;
 
 /** What an attempt holds while it stages. */
@@ -90,8 +90,9 @@ export async function readLease(tx: Transaction, id: ActorId): Promise<HeldLease
 }
 
 /**
- * Whether others have to wait. Not for an expiry farther off than any lease lasts: the clock that it is of was ahead, and would keep the
- * actor from everybody until that time comes. It may be the lease of an attempt that lives; that is fenced like one that has expired.
+ * Whether others have to wait. An expiry farther off than the longest lease was written by a clock that was ahead, and does not count: it
+ * would keep everybody from the actor until that time comes. The attempt that wrote it may still live; the fence stops it, as it stops one
+ * whose lease has expired.
  */
 export function isInForce({ expiresAtMs }: HeldLease, nowMs: number): boolean {
   return nowMs < expiresAtMs && expiresAtMs <= nowMs + LONGEST_LEASE_MS + CLOCKS_DIFFER_MS;

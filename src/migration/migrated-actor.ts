@@ -1,7 +1,7 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import type { ActorState } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
@@ -101,10 +101,8 @@ async function readV2(
     }
     return { head, pages, origin: await readOrigin(target, tx, id, outcome) };
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error;
-    }
-    throw error;
+    assertFormatError(error);
+    return error;
   }
 }
 

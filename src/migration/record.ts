@@ -1,8 +1,7 @@
-import type { ActorId } from "../formats/actor-id.ts";
 import { FormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { discardOwnStage, type Surroundings } from "./decide.ts";
+import type { Attempt } from "./attempt.ts";
+import { discardOwnStage, type Surroundings } from "./surroundings.ts";
 import { dropLease, isInForce } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
 import { outcomeOf } from "./verdict.ts";
@@ -12,24 +11,22 @@ import { outcomeOf } from "./verdict.ts";
  * its expired lease, and the stage under it where that is still Ferry's own.
  */
 export function recordVerdict(
-  context: MigrationContext,
+  attempt: Attempt,
   tx: Transaction,
-  id: ActorId,
   verdict: Verdict,
-  facts: { surroundings: Surroundings; options: MigrationOptions; nowMs: number },
+  { surroundings, nowMs }: { surroundings: Surroundings; nowMs: number },
 ): Outcome {
-  const { surroundings, options, nowMs } = facts;
-  const { previous, lease } = surroundings;
+  const { context, id, options } = attempt;
+  const { previous, lease, v2 } = surroundings;
   if (lease !== undefined && !isInForce(lease, nowMs)) {
     dropLease(tx, id);
-    discardOwnStage(context, tx, id, surroundings);
+    discardOwnStage(attempt, tx, surroundings);
   }
   if (verdict.state === "skipped" && previous?.state === "migrated") {
     // Ferry itself migrated it: what is recorded says more than "skipped" would, and stands.
     context.ledger.write(tx, previous, previous);
     return previous;
   }
-  const { v2 } = surroundings;
   if (!(v2 instanceof FormatError) && v2.kind === "blocked" && v2.remember !== undefined) {
     tx.set(v2.remember.key, v2.remember.value);
   }

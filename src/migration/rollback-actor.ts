@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import { readActorState } from "./read-actor-state.ts";
@@ -103,9 +103,7 @@ async function reasonOfTarget(
   try {
     return (await target.isUntouched(tx, id, pages)) ? await target.reasonNotToUndo(tx, id) : "written_since";
   } catch (error) {
-    if (error instanceof FormatError) {
-      return "v2_unreadable";
-    }
-    throw error;
+    assertFormatError(error);
+    return "v2_unreadable";
   }
 }

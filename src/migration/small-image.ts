@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
 import type { ActorId } from "../formats/actor-id.ts";
 import { actorKvSubspace } from "../formats/actor-kv.ts";
-import { FormatError } from "../formats/format-error.ts";
-import { withCompressedPage } from "../formats/page-codec.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue } from "../store/store.ts";
 import type { Codec } from "./codec/codec.ts";
 import { inlineCodec } from "./codec/inline-codec.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
+import type { Attempt } from "./attempt.ts";
+import type { MigrationOptions } from "./context.ts";
 import type { ImageFacts } from "./outcome.ts";
 import type { BlockBatch } from "./pages.ts";
 import { memoryRows } from "./rows.ts";
-import type { ImageSpec } from "./targets/target.ts";
+import { finishStaging, stagePages } from "./stage-pages.ts";
+import type { StagedRows, StagedSpec } from "./targets/target.ts";
 import { EntryReader } from "./v1/entry-reader.ts";
 import { outlineOfRows, mainMetadata } from "./v1/survey.ts";
 import { firstLostOf } from "./v1/unwritten-pages.ts";
@@ -83,11 +84,9 @@ function assertNoneLost(chunks: ChunkSequence, pages: readonly Uint8Array[], ima
 
 /** The rows of a small image, verified where the options ask for it, and what they add to the storage used. */
 export async function encodeSmallImage(
-  context: MigrationContext,
-  id: ActorId,
+  { context, id, options }: Attempt,
   image: SmallImage,
-  spec: ImageSpec,
-  verify: boolean,
+  spec: StagedSpec,
 ): Promise<{ rows: KeyValue[]; storageBytes: number }> {
   context.observer.enter("encode");
   const [page1] = image.pages;
@@ -97,23 +96,13 @@ export async function encodeSmallImage(
   const stager = context.target.makeStager(id, spec);
   const rows: KeyValue[] = [];
   let storageBytes = 0;
-  const drain = (staged: { rows: readonly KeyValue[]; storageBytes: number }): void => {
+  const keep = (staged: StagedRows): void => {
     rows.push(...staged.rows);
     storageBytes += staged.storageBytes;
   };
-  for (const [index, page] of image.pages.entries()) {
-    withCompressedPage(page, (block) => {
-      stager.add(index + 1, block);
-    });
-    if (stager.ready) {
-      drain(stager.take());
-    }
-  }
-  drain(stager.finish());
-  while (stager.ready) {
-    drain(stager.take());
-  }
-  if (verify) {
+  stagePages(stager, { firstPgno: 1, pages: image.pages }, keep);
+  finishStaging(stager, keep);
+  if (options.verify) {
     context.observer.enter("verify");
     const blocks = context.target.readBlocks(memoryRows(rows), id, spec.pageCount, { stage: spec.stage });
     await assertSameImage(inlineCodec, blocks, image.facts);
@@ -136,16 +125,14 @@ export async function assertSameImage(
       pages += blocks.length;
       const before = inflating;
       inflating = pass.inflate(blocks);
-      // Awaited with the next batch, so that two are on their way; a failure until then is not an unhandled rejection.
+      // Awaited with the next batch, so that two are on their way; a failure before that is not an unhandled rejection.
       inflating.catch(() => undefined);
       await before;
     }
     await inflating;
     sha256 = await pass.digest();
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     throw new FormatError("verify_mismatch", "The rows written for v2 cannot be read back.", {
       cause: error.message,
       code: error.code,

@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError } from "../formats/format-error.ts";
 import { openImage } from "./image-source.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "./context.ts";
 import type { MigratedActor } from "./migrated-actor.ts";
@@ -13,7 +13,7 @@ const AS_MIGRATED = { journal: "rollback", sidecars: "tolerate", wal: "apply" } 
 
 const ANOTHER = "The image that v1 holds is another one than was migrated.";
 
-/** A size beyond is nothing to read: not of what was migrated, with a journal beside it that made it longer. */
+/** A longer main file is not read: it is not what was migrated, not even as a transaction that crashed may have lengthened it. */
 function mostBytes(outcome: Outcome | undefined): number {
   return Math.max(DEFAULT_MIGRATION_OPTIONS.maxImageBytes, 2 * (outcome?.bytes ?? 0));
 }
@@ -44,14 +44,13 @@ export async function changeInV1(
     if (!recovers && mainBytes !== outcome?.bytes) {
       return ANOTHER;
     }
-    const outline = { mainBytes, ...(recovers ? { sidecars: v1.sidecars } : {}) };
-    const image = await openImage(store, id, outline, { ...AS_MIGRATED, maxImageBytes }, signal);
+    const policy = { ...AS_MIGRATED, maxImageBytes };
+    const outline = { mainBytes, policy, ...(recovers ? { sidecars: v1.sidecars } : {}) };
+    const image = await openImage(store, id, outline, signal);
     const sha256 = await digestOf(image.readPages(signal));
     return sha256 === outcome?.sha256 ? undefined : ANOTHER;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error.message;
-    }
-    throw error;
+    assertFormatError(error);
+    return error.message;
   }
 }

@@ -1,11 +1,11 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
 /**
- * Turns what an attempt came to into what the ledger records. Who waived an actor or took it back, and why, stays in sight however often a
- * job comes by.
+ * Turns what an attempt came to into what the ledger records. Where an operator's decision stands, so does its detail: who waived the actor
+ * or took it back, and why.
  */
 export function outcomeOf(
   id: ActorId,
@@ -49,9 +49,7 @@ export function isRejection(error: unknown): error is FormatError {
 
 /** The rejection a format error stands for. Rethrows what is not about the actor's data. */
 export function rejectionOf(error: unknown): Verdict & { state: "rejected" } {
-  if (!(error instanceof FormatError)) {
-    throw error;
-  }
+  assertFormatError(error);
   const reason = REJECT_REASONS.find((known) => known === error.code);
   if (reason === undefined) {
     throw new InvariantError("A format error reached the outcome that no reject reason stands for.", { cause: error });

@@ -1,6 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { runsOnV1 } from "../formats/actor-state.ts";
-import { FormatError } from "../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import type { MigrationContext } from "./context.ts";
 import type { IntegrityMode } from "./integrity/integrity.ts";
 import {
@@ -130,10 +130,8 @@ async function verifySeen(
     const result = await checkV2(context, id, { pages, mode }, signal);
     return { comparison, ...(result.ok ? SOUND : { integrity: "failed", lines: result.lines }), pages, ...change };
   } catch (error) {
-    if (error instanceof FormatError) {
-      return { ...unreadable(error), pages, ...change };
-    }
-    throw error;
+    assertFormatError(error);
+    return { ...unreadable(error), pages, ...change };
   }
 }
 

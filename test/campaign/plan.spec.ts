@@ -1,15 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { allRows } from "../../src/campaign/audit.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import type { CampaignSpec } from "../../src/campaign/campaign.ts";
-import { ledger } from "../../src/campaign/ledger.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../src/campaign/plan-actors.ts";
 import { Estimator } from "../../src/campaign/plan-estimate.ts";
 import { readPlan, savePlan } from "../../src/campaign/plan-row.ts";
 import { durationAt, planCampaign, type Plan } from "../../src/campaign/plan.ts";
-import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "../../src/migration/context.ts";
 import { examineActor } from "../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
@@ -18,9 +15,11 @@ import { finalMetaRow } from "../../src/migration/targets/storage/storage-head.t
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import type { Store } from "../../src/store/store.ts";
 import { campaignOf, TEST_SPEC } from "../support/campaign-fleet.ts";
-import { noIntegrityCheck } from "../support/no-integrity-check.ts";
+import { contextOn, TestClock } from "../support/reference-attempt.ts";
 import { forEachEngine } from "../support/stores.ts";
 import { brokenActors, lifeRow, syntheticImage, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
+
+const clock = new TestClock();
 
 describe("a plan", () => {
   forEachEngine((makeStore) => {
@@ -32,16 +31,7 @@ describe("a plan", () => {
       dry = await makeStore({ readOnly: true });
     });
 
-    const contextOf = (on: Store): MigrationContext => ({
-      store: on,
-      target: storageTarget,
-      ledger,
-      now: Date.now,
-      randomBytes: (count) => randomBytes(count),
-      codec: inlineCodec,
-      observer: { enter: () => undefined },
-      checkIntegrity: noIntegrityCheck,
-    });
+    const contextOf = (on: Store): MigrationContext => contextOn(on, clock);
     const write = async (...rows: readonly Row[]): Promise<void> => {
       for (let start = 0; start < rows.length; start += 1000) {
         await store.transact((tx) => {

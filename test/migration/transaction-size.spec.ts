@@ -103,7 +103,12 @@ describe("no transaction writes more than 2,000,000 bytes", function () {
     this.timeout(120_000);
     const pageCount = 260_000;
     const block = compressPage(new Uint8Array(PAGE));
-    const stager = storageTarget.makeStager(ACTOR.id, { layout: "delta", pageCount, creationTsMs: 1 });
+    const stager = storageTarget.makeStager(ACTOR.id, {
+      layout: "delta",
+      pageCount,
+      creationTsMs: 1,
+      stage: new Uint8Array(0),
+    });
     const blob: Uint8Array[] = [];
     let largestBytes = 0;
     let storageBytes = 0;

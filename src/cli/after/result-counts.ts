@@ -45,8 +45,7 @@ export interface Wording {
 }
 
 /**
- * Does a command's work on actors, and says how many came to which result; in any case where that ends early, by an interruption or an
- * error.
+ * Does a command's work on actors, and says how many came to which result, also when an interruption or an error ends it early.
  */
 export async function saidCounts(
   run: Run,

@@ -1,5 +1,7 @@
 import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
-import { explainCampaign, needsQueue, type Explanation, type QueueLook } from "../../campaign/explain.ts";
+import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
+import type { Explanation } from "../../campaign/explain/explanation.ts";
+import { needsQueue, type QueueLook } from "../../campaign/explain/queue-finding.ts";
 import { readView, type CampaignView } from "../../campaign/view.ts";
 import { UnavailableError } from "../../errors.ts";
 import { describeError } from "../describe-error.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readCampaign } from "../../campaign/campaign-store.ts";
 import { applyVerb, type Verb, type VerbResult } from "../../campaign/campaign-verbs.ts";
-import { explainCampaign } from "../../campaign/explain.ts";
+import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import { readView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,5 +1,5 @@
 import { isOver } from "../../campaign/campaign.ts";
-import { explainCampaign } from "../../campaign/explain.ts";
+import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { donePlace, undonePlaces, type UndonePlace } from "./places.ts";

@@ -1,6 +1,6 @@
 import { actorKvSubspace, decodeRowKey } from "../../formats/actor-kv.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
-import { FormatError } from "../../formats/format-error.ts";
+import { assertFormatError } from "../../formats/format-error.ts";
 import { decodeFileMetadata, FILE_TAG, V1_CHUNK_BYTES, type FileTag } from "../../formats/v1-file.ts";
 import type { Rows } from "../../migration/rows.ts";
 import { fileChunksRange, fileMetadataRange, v1Range } from "../../migration/v1/v1-keys.ts";
@@ -41,10 +41,8 @@ async function readSize(rows: Rows, id: ActorId, tag: FileTag): Promise<number |
       try {
         return Number(decodeFileMetadata(first.value));
       } catch (error) {
-        if (error instanceof FormatError) {
-          return error.message;
-        }
-        throw error;
+        assertFormatError(error);
+        return error.message;
       }
     }
   }
@@ -66,10 +64,8 @@ function isFirstChunk(subspace: Uint8Array, key: Uint8Array): boolean {
     const row = decodeRowKey(subspace, key);
     return row.kind === "chunk" && row.index === 0;
   } catch (error) {
-    if (error instanceof FormatError) {
-      return false;
-    }
-    throw error;
+    assertFormatError(error);
+    return false;
   }
 }
 

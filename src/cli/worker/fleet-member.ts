@@ -53,7 +53,7 @@ export class FleetMember {
   readonly #startedAtMs = Date.now();
   /** Milliseconds since the start, by activity; and not yet added to their campaigns, by campaign. */
   readonly #spentMs = new Map<SlotActivity, number>();
-  /** What of that the metric has: told with every sample, as an actor changes its activity six times in a millisecond or two. */
+  /** How much of that the metric has. It gets it once a sample: an actor changes its activity six times in a millisecond or two. */
   readonly #countedMs = new Map<SlotActivity, number>();
   readonly #recent = new RecentActivity();
   #unbooked = new Map<string, Map<string, number>>();
@@ -98,7 +98,7 @@ export class FleetMember {
     await Promise.all(this.#working);
     this.#sampleSlots();
     await this.#quietly("activity", () => this.#bookCampaigns());
-    // Also where the booking failed: a heartbeat that stays tells of a worker that is not there.
+    // Also where the booking failed: a heartbeat that stays would report a worker that is gone.
     await this.#quietly("heartbeat", async () => {
       await removeHeartbeat(this.#options.store, this.#options.identity.workerId);
     });
@@ -126,7 +126,7 @@ export class FleetMember {
         book();
         this.#busy.delete(book);
         this.#inFlight.set(campaign, (this.#inFlight.get(campaign) ?? 1) - 1);
-        // It may have been the campaign's last, and the report be asked for before the next heartbeat. One transaction more in so long a time.
+        // This may have been the campaign's last actor, and its report be asked for before the next heartbeat. After so long, one more transaction costs nothing.
         if (sinceMs - beganMs >= HEARTBEAT_MS) {
           void this.#work("activity", () => this.#bookCampaigns());
         }

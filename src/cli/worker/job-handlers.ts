@@ -7,7 +7,7 @@ import { requeueLedger } from "../../campaign/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
-import { reasonOfOperator } from "../../migration/decide.ts";
+import { reasonOfOperator } from "../../migration/reasons.ts";
 import { migrateActor } from "../../migration/migrate-actor.ts";
 import type { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import type { Outcome } from "../../migration/outcome.ts";

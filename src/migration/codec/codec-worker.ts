@@ -2,7 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { InvariantError } from "../../errors.ts";
-import { FormatError } from "../../formats/format-error.ts";
+import { assertFormatError } from "../../formats/format-error.ts";
 import { withCompressedPage, withInflatedPage } from "../../formats/page-codec.ts";
 import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import type { CodecAnswer, CodecRequest } from "./codec-protocol.ts";
@@ -77,10 +77,8 @@ function inflate({ pass, bytes, lengths }: Extract<CodecRequest, { op: "inflate"
       offset += length;
     }
   } catch (error) {
-    if (error instanceof FormatError) {
-      return { kind: "refused", code: error.code, message: error.message, details: error.details };
-    }
-    throw error;
+    assertFormatError(error);
+    return { kind: "refused", code: error.code, message: error.message, details: error.details };
   }
   return { kind: "done" };
 }

@@ -1,17 +1,12 @@
 import { FormatError } from "../../formats/format-error.ts";
-import type { MigrationContext, MigrationOptions } from "../context.ts";
+import type { Attempt } from "../attempt.ts";
 import type { ByteSource } from "../recovery/byte-source.ts";
 
 /**
  * Has SQLite check an image as far as the options ask for.
  * @throws FormatError `integrity_check_failed` with the first lines SQLite gave; what the image's source throws.
  */
-export async function assertIntegrity(
-  context: MigrationContext,
-  options: MigrationOptions,
-  image: ByteSource,
-  signal: AbortSignal,
-): Promise<void> {
+export async function assertIntegrity({ context, options, signal }: Attempt, image: ByteSource): Promise<void> {
   if (options.check === "header") {
     return;
   }

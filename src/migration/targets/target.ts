@@ -19,7 +19,7 @@ export type V2State =
   | { readonly kind: "migrating"; readonly head: Uint8Array; readonly staging: boolean; readonly sinceMs: number };
 
 /** What else a target saw of an actor without a v2 image. */
-interface Claim {
+export interface Claim {
   /** What must be the same when the image is switched to as when its copy began, byte for byte. */
   readonly basis?: Uint8Array;
   /** Images of at most so many pages are the engine's own to migrate. */
@@ -53,13 +53,17 @@ export interface ImageSpec {
   readonly pageCount: number;
   /** Goes into the new head and the blobs' timestamps. */
   readonly creationTsMs: number;
-  /** What `newStage` gave; absent where rows are only made to be counted. */
-  readonly stage?: Uint8Array;
+}
+
+/** The same under a name. */
+export interface StagedSpec extends ImageSpec {
+  /** What `newStage` gave. */
+  readonly stage: Uint8Array;
 }
 
 /** An image whose rows are written, or about to be. */
 export interface StagedImage {
-  readonly spec: ImageSpec & { readonly stage: Uint8Array };
+  readonly spec: StagedSpec;
   /** Sum of the stager's `storageBytes`. */
   readonly storageBytes: number;
   /** The `basis` of the state that the copy began with. */
@@ -123,7 +127,7 @@ export interface Target {
   assertHeader(page1: Uint8Array, pageCount: number): void;
   /** The layout an image gets where this one is asked for. */
   layoutOf(requested: Layout): Layout;
-  makeStager(id: ActorId, spec: ImageSpec): Stager;
+  makeStager(id: ActorId, spec: StagedSpec): Stager;
   /** Whether rows of a layout can be written in parts by several attempts: pages of whole parts, in any order. */
   isResumable(layout: Layout): boolean;
   /**

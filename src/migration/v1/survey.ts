@@ -40,7 +40,7 @@ export async function surveyV1(tx: Transaction, id: ActorId, smallBytes: number)
   return rows.length === 0 ? { kind: "none" } : { kind: "rows", rows };
 }
 
-/** Sidecars and the main file's metadata among all v1 rows of a small actor, and what of them are the main file's chunks. */
+/** Sorts all v1 rows of a small actor: which sidecars have chunks, the main file's metadata rows, and its chunk rows. */
 export function outlineOfRows(rows: readonly KeyValue[]): {
   sidecars: Sidecars;
   metadataRows: KeyValue[];

@@ -1,4 +1,4 @@
-import { FormatError } from "../../formats/format-error.ts";
+import { assertFormatError } from "../../formats/format-error.ts";
 import { lockingPage } from "../../formats/journal.ts";
 import { Freelist } from "../../formats/sqlite-freelist.ts";
 import { assertSqliteImage, PAGE_BYTES } from "../../formats/sqlite-header.ts";
@@ -58,6 +58,7 @@ async function readFreelist(image: ByteSource): Promise<Freelist | undefined> {
     }
     return freelist;
   } catch (error) {
+    // A freelist that cannot be read is none to believe; why, is said of the chunk that is missing.
     assertFormatError(error);
     return undefined;
   }
@@ -75,6 +76,7 @@ function freelistOf(pageAt: (index: number) => Uint8Array | undefined, imageByte
     }
     return freelist;
   } catch (error) {
+    // A freelist that cannot be read is none to believe; why, is said of the chunk that is missing.
     assertFormatError(error);
     return undefined;
   }
@@ -84,11 +86,4 @@ function freelistOf(pageAt: (index: number) => Uint8Array | undefined, imageByte
 function beginFreelist(page1: Uint8Array, imageBytes: number): Freelist {
   assertSqliteImage(page1, imageBytes);
   return new Freelist(page1, imageBytes / PAGE_BYTES);
-}
-
-/** A freelist that cannot be read is none to believe; why, is said of the chunk that is missing. */
-function assertFormatError(error: unknown): asserts error is FormatError {
-  if (!(error instanceof FormatError)) {
-    throw error;
-  }
 }

@@ -5,8 +5,8 @@ import { FILE_TAG, fileChunkPrefix, fileMetadataKey, V1_PREFIX, type FileTag } f
 import type { KeyRange } from "../../store/store.ts";
 
 /*
- * What follows an actor's subspace is the same for every actor, and so is made once: with escapes and ends of prefixes it was most of
- * what these keys cost, which a small actor asks for ten times.
+ * What follows an actor's subspace is the same for every actor, and so is made once. Making it, with escapes and ends of prefixes, costs
+ * more than the rest of a key, and a small actor asks for ten of them.
  */
 const NO_SUBSPACE = new Uint8Array(0);
 const V1_ROWS = prefixRange(entryKeyPrefix(NO_SUBSPACE, V1_PREFIX));

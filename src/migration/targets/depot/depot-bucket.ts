@@ -7,7 +7,7 @@ import {
 } from "../../../formats/depot-branch.ts";
 import { bucketBranchKey, bucketPointerKey, refcountKey } from "../../../formats/depot-keys.ts";
 import { STAMP_PLACEHOLDER } from "../../../formats/depot-record.ts";
-import { FormatError } from "../../../formats/format-error.ts";
+import { assertFormatError } from "../../../formats/format-error.ts";
 import { bucketOfNamespace, type NamespaceId } from "../../../formats/namespace-id.ts";
 import { makeUuid } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
@@ -31,9 +31,7 @@ export async function readBucket(tx: Transaction, namespace: NamespaceId): Promi
     const detail = record === undefined ? "it points to a branch that has no record" : obstacleOf(record);
     return detail === undefined ? { kind: "live", bucketBranch } : { kind: "not_live", bucketBranch, detail };
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     return { kind: "not_live", bucketBranch, detail: "it has a record that cannot be read" };
   }
 }

@@ -13,7 +13,7 @@ import {
   pageKey,
   shardPrefix,
 } from "../../../formats/depot-keys.ts";
-import { FormatError } from "../../../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../../../formats/format-error.ts";
 import { NIL_UUID } from "../../../formats/uuid.ts";
 import type { Rows } from "../../rows.ts";
 
@@ -100,9 +100,7 @@ function decoded<T>(record: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     const details = { record, why: error.details["why"] };
     throw new FormatError(
       "v2_meta_undecodable",

@@ -9,7 +9,7 @@ import {
   shardsPrefix,
   vtxPrefix,
 } from "../../../formats/depot-keys.ts";
-import { FormatError } from "../../../formats/format-error.ts";
+import { FormatError, formatErrorOf } from "../../../formats/format-error.ts";
 import type { Store, Transaction } from "../../../store/store.ts";
 import { storeRows, type Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
@@ -108,7 +108,7 @@ type FoundBranch = Omit<BranchInspection, "rows" | "quotaBytes" | "branch"> & { 
 type Facts = Omit<DepotInspection, "database" | "stage"> & { readonly database?: FoundBranch | string };
 
 async function readFacts(tx: Transaction, id: ActorId, options: DepotOptions): Promise<Facts> {
-  const place = await readPlace(tx, id, options).catch(asError);
+  const place = await readPlace(tx, id, options).catch(formatErrorOf);
   if (place instanceof FormatError) {
     return { bucket: "absent", database: place.message, next: textOf(place) };
   }
@@ -120,7 +120,7 @@ async function readFacts(tx: Transaction, id: ActorId, options: DepotOptions): P
     bucket: bucketText(place),
     ...(pool === undefined ? {} : { pool }),
     ...(database === undefined ? {} : { database }),
-    next: textOf(await readDepotState(tx, id, options).catch(asError)),
+    next: textOf(await readDepotState(tx, id, options).catch(formatErrorOf)),
   };
 }
 
@@ -148,7 +148,7 @@ async function findDatabase(
   { bucket }: DepotPlace,
 ): Promise<FoundBranch | string | undefined> {
   const bucketBranch = bucket === undefined || bucket.kind === "absent" ? undefined : bucket.bucketBranch;
-  const database = await readDatabase(tx, id, bucketBranch).catch(asError);
+  const database = await readDatabase(tx, id, bucketBranch).catch(formatErrorOf);
   if (database instanceof FormatError) {
     return database.message;
   }
@@ -235,11 +235,4 @@ function claimText(engineMigratesPages: number | undefined): string {
   return engineMigratesPages === Number.MAX_SAFE_INTEGER
     ? "the engine's own: its VERSION is one that Ferry does not know"
     : `the engine's own up to ${engineMigratesPages} pages; Ferry may migrate what is larger`;
-}
-
-function asError(error: unknown): FormatError {
-  if (error instanceof FormatError) {
-    return error;
-  }
-  throw error;
 }

@@ -2,7 +2,7 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { decodeActorId } from "../../../formats/actor-id.ts";
 import type { ActorState } from "../../../formats/actor-state.ts";
 import { concatBytes, u32be } from "../../../formats/bytes.ts";
-import { FormatError } from "../../../formats/format-error.ts";
+import { assertFormatError, FormatError } from "../../../formats/format-error.ts";
 import { decodeNamespaceId, type NamespaceId } from "../../../formats/namespace-id.ts";
 import { UUID_BYTES } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
@@ -134,9 +134,7 @@ function namespaceOf(row: Uint8Array): NamespaceId {
   try {
     return decodeNamespaceId(row);
   } catch (error) {
-    if (!(error instanceof FormatError)) {
-      throw error;
-    }
+    assertFormatError(error);
     throw new FormatError(
       "namespace_unknown",
       "The actor's NAMESPACE_ID row is not an id.",

@@ -14,6 +14,7 @@ import type {
   ImageSpec,
   ReadOptions,
   StagedImage,
+  StagedSpec,
   Stager,
   Target,
   UndoRefusal,
@@ -104,9 +105,8 @@ class DepotTarget implements Target {
     return "delta";
   }
 
-  makeStager(_id: ActorId, spec: ImageSpec): Stager {
-    const stage = spec.stage === undefined ? newDepotStage(new Uint8Array(16), spec.creationTsMs) : stageOf(spec.stage);
-    return new DepotStager(stage, spec);
+  makeStager(_id: ActorId, spec: StagedSpec): Stager {
+    return new DepotStager(stageOf(spec.stage), spec);
   }
 
   async *readBlocks(

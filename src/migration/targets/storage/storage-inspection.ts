@@ -1,6 +1,6 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import type { DbHead } from "../../../formats/db-head.ts";
-import { FormatError } from "../../../formats/format-error.ts";
+import { assertFormatError } from "../../../formats/format-error.ts";
 import { deltaPrefix, pidxPrefix, shardPrefix } from "../../../formats/v2-keys.ts";
 import type { Layout } from "../../outcome.ts";
 import type { Rows } from "../../rows.ts";
@@ -49,9 +49,7 @@ function readableHead(meta: Uint8Array): DbHead | string {
   try {
     return decodeMetaRow(meta);
   } catch (error) {
-    if (error instanceof FormatError) {
-      return error.message;
-    }
-    throw error;
+    assertFormatError(error);
+    return error.message;
   }
 }

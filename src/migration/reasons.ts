@@ -1,38 +1,13 @@
-import type { ActorId } from "../formats/actor-id.ts";
 import type { ActorState } from "../formats/actor-state.ts";
 import { FormatError } from "../formats/format-error.ts";
-import type { Transaction } from "../store/store.ts";
-import type { MigrationContext, MigrationOptions } from "./context.ts";
-import { isInForce, readLease, type HeldLease } from "./lease.ts";
+import type { MigrationOptions } from "./context.ts";
+import { isInForce } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
-import { readActorState } from "./read-actor-state.ts";
-import type { V2State } from "./targets/target.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { isRolledBack, isWaived, rejectionOf } from "./verdict.ts";
 
 /** The engine leaves a stage younger than this alone, and so does Ferry (FORMATS §5). */
 const ENGINE_STAGE_MS = 60_000;
-
-/** What surrounds an actor's v1 data, read serializably in one transaction. */
-export interface Surroundings {
-  /** What v2 holds, or the error that says why it cannot be read. */
-  readonly v2: V2State | FormatError;
-  readonly lease: HeldLease | undefined;
-  /** Whether the lease names an unfinished stage of an earlier attempt of Ferry's, which nobody else has touched. */
-  readonly ownStage: boolean;
-  readonly actor: ActorState;
-  readonly previous: Outcome | undefined;
-}
-
-export async function readSurroundings(context: MigrationContext, tx: Transaction, id: ActorId): Promise<Surroundings> {
-  const [v2, lease, actor, previous] = await Promise.all([
-    context.target.readState(tx, id).catch(formatErrorAsValue),
-    readLease(tx, id),
-    readActorState(tx, id),
-    context.ledger.read(tx, id),
-  ]);
-  const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
-  return { v2, lease, ownStage, actor, previous };
-}
 
 const WAIVED: Verdict = { state: "skipped", reason: "waived" };
 const ROLLED_BACK: Verdict = { state: "skipped", reason: "rolled_back" };
@@ -103,25 +78,6 @@ export function reasonNotToStage(actor: ActorState): Verdict | undefined {
       };
 }
 
-/** Removes what an earlier attempt of Ferry's staged and did not switch to. */
-export function discardOwnStage(
-  context: MigrationContext,
-  tx: Transaction,
-  id: ActorId,
-  { lease, ownStage }: Pick<Surroundings, "lease" | "ownStage">,
-): void {
-  if (ownStage && lease?.lease !== undefined) {
-    context.target.discardStage(tx, id, lease.lease.head);
-  }
-}
-
 function inProgress(detail: string): Verdict {
   return { state: "deferred", reason: "migration_in_progress", detail };
-}
-
-function formatErrorAsValue(error: unknown): FormatError {
-  if (error instanceof FormatError) {
-    return error;
-  }
-  throw error;
 }

@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { CampaignSettings } from "../../src/campaign/campaign.ts";
-import { explainCampaign, type Explanation, type QueueLook } from "../../src/campaign/explain.ts";
-import type { Heartbeat } from "../../src/campaign/fleet.ts";
-import { percentagesOf } from "../../src/campaign/percentages.ts";
-import { RecentActivity } from "../../src/campaign/recent-activity.ts";
-import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../support/campaign-facts.ts";
+import type { CampaignSettings } from "../../../src/campaign/campaign.ts";
+import { explainCampaign } from "../../../src/campaign/explain/explain-campaign.ts";
+import type { Explanation } from "../../../src/campaign/explain/explanation.ts";
+import type { QueueLook } from "../../../src/campaign/explain/queue-finding.ts";
+import type { Heartbeat } from "../../../src/campaign/fleet.ts";
+import { percentagesOf } from "../../../src/campaign/percentages.ts";
+import { RecentActivity } from "../../../src/campaign/recent-activity.ts";
+import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../../support/campaign-facts.ts";
 
 describe("percentages", () => {
   it("add up to exactly 100, whole and none below zero, for any amounts of which one is more than none", () => {

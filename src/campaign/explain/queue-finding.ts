@@ -1,0 +1,68 @@
+import { plural } from "../plural.ts";
+import { queueLostText } from "../progress.ts";
+import type { CampaignView } from "../view.ts";
+import { sentenceOf, type Finding } from "./explanation.ts";
+
+/** What a look at the queue from here has found. */
+export type QueueLook =
+  | { readonly kind: "seen"; readonly waiting: number; readonly active: number; readonly delayed: number }
+  /** `because` is a sentence; `answers`: Redis did answer, with a refusal. */
+  | { readonly kind: "unreachable"; readonly because: string; readonly answers: boolean };
+
+/** Whether a campaign needs the queue now. */
+export function needsQueue({ campaign, counts }: CampaignView): boolean {
+  return campaign.state === "running" || (campaign.state === "draining" && counts.open.actors > 0);
+}
+
+/**
+ * Workers' word counts. What was seen from here counts only while none of them works on anything: they may well reach a Redis that this
+ * machine cannot.
+ */
+export function findingOfQueue(view: CampaignView, look: QueueLook | undefined): Finding | undefined {
+  const { workers } = view;
+  if (!needsQueue(view)) {
+    return undefined;
+  }
+  const lost = queueLostText(workers);
+  const isIdle = workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
+  const seen = look?.kind === "unreachable" ? look.because : undefined;
+  if (lost === undefined && (seen === undefined || !isIdle)) {
+    return undefined;
+  }
+  const because = lost === undefined || seen === undefined ? (lost ?? seen) : `${lost}. From here: ${seen}`;
+  const what =
+    lost === undefined && look?.kind === "unreachable" && look.answers ? "cannot be used" : "cannot be reached";
+  return {
+    limit: "queue",
+    sentence: sentenceOf(`The queue ${what}, so nothing is fed and no worker gets an actor: ${because}`),
+    advice: `${adviceOfQueue(look)}${workers.length === 0 ? " And no worker is connected: ferry worker" : ""}`,
+  };
+}
+
+function adviceOfQueue(look: QueueLook | undefined): string {
+  if (look?.kind === "seen") {
+    return "Redis answers from here: look at what is between it and the workers, and at the user and password they have.";
+  }
+  return look?.answers === true
+    ? "Mend what it says, for workers and the feeder as well: they go on by themselves."
+    : "Bring Redis back, empty if need be: the feeder fills it again from the ledger.";
+}
+
+/**
+ * What jobs in backoff explain: actors that were fed, and neither wait for a worker nor are under way. Only the queue knows of them, and its
+ * numbers are of all campaigns: they say how many of this one's there are at most.
+ */
+export function findingOfRetries({ counts }: CampaignView, look: QueueLook | undefined): Finding | undefined {
+  if (look?.kind !== "seen") {
+    return undefined;
+  }
+  const { waiting, active, delayed } = look;
+  const retrying = Math.min(delayed, counts.open.actors - waiting - active);
+  return retrying > counts.open.actors / 2
+    ? {
+        limit: "retries",
+        sentence: `Most of what was fed waits to be tried again after errors: ${plural(retrying, "actor")}.`,
+        advice: "Mend what every attempt meets: see queue.job_retrying in the workers' log.",
+      }
+    : undefined;
+}

@@ -1,0 +1,41 @@
+import type { ActorState } from "../formats/actor-state.ts";
+import { formatErrorOf, type FormatError } from "../formats/format-error.ts";
+import type { Transaction } from "../store/store.ts";
+import type { Attempt } from "./attempt.ts";
+import { readLease, type HeldLease } from "./lease.ts";
+import type { Outcome } from "./outcome.ts";
+import { readActorState } from "./read-actor-state.ts";
+import type { V2State } from "./targets/target.ts";
+
+/** What surrounds an actor's v1 data, read serializably in one transaction. */
+export interface Surroundings {
+  /** What v2 holds, or the error that says why it cannot be read. */
+  readonly v2: V2State | FormatError;
+  readonly lease: HeldLease | undefined;
+  /** Whether the lease names an unfinished stage of an earlier attempt of Ferry's, which nobody else has touched. */
+  readonly ownStage: boolean;
+  readonly actor: ActorState;
+  readonly previous: Outcome | undefined;
+}
+
+export async function readSurroundings({ context, id }: Attempt, tx: Transaction): Promise<Surroundings> {
+  const [v2, lease, actor, previous] = await Promise.all([
+    context.target.readState(tx, id).catch(formatErrorOf),
+    readLease(tx, id),
+    readActorState(tx, id),
+    context.ledger.read(tx, id),
+  ]);
+  const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
+  return { v2, lease, ownStage, actor, previous };
+}
+
+/** Removes what an earlier attempt of Ferry's staged and did not switch to. */
+export function discardOwnStage(
+  { context, id }: Attempt,
+  tx: Transaction,
+  { lease, ownStage }: Pick<Surroundings, "lease" | "ownStage">,
+): void {
+  if (ownStage && lease?.lease !== undefined) {
+    context.target.discardStage(tx, id, lease.lease.head);
+  }
+}
