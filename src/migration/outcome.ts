@@ -31,6 +31,7 @@ export const REJECT_REASONS = [
   "entry_corrupt",
   "too_large",
   "v2_meta_undecodable",
+  "storage_v2_written",
   "namespace_unknown",
   "bucket_not_live",
   "header_page_count_mismatch",

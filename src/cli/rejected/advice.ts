@@ -24,6 +24,9 @@ const ADVICE = {
   entry_corrupt: ["ferry rejected export ID, and restore it from a backup"],
   too_large: ["ferry requeue ID --max-bytes SIZE       if v2's quota was raised for it"],
   v2_meta_undecodable: ["Look for a newer Ferry: someone else wrote this actor's v2 head"],
+  storage_v2_written: [
+    "Its newest data is in v2's older form: ferry v2 export ID FILE --target storage; the runbook brings it to Depot",
+  ],
   integrity_check_failed: ["Restore it from a backup; ferry requeue ID --check header takes it as damaged as it is"],
   verify_mismatch: ["ferry rejected export ID --include-pages, and report it: this is a bug or broken memory"],
   namespace_unknown: [

@@ -96,6 +96,28 @@ export function isMigrationsHead(head: DbHead, pageCount: number): boolean {
   );
 }
 
+/**
+ * What the other form of v2 needs to know of this one: that v1 has everything that is here. So it is where nothing is, where a migration
+ * was never finished, and where nothing has been committed since one was.
+ * @param row META; undefined where there is none.
+ * @throws FormatError `storage_v2_written`; `v2_meta_undecodable`, as a head that cannot be read may be of anything.
+ */
+export function assertNothingBeyondV1(row: Uint8Array | undefined): void {
+  if (row === undefined) {
+    return;
+  }
+  const head = decodeMetaRow(row);
+  const { origin, headTxid, nextTxid, dbSizePages } = head;
+  // However many pages: v1 may have been written since, and then it is v1 that has more.
+  if (origin !== "migrating_from_v1" && !isMigrationsHead(head, dbSizePages)) {
+    throw new FormatError(
+      "storage_v2_written",
+      "The actor has a database in the older form of v2, sqlite-storage, that holds what v1 does not.",
+      { origin, headTxid, nextTxid },
+    );
+  }
+}
+
 function metaRow(head: DbHead): Uint8Array {
   const [row] = encodeSplitValue(new Uint8Array(0), new Uint8Array(0), encodeDbHead(head));
   return row?.value ?? new Uint8Array(0);
