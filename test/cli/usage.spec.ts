@@ -107,6 +107,7 @@ describe("bad input to ferry", function () {
     ["rollback", ID],
     ["cleanup", "--campaign", "all", "--delete", "--confirm", "all"],
     ["v2", "export", ID, "out.sqlite"],
+    ["v2", "discard", ID, "out.rows"],
     ["store", "dump"],
   ];
   for (const args of onStores) {

@@ -1,19 +1,24 @@
 import { open, rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
+import { ledger } from "../../campaign/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";
 import { FormatError } from "../../formats/format-error.ts";
+import { discardStorage, type DiscardRefusal } from "../../migration/discard-storage.ts";
 import type { PageBatch } from "../../migration/pages.ts";
 import { storeRows } from "../../migration/rows.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import { readV2Pages } from "../../migration/v2-image.ts";
-import type { Store } from "../../store/store.ts";
+import type { KeyRange, Store } from "../../store/store.ts";
 import { fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
+import { dumpRows } from "../rows/dump-rows.ts";
+import { formatRow } from "../rows/row-line.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 import { targetOfActors } from "../targets-of-actors.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** `ferry v2 …`. */
 export function registerV2(program: Command, runner: Runner): void {
@@ -27,6 +32,56 @@ export function registerV2(program: Command, runner: Runner): void {
       runner.run(self, (run) => exportImage(run, parseIdArgument(idText), file)),
     );
   addSettings(command, "target", "namespace");
+  v2.command("discard")
+    .description("remove what the older form of v2 holds of an actor that Depot rejected as storage_v2_written")
+    .argument("<id>", "actor id")
+    .argument("<file>", "file to write the rows to first; ferry store load brings them back")
+    .action((idText: string, file: string, _flags: unknown, self: Command) =>
+      runner.run(self, (run) => discard(run, parseIdArgument(idText), file)),
+    )
+    .addHelpText("after", DISCARD_HELP);
+}
+
+const DISCARD_HELP = `
+What v1 holds is what ferry requeue then brings to Depot. Where the newer data is in the rows, put it there before:
+
+  ferry v2 export ID newer.sqlite --target storage
+  ferry v1 import newer.sqlite --actor ID --replace
+  ferry v2 discard ID ID.rows
+  ferry requeue ID`;
+
+const REFUSALS: Readonly<Record<DiscardRefusal, string>> = {
+  not_rejected: "its last outcome is not rejected storage_v2_written, so nothing asks for it",
+  no_rows: "there are none",
+  no_v1_data: "v1 has no data, so they may be all there is",
+  actor_awake: "it is awake: try again while it sleeps",
+  migration_in_progress: "an attempt holds its lease: try again when that has ended",
+  written_meanwhile: "they were written while they were saved: try again",
+};
+
+async function discard(run: Run, id: ActorId, file: string): Promise<undefined> {
+  const store = await run.openStore();
+  let rows = 0;
+  const refusal = await discardStorage({ store, ledger }, id, async (ranges) => {
+    await writeWholeFile(file, linesOf(ranges));
+  });
+  if (refusal !== undefined) {
+    throw new UsageError(`The rows of actor ${id} in v2's older form stay: ${REFUSALS[refusal]}.`);
+  }
+  if (run.json) {
+    await run.output.line(JSON.stringify({ actorId: id, rows, file }));
+  } else {
+    run.notes.say(`${rows} rows written to ${file}, and removed: ferry requeue ${id} migrates what v1 holds.`);
+  }
+
+  async function* linesOf(ranges: readonly KeyRange[]): AsyncGenerator<string, void, undefined> {
+    for (const range of ranges) {
+      for await (const batch of dumpRows(store, range, run.signal)) {
+        rows += batch.length;
+        yield batch.map((row) => `${formatRow(row)}\n`).join("");
+      }
+    }
+  }
 }
 
 async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {

@@ -1,9 +1,9 @@
-import { open, rename, rm } from "node:fs/promises";
 import { collectEvidence } from "../../campaign/evidence.ts";
-import { fileError, STANDARD } from "../files.ts";
+import { STANDARD } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** Flags of `ferry rejected export`. */
 export interface ExportFlags {
@@ -31,7 +31,7 @@ export async function exportEvidence(run: Run, idText: string, flags: ExportFlag
     }
     return;
   }
-  await writeWhole(flags.output, inTexts(lines));
+  await writeWholeFile(flags.output, inTexts(lines));
   run.notes.say(`Written to ${flags.output}; read it with ferry inspect --bundle ${flags.output}`);
 }
 
@@ -45,25 +45,4 @@ async function* inTexts(lines: AsyncIterable<string>): AsyncGenerator<string, vo
     }
   }
   yield held.join("");
-}
-
-/** Writes beside the file, and moves it to its name when all is there. */
-async function writeWhole(file: string, texts: AsyncIterable<string>): Promise<void> {
-  const partial = `${file}.${process.pid}.partial`;
-  try {
-    // Only for who made it: with pages it is the actor's data.
-    const handle = await open(partial, "wx", 0o600);
-    try {
-      for await (const text of texts) {
-        await handle.write(text);
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw fileError(file, "write", error);
-  }
 }

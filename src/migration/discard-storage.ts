@@ -1,0 +1,89 @@
+import type { ActorId } from "../formats/actor-id.ts";
+import { equalBytes } from "../formats/bytes.ts";
+import type { KeyRange, Transaction } from "../store/store.ts";
+import type { MigrationContext } from "./context.ts";
+import { readLease } from "./lease.ts";
+import type { RejectReason } from "./outcome.ts";
+import { readActorState } from "./read-actor-state.ts";
+import { allRanges } from "./targets/storage/storage-rows.ts";
+import { storageTarget } from "./targets/storage/storage-target.ts";
+import { surveyV1 } from "./v1/survey.ts";
+
+/**
+ * Why an actor's rows in v2's older form stay.
+ *
+ * - `not_rejected`: Depot's last look at it did not end with `storage_v2_written`; nothing asks for it.
+ * - `no_rows`: there are none.
+ * - `no_v1_data`: they may be all that there is of it.
+ * - `actor_awake`, `migration_in_progress`: for now.
+ * - `written_meanwhile`: since they were saved.
+ */
+export type DiscardRefusal =
+  "not_rejected" | "no_rows" | "no_v1_data" | "actor_awake" | "migration_in_progress" | "written_meanwhile";
+
+const REASON: RejectReason = "storage_v2_written";
+
+/**
+ * Removes an actor's rows in v2's older form, sqlite-storage, so that what v1 holds can go to Depot: an operator has decided that this is
+ * right, or has put there what the rows held. In one transaction that sees them, serializably, as they were saved.
+ * @param save is given where the rows lie, and ends when they are safe.
+ * @returns why they stay; undefined when they are gone.
+ */
+export async function discardStorage(
+  context: Pick<MigrationContext, "store" | "ledger">,
+  id: ActorId,
+  save: (ranges: readonly KeyRange[]) => Promise<void>,
+): Promise<DiscardRefusal | undefined> {
+  const { store } = context;
+  const options = { label: "discard" };
+  const seen = await store.transact((tx) => look(context, tx, id), options);
+  if (typeof seen === "string") {
+    return seen;
+  }
+  await save(allRanges(id));
+  let runs = 0;
+  return store.transact(async (tx) => {
+    runs += 1;
+    const now = await look(context, tx, id);
+    if (runs > 1 && now === "no_rows") {
+      // A commit whose result was unknown did happen.
+      return undefined;
+    }
+    if (typeof now === "string") {
+      return now;
+    }
+    if (!equalBytes(now, seen)) {
+      return "written_meanwhile";
+    }
+    await storageTarget.undo(tx, id);
+    return undefined;
+  }, options);
+}
+
+/** The rows' head, which changes with whatever the engine does to them, or why they stay. */
+async function look(
+  { ledger }: Pick<MigrationContext, "ledger">,
+  tx: Transaction,
+  id: ActorId,
+): Promise<Uint8Array | DiscardRefusal> {
+  const [head, outcome, lease, actor, v1] = await Promise.all([
+    storageTarget.readHead(tx, id),
+    ledger.read(tx, id),
+    readLease(tx, id),
+    readActorState(tx, id),
+    surveyV1(tx, id, 0),
+  ]);
+  if (outcome?.state !== "rejected" || outcome.reason !== REASON) {
+    return "not_rejected";
+  }
+  if (head === undefined) {
+    return "no_rows";
+  }
+  if (v1.kind === "none") {
+    return "no_v1_data";
+  }
+  if (lease !== undefined) {
+    return "migration_in_progress";
+  }
+  return actor.asleep ? head : "actor_awake";
+}
