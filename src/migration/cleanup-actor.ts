@@ -13,6 +13,7 @@ import { checkV2, isAsMigrated } from "./v2-image.ts";
  * Why an actor's v1 rows stay.
  *
  * - `not_migrated`: the ledger does not say that Ferry migrated it.
+ * - `superseded`: Ferry has brought it to another form of v2 since, and that image says when v1 can go.
  * - `not_verified`: it was migrated with verification off.
  * - `on_hold`: not enough time has gone by since.
  * - `runs_on_v1`: an old runner has the actor, and v1 open; it may only have read so far.
@@ -25,6 +26,7 @@ import { checkV2, isAsMigrated } from "./v2-image.ts";
  */
 export type CleanupRefusal =
   | "not_migrated"
+  | "superseded"
   | "not_verified"
   | "on_hold"
   | "runs_on_v1"
@@ -95,12 +97,15 @@ export async function cleanupActor(
 
 /** What the ledger and the actor's own few rows say. */
 function reasonInRows(
-  { outcome, v1, state }: MigratedActor,
+  { outcome, isSuperseded, v1, state }: MigratedActor,
   { holdMs }: CleanupOptions,
   nowMs: number,
 ): CleanupRefusal | undefined {
   if (outcome?.state !== "migrated") {
     return "not_migrated";
+  }
+  if (isSuperseded) {
+    return "superseded";
   }
   if (outcome.verified !== true) {
     return "not_verified";

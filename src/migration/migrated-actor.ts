@@ -19,7 +19,10 @@ import { fileChunkSpan, fileMetadataRange } from "./v1/v1-keys.ts";
  * found in them holds for what was seen before only if the same is seen again afterwards.
  */
 export interface MigratedActor {
+  /** In whichever form of v2, see `isSuperseded`. */
   readonly outcome: Outcome | undefined;
+  /** Whether the outcome, and what the engine reads, is of a later form of v2 than the one that was looked at. */
+  readonly isSuperseded: boolean;
   /** Undefined where v2 holds no complete image; the error where it cannot be told what v2 holds. */
   readonly v2: V2Image | FormatError | undefined;
   /** Undefined where v1 holds nothing. */
@@ -66,9 +69,14 @@ export async function readMigratedActor(
   tx: Transaction,
   id: ActorId,
 ): Promise<MigratedActor> {
-  const [outcome, v1, state] = await Promise.all([ledger.read(tx, id), readV1Outline(tx, id), readActorState(tx, id)]);
+  const [outcome, isSuperseded, v1, state] = await Promise.all([
+    ledger.read(tx, id),
+    target.isSuperseded(tx, id),
+    readV1Outline(tx, id),
+    readActorState(tx, id),
+  ]);
   const v2 = await readV2(target, tx, id, outcome);
-  return { outcome, v2, v1, state };
+  return { outcome, isSuperseded, v2, v1, state };
 }
 
 /**

@@ -13,6 +13,7 @@ import { surveyV1 } from "./v1/survey.ts";
  * Why an actor is not taken back to v1.
  *
  * - `not_migrated`: the ledger does not say that Ferry migrated it.
+ * - `superseded`: Ferry has brought it to another form of v2 since, which is what would have to be taken away.
  * - `actor_awake`: it runs or is placed; try again when it sleeps.
  * - `written_since`: v2 holds writes that v1 has not; going back would lose them.
  * - `no_v1_data`: its v1 rows were cleaned up; there is nothing to go back to.
@@ -22,6 +23,7 @@ import { surveyV1 } from "./v1/survey.ts";
  */
 export type RollbackRefusal =
   | "not_migrated"
+  | "superseded"
   | "actor_awake"
   | "written_since"
   | "no_v1_data"
@@ -80,7 +82,15 @@ async function reasonToRefuse(
   if (previous?.state !== "migrated" || previous.pages === undefined) {
     return "not_migrated";
   }
-  const [actor, lease, v1] = await Promise.all([readActorState(tx, id), readLease(tx, id), surveyV1(tx, id, 0)]);
+  const [actor, lease, v1, isSuperseded] = await Promise.all([
+    readActorState(tx, id),
+    readLease(tx, id),
+    surveyV1(tx, id, 0),
+    context.target.isSuperseded(tx, id),
+  ]);
+  if (isSuperseded) {
+    return "superseded";
+  }
   if (v1.kind === "none") {
     return "no_v1_data";
   }

@@ -51,9 +51,12 @@ export interface ImageVerification {
   readonly pages?: number;
 }
 
-/** There is no complete v2 image: as has to be when the actor was taken back to v1 or destroyed, and a loss otherwise. */
+/**
+ * There is no complete v2 image: as has to be when the actor was taken back to v1 or destroyed, and a loss otherwise. `superseded`: Ferry
+ * has brought it to another form of v2 since, and whatever is left in this one is nobody's.
+ */
 export interface NoImage {
-  readonly comparison: "rolled_back" | "destroyed" | "no_v2_image";
+  readonly comparison: "rolled_back" | "destroyed" | "superseded" | "no_v2_image";
 }
 
 /** How often an actor is verified that is written meanwhile. */
@@ -104,6 +107,7 @@ export function isBad(found: Verification): boolean {
       return true;
     case "rolled_back":
     case "destroyed":
+    case "superseded":
       return false;
     case "same":
     case "no_v1_data":
@@ -119,6 +123,9 @@ async function verifySeen(
   { seen, mode }: { seen: MigratedActor; mode: IntegrityMode },
   signal: AbortSignal,
 ): Promise<Verification> {
+  if (seen.isSuperseded) {
+    return { comparison: "superseded" };
+  }
   if (!hasImage(seen)) {
     return withoutImage(seen);
   }

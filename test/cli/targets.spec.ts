@@ -334,6 +334,35 @@ describe("the target of jobs and campaigns", function () {
     expect(stderr).to.match(/holds no rows of either form/);
   });
 
+  it("leaves actors of an earlier campaign to the one that has brought them to Depot since", async () => {
+    const depot = ["--target", "depot", "--namespace", NAMESPACE_ID];
+    await ferry(["campaign", "create", "before", "--scan", "--start"]);
+    await runCampaigns();
+    await ferry(["campaign", "create", "after", "--from", "-", "--start", ...depot], { input: FIRST ?? "" });
+    await runCampaigns();
+    expect(await pointers()).to.equal(1);
+    const said = async (...args: string[]): Promise<[Ended["status"], string]> => {
+      const { status, stderr } = await ferry(args);
+      return [status, stderr];
+    };
+    const cleanup = ["cleanup", "--hold", "0s", "--campaign"];
+    expect(await said("verify", "--campaign", "before")).to.deep.equal([
+      0,
+      "1 good, 0 bad, 1 brought to Depot since.\n",
+    ]);
+    expect(await said(...cleanup, "before", "--delete", "--confirm", "before")).to.deep.equal([
+      0,
+      "1 superseded, 1 removed\n",
+    ]);
+    expect(await said("rollback", "--campaign", "before", "--dry-run")).to.deep.equal([
+      1,
+      "1 superseded, 1 no_v1_data\n",
+    ]);
+    expect(await said(...cleanup, "after")).to.deep.equal([0, "1 removable\n"]);
+    expect(await said("rollback", "--campaign", "after", "--confirm", "after")).to.deep.equal([0, "1 rolled_back\n"]);
+    expect(await said(...cleanup, "before")).to.deep.equal([0, "1 not_migrated, 1 no_v1_data\n"]);
+  });
+
   describe("of an actor that v2's older form has newer data of", () => {
     const NEWER = sqliteImageOfPages(5);
     const [ACTOR = testActor(1)] = ACTORS;

@@ -33,6 +33,7 @@ const FREE = new Set<string>([
   "no_v1_data",
   "on_hold",
   "not_migrated",
+  "superseded",
   "not_verified",
   "runs_on_v1",
 ] satisfies CleanupRefusal[]);
@@ -57,8 +58,9 @@ An actor's rows stay when it was migrated with --verify off (not_verified); when
 was migrated though the engine has not written it, is of another database than Ferry made, or fails SQLite's quick check (v2_not_clean);
 when v1 does not hold what was migrated any more, as an old runner wrote to it (v1_changed): that is in no other place; when an old
 runner has the actor now, and v1 open (runs_on_v1); and when it was written each time that it was checked (written_meanwhile): run the
-command again. With v2_not_clean, v1_changed and runs_on_v1 the exit status is 1. v1 is read once and v2 twice, with --delete and without.
-Other entries of the actor's key-value space stay in any case. Stopped in the middle, the command can simply be run again.
+command again; and of target storage when it was brought to Depot since (superseded): the later campaign cleans it up. With v2_not_clean,
+v1_changed and runs_on_v1 the exit status is 1. v1 is read once and v2 twice, with --delete and without. Other entries of the actor's
+key-value space stay in any case. Stopped in the middle, the command can simply be run again.
 
 Actors of ferry enqueue and ferry requeue, and of a campaign that was deleted, are named by their ids; --confirm goes with --campaign.
 Who removed v1, when and why is kept with each actor (ferry inspect ID), and with --campaign in that campaign's history.

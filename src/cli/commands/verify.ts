@@ -20,8 +20,8 @@ interface VerifyFlags extends SelectionFlags {
 
 const HELP = `
 Exit status 1 when an actor differs, is damaged, cannot be read or has no v2 image, when v1 was written after the migration, which then
-is not in v2, or when an old runner has the actor now and may write v1. One that was rolled back or destroyed has no v2 image, and that is
-no failure: it is counted apart. Actors may run meanwhile: one that seems bad and was written while it was read is read again.`;
+is not in v2, or when an old runner has the actor now and may write v1. One that was rolled back or destroyed has no v2 image, one of target
+storage that was brought to Depot since has another, and that is no failure: it is counted apart. Actors may run meanwhile: one that seems bad and was written while it was read is read again.`;
 
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
@@ -61,14 +61,14 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
   return counts.of("bad") === 0 ? EXIT.done : EXIT.rejected;
 }
 
-/** Actors that have no image, and rightly so, are counted apart. */
-const APART = { rolled_back: "rolled back", destroyed: "destroyed" } as const;
+/** Actors that have no image that counts, and rightly so, are counted apart. */
+const APART = { rolled_back: "rolled back", destroyed: "destroyed", superseded: "brought to Depot since" } as const;
 
 function resultOf(found: Verification): string {
   if (isBad(found)) {
     return "bad";
   }
-  return found.comparison === "rolled_back" || found.comparison === "destroyed" ? APART[found.comparison] : "good";
+  return isOfImage(found) || found.comparison === "no_v2_image" ? "good" : APART[found.comparison];
 }
 
 function endOf(counts: ResultCounts): string {
@@ -91,6 +91,7 @@ const COMPARISONS: Record<Verification["comparison"], string> = {
   not_migrated: "not compared: Ferry did not migrate it",
   rolled_back: "not compared: it was rolled back",
   destroyed: "not compared: it was destroyed",
+  superseded: "not compared: it was brought to Depot since",
   no_v2_image: "has no v2 image",
 };
 

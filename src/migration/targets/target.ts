@@ -150,6 +150,8 @@ export interface Target {
    * taken its place; serializable. @throws FormatError
    */
   beganAsFerrys(tx: Transaction, id: ActorId): Promise<boolean>;
+  /** Whether Ferry has brought the actor to another form of v2 since, so that nobody reads the image here any more; serializable. */
+  isSuperseded(tx: Transaction, id: ActorId): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
   /** Writes a whole image, with all its rows, and makes it the actor's, in the transaction that saw the state `absent`. */

@@ -158,6 +158,11 @@ class DepotTarget implements Target {
     return found !== undefined && isOfBranch(await readImageRow(tx, id), found.branch);
   }
 
+  /** It is the last form that there is. */
+  isSuperseded(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   async reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined> {
     return reasonNotToUndo(tx, id, this.#options);
   }

@@ -3,6 +3,7 @@ import { equalBytes } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { hasRows } from "../../../store/read-rows.ts";
 import type { Transaction } from "../../../store/store.ts";
+import { depotImageKey } from "../depot/depot-image-row.ts";
 import type { ImageSpec, Stager, Target } from "../target.ts";
 import { DeltaStager } from "./delta-stager.ts";
 import { ShardStager } from "./shard-stager.ts";
@@ -42,6 +43,7 @@ export const storageTarget: Target = {
     const row = await tx.get(metaRowKey(id));
     return row !== undefined && decodeMetaRow(row).origin === "migrated_from_v1";
   },
+  isSuperseded: async (tx, id) => (await tx.get(depotImageKey(id))) !== undefined,
   readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
