@@ -1,4 +1,3 @@
-import { DEFAULT_BREAKER, type CampaignSpec } from "../src/campaign/campaign.ts";
 import { createCampaign } from "../src/campaign/campaign-store.ts";
 import { applyVerb } from "../src/campaign/campaign-verbs.ts";
 import { ledger, outcomeKey } from "../src/campaign/ledger.ts";
@@ -14,6 +13,7 @@ import { RandomPool } from "../src/migration/random-pool.ts";
 import { storageTarget } from "../src/migration/targets/storage/storage-target.ts";
 import type { Target } from "../src/migration/targets/target.ts";
 import type { KeyValue, Store } from "../src/store/store.ts";
+import { TEST_SPEC } from "../test/support/campaign-fleet.ts";
 import { noIntegrityCheck } from "../test/support/no-integrity-check.ts";
 import { syntheticImage } from "../test/support/v1-actors.ts";
 
@@ -130,15 +130,7 @@ export async function migrateOrThrow(
 
 /** A running campaign of all actors of a store. */
 export async function startCampaign(store: Store, name: string, window: number): Promise<void> {
-  const spec: CampaignSpec = {
-    source: { kind: "scan" },
-    filters: {},
-    order: "small-first",
-    options: {},
-    deferLimit: 3,
-    breaker: DEFAULT_BREAKER,
-  };
-  await createCampaign(store, { name, spec, settings: { window } }, { who: "bench" }, Date.now());
+  await createCampaign(store, { name, spec: TEST_SPEC, settings: { window } }, { who: "bench" }, Date.now());
   await applyVerb(store, name, "start", { who: "bench" }, Date.now());
 }
 

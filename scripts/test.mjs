@@ -10,6 +10,7 @@ await runSteps({
     { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
     BUILD,
     { name: "test types", command: ["tsc", "-p", "test"] },
+    { name: "bench types", command: ["tsc", "-p", "bench"] },
     { name: "layers", command: ["depcruise", "--output-type", "err", "src", "workers", "producers", "test"] },
     { name: "unused", command: ["knip"] },
   ],

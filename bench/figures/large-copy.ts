@@ -116,7 +116,8 @@ async function throughCodec(image: Uint8Array): Promise<void> {
 /** What a migration of the image sets, transaction by transaction. */
 function shapesOf(target: Target, id: ActorId, image: Uint8Array): Shape[] {
   const pageCount = image.length / PAGE_BYTES;
-  const stager = target.makeStager(id, { layout: target.layoutOf("shards"), pageCount, creationTsMs: 1 });
+  const spec = { layout: target.layoutOf("shards"), pageCount, creationTsMs: 1 };
+  const stager = target.makeStager(id, { ...spec, stage: target.newStage(spec, randomBytes(16)) });
   const shapes: Shape[] = [];
   const note = (staged: { rows: readonly { key: Uint8Array; value: Uint8Array }[] }): void => {
     shapes.push(staged.rows.map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));

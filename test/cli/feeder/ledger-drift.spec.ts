@@ -2,12 +2,19 @@ import { expect } from "chai";
 import { countKey } from "../../../src/campaign/campaign-keys.ts";
 import { createCampaign } from "../../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../../src/campaign/campaign.ts";
 import { waiveActor } from "../../../src/campaign/waive.ts";
 import { countLedgerDrift } from "../../../src/cli/feeder/ledger-drift.ts";
 import type { ActorId } from "../../../src/formats/actor-id.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { actorIds, makeFeeder, MemoryQueue, TestClock, work, writeSizes } from "../../support/campaign-fleet.ts";
+import {
+  actorIds,
+  makeFeeder,
+  MemoryQueue,
+  TEST_SPEC,
+  TestClock,
+  work,
+  writeSizes,
+} from "../../support/campaign-fleet.ts";
 import { forEachEngine } from "../../support/stores.ts";
 
 const IDS = actorIds(8);
@@ -21,15 +28,12 @@ describe("the recount of a campaign that is over", () => {
       store = await makeStore();
       const [queue, clock] = [new MemoryQueue(), new TestClock()];
       await writeSizes(store, new Map(IDS.map((id) => [id, 4096])));
-      const spec = {
-        source: { kind: "scan" },
-        filters: {},
-        order: "small-first",
-        options: {},
-        deferLimit: 3,
-        breaker: DEFAULT_BREAKER,
-      } as const;
-      await createCampaign(store, { name: "c", spec, settings: { window: 20 } }, { who: "test" }, clock.now());
+      await createCampaign(
+        store,
+        { name: "c", spec: TEST_SPEC, settings: { window: 20 } },
+        { who: "test" },
+        clock.now(),
+      );
       await applyVerb(store, "c", "start", { who: "test" }, clock.now());
       await makeFeeder({ store, queue, clock }).tick();
       await work({ store, queue, clock }, () => ({ state: "rejected", reason: "magic_mismatch", detail: "" }));
