@@ -9,15 +9,24 @@ import type { Bench } from "./bench.ts";
 import type { Result } from "./figure.ts";
 
 /** Where actors of the benchmark are in Depot: no engine knows them, so they have no namespace of their own. */
-const NAMESPACE = parseNamespaceId("5jxlv5boumuljx2d2nvyat0o2edl00");
+const NAMESPACE_ID = "5jxlv5boumuljx2d2nvyat0o2edl00";
+const NAMESPACE = parseNamespaceId(NAMESPACE_ID);
 
-/** The forms of v2, each with what a figure's name says of it: nothing of the one that the goals were set for. */
-const BENCH_TARGETS: readonly { readonly target: Target; readonly suffix: string }[] = [
-  { target: storageTarget, suffix: "" },
-  { target: makeDepotTarget({ now: Date.now, namespace: NAMESPACE }), suffix: ", target depot" },
+/** A form of v2, with what a figure's name says of it, which is nothing of the one that the goals were set for, and how a worker is told. */
+export interface BenchTarget {
+  readonly target: Target;
+  readonly suffix: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+const BENCH_TARGETS: readonly BenchTarget[] = [
+  { target: storageTarget, suffix: "", settings: { FERRY_TARGET: "storage" } },
+  {
+    target: makeDepotTarget({ now: Date.now, namespace: NAMESPACE }),
+    suffix: ", target depot",
+    settings: { FERRY_TARGET: "depot", FERRY_NAMESPACE: NAMESPACE_ID },
+  },
 ];
-
-export type BenchTarget = (typeof BENCH_TARGETS)[number];
 
 /** Measures one thing with each of them. */
 export async function onEachTarget(

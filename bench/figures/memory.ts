@@ -14,6 +14,7 @@ import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
 import { spreadOf } from "../measure.ts";
 import { PROJECT_ROOT } from "../project-root.ts";
+import { type BenchTarget, onEachTarget } from "../targets.ts";
 
 const LAUNCHER = fileURLToPath(new URL("bin/ferry.mjs", PROJECT_ROOT));
 const MIB = 1024 * 1024;
@@ -33,19 +34,22 @@ export const memory: Figure = {
       process.stderr.write("memory: skipped, there is no /proc here\n");
       return [];
     }
-    return [...(await byConcurrency(bench)), ...(await bySize(bench))];
+    return onEachTarget(bench, async (_, target) => [
+      ...(await byConcurrency(bench, target)),
+      ...(await bySize(bench, target)),
+    ]);
   },
 };
 
-async function byConcurrency(bench: Bench): Promise<Result[]> {
+async function byConcurrency(bench: Bench, { suffix, settings }: BenchTarget): Promise<Result[]> {
   const mebibytes = bench.full ? 128 : 16;
   const results: Result[] = [];
   for (const concurrency of bench.full ? [1, 8, 32] : [1, 4, 8]) {
     const actors = bench.full ? concurrency : concurrency * 2;
-    const { idleMib, peakMib } = await peakOf(bench, { concurrency, actors, mebibytes });
+    const { idleMib, peakMib } = await peakOf(bench, { concurrency, actors, mebibytes, settings });
     const perActor = (peakMib - idleMib) / concurrency;
     results.push({
-      figure: `peak memory at concurrency ${concurrency} with actors of ${mebibytes} MiB`,
+      figure: `peak memory at concurrency ${concurrency} with actors of ${mebibytes} MiB${suffix}`,
       baseline: "an idle worker",
       engine: bench.engine,
       unit: "MiB",
@@ -60,15 +64,15 @@ async function byConcurrency(bench: Bench): Promise<Result[]> {
   return results;
 }
 
-async function bySize(bench: Bench): Promise<Result[]> {
+async function bySize(bench: Bench, { suffix, settings }: BenchTarget): Promise<Result[]> {
   const [large, small] = bench.full ? [1024, 64] : [128, 16];
   const of = async (mebibytes: number): Promise<number> =>
-    (await peakOf(bench, { concurrency: 1, actors: 1, mebibytes })).peakMib;
+    (await peakOf(bench, { concurrency: 1, actors: 1, mebibytes, settings })).peakMib;
   const smallMib = await of(small);
   const largeMib = await of(large);
   return [
     {
-      figure: `peak memory with an actor of ${large} MiB`,
+      figure: `peak memory with an actor of ${large} MiB${suffix}`,
       baseline: `with one of ${small} MiB`,
       engine: bench.engine,
       unit: "MiB",
@@ -84,7 +88,7 @@ async function bySize(bench: Bench): Promise<Result[]> {
 /** Runs a worker, first with nothing to do and then with so many actors. */
 async function peakOf(
   bench: Bench,
-  load: { concurrency: number; actors: number; mebibytes: number },
+  load: { concurrency: number; actors: number; mebibytes: number; settings: BenchTarget["settings"] },
 ): Promise<{ idleMib: number; peakMib: number }> {
   const url = await bench.newStoreUrl();
   const redisUrl = await bench.redisUrl();
@@ -99,6 +103,7 @@ async function peakOf(
         // eslint-disable-next-line n/no-process-env -- the worker runs in the environment this was started in
         ...process.env,
         ...allocatorSettings(),
+        ...load.settings,
         FERRY_STORE: url,
         FERRY_REDIS_URL: redisUrl,
         FERRY_METRICS_PORT: "off",

@@ -70,7 +70,7 @@ export class ByteBuffer {
   }
 
   /** Drops everything, and ends views of it: they are wiped, so that one that is kept is wrong always. */
-  wipe(): void {
+  clear(): void {
     this.#bytes.fill(0xdb, 0, this.#length);
     this.#length = 0;
   }

@@ -122,7 +122,8 @@ export class CampaignCluster {
   async revive(): Promise<void> {
     for (const [child, { role }] of [...this.#processes]) {
       const { exitCode } = child.child;
-      if (exitCode !== null) {
+      // Whoever else revives it, or ends it, has taken it from the list.
+      if (exitCode !== null && this.#processes.has(child)) {
         const { stderr } = await this.end(child, "SIGKILL");
         if (exitCode !== EXIT.unavailable) {
           throw new Error(`a ${role} ended with ${exitCode}:\n${stderr}`);

@@ -165,8 +165,11 @@ async function fillDisk(cluster: CampaignCluster): Promise<void> {
   const replaceAll = async (limits: { maxFileBytes?: number }): Promise<void> => {
     for (const role of ["worker", "feeder"] as const) {
       for (const child of cluster.running(role)) {
-        await cluster.end(child, "SIGTERM");
-        await cluster.run(role, [], limits);
+        // A trouble that still lasts may have ended it meanwhile, and replaced it.
+        if (cluster.running(role).includes(child)) {
+          await cluster.end(child, "SIGTERM");
+          await cluster.run(role, [], limits);
+        }
       }
     }
   };

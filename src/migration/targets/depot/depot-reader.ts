@@ -1,17 +1,24 @@
+import type { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { prefixRange } from "../../../formats/bytes.ts";
 import { decodeTxid } from "../../../formats/depot-head.ts";
 import { pageKey, pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
-import { decodeLtx } from "../../../formats/ltx.ts";
-import { inOrder } from "../../in-order.ts";
+import { decodeLtx, type LtxBlock } from "../../../formats/ltx.ts";
+import { inOrder, mapped } from "../../in-order.ts";
 import type { BlockBatch } from "../../pages.ts";
-import type { Rows } from "../../rows.ts";
-import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import type { ImageRows, Rows } from "../../rows.ts";
+import {
+  blobMemories,
+  isCovered,
+  READ_AHEAD,
+  shardBegin,
+  shardNumber,
+  shardsTogether,
+  walkShards,
+  type ShardOutline,
+} from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
-import { DeltaCache } from "./delta-cache.ts";
-
-/** Shards read ahead of their use. */
-const READ_AHEAD = 4;
+import { type Delta, DeltaCache } from "./delta-cache.ts";
 
 /** A branch as it is read: up to its head, or up to any txid while it is staged. */
 export interface BranchView {
@@ -21,47 +28,101 @@ export interface BranchView {
   readonly headTxid: bigint;
 }
 
+/** The blocks of a shard's pages that are in a DELTA or a SHARD, by page number. */
+interface ShardBlocks {
+  readonly outline: ShardOutline;
+  readonly blocks: ReadonlyMap<number, Uint8Array>;
+  /** What blocks lie in, to be used again. */
+  readonly memories: readonly ByteBuffer[];
+}
+
 /**
  * Reads the blocks of a branch's pages as the engine's reader does (DEPOT §5.1): a page from the DELTA that PIDX names, else from the newest SHARD
  * up to the head. Where the engine would give a page of zeros in silence, because a page is in neither, this asks `missing`, and throws.
  * @throws FormatError `page_missing`, `pidx_invalid`, `delta_invalid`, `ltx_invalid`
  */
 export async function* readBranchBlocks(
-  rows: Rows,
+  rows: ImageRows,
   view: BranchView,
   { firstPgno = 1, missing = () => Promise.resolve(undefined) }: Omit<ReadOptions, "stage"> = {},
 ): AsyncGenerator<BlockBatch, void, undefined> {
-  const deltas = new DeltaCache(rows, view.branch);
   const begin = shardBegin(firstPgno);
-  const tasks = mapped(
-    walkShards(readPidx(rows, view, begin), view.pageCount, begin),
-    (outline) => async () => readShardBlocks(rows, view, outline, { deltas, missing }),
-  );
-  yield* inOrder(tasks, READ_AHEAD);
+  const memories = blobMemories(view.pageCount);
+  const deltas = new DeltaCache(view.branch, memories);
+  const groups = shardsTogether(walkShards(readPidx(rows, view, begin), view.pageCount, begin));
+  const tasks = mapped(groups, (outlines) => async () => readTogether(rows, view, outlines, deltas));
+  for await (const shards of inOrder(tasks, READ_AHEAD)) {
+    const blocks: Uint8Array[] = [];
+    for (const shard of shards) {
+      blocks.push(...(await blocksOf(shard, missing)));
+    }
+    yield { firstPgno: shards[0]?.outline.firstPgno ?? begin, blocks };
+    for (const memory of shards.flatMap((shard) => shard.memories)) {
+      memories.give(memory);
+    }
+  }
 }
 
-async function readShardBlocks(
-  rows: Rows,
-  view: BranchView,
-  outline: ShardOutline,
-  { deltas, missing }: { deltas: DeltaCache; missing: MissingBlock },
-): Promise<BlockBatch> {
-  const { firstPgno, endPgno, txidOf } = outline;
-  const shard = isCovered(outline) ? undefined : await readShard(rows, view, shardNumber(outline));
-  const blocks: Uint8Array[] = [];
-  for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
-    const txid = txidOf.get(pgno);
-    const block =
-      txid === undefined ? (shard?.get(pgno) ?? (await missing(pgno))) : (await deltas.blocks(txid))?.get(pgno);
+async function blocksOf({ outline, blocks }: ShardBlocks, missing: MissingBlock): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for (let pgno = outline.firstPgno; pgno < outline.endPgno; pgno += 1) {
+    const txid = outline.txidOf.get(pgno);
+    const block = blocks.get(pgno) ?? (txid === undefined ? await missing(pgno) : undefined);
     if (block === undefined) {
       throw new FormatError("page_missing", "A page of the Depot image is in no DELTA and no SHARD.", {
         pgno,
         txid: txid?.toString(),
       });
     }
-    blocks.push(block);
+    all.push(block);
   }
-  return { firstPgno, blocks };
+  return all;
+}
+
+/** Reads shards in one transaction where they come to little: where they have one DELTA each, as Ferry writes them. */
+async function readTogether(
+  rows: ImageRows,
+  view: BranchView,
+  outlines: readonly ShardOutline[],
+  deltas: DeltaCache,
+): Promise<ShardBlocks[]> {
+  const readAll = async (from: Rows): Promise<ShardBlocks[]> =>
+    Promise.all(outlines.map(async (outline) => readShardBlocks(from, view, outline, deltas)));
+  const isLittle = outlines.every((outline) => isCovered(outline) && new Set(outline.txidOf.values()).size === 1);
+  return isLittle ? rows.together(readAll) : readAll(rows);
+}
+
+async function readShardBlocks(
+  rows: Rows,
+  view: BranchView,
+  outline: ShardOutline,
+  deltas: DeltaCache,
+): Promise<ShardBlocks> {
+  const { txidOf } = outline;
+  const shard = isCovered(outline) ? [] : await readShard(rows, view, shardNumber(outline));
+  const blocks = new Map(shard.filter(({ pgno }) => !txidOf.has(pgno)).map(({ pgno, block }) => [pgno, block]));
+  const memories: ByteBuffer[] = [];
+  for (const txid of new Set(txidOf.values())) {
+    const delta = await deltas.read(rows, txid);
+    const isOwn = delta !== undefined && isWithin(delta, outline);
+    if (isOwn) {
+      deltas.forget(txid);
+      memories.push(delta.memory);
+    }
+    for (const [pgno, of] of txidOf) {
+      const block = of === txid ? delta?.blocks.get(pgno) : undefined;
+      if (block !== undefined) {
+        // A blob that other shards want as well is not kept alive by what this one wants of it.
+        blocks.set(pgno, isOwn ? block : block.slice());
+      }
+    }
+  }
+  return { outline, blocks, memories };
+}
+
+/** Whether no other shard has pages in a blob. */
+function isWithin({ firstPgno, lastPgno }: Delta, outline: ShardOutline): boolean {
+  return (firstPgno ?? outline.firstPgno) >= outline.firstPgno && (lastPgno ?? 0) < outline.endPgno;
 }
 
 async function* readPidx(
@@ -87,11 +148,7 @@ async function* readPidx(
 }
 
 /** The newest version of a shard up to the head, one value whatever its size. */
-async function readShard(
-  rows: Rows,
-  view: BranchView,
-  shard: number,
-): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
+async function readShard(rows: Rows, view: BranchView, shard: number): Promise<readonly LtxBlock[]> {
   const prefix = shardPrefix(view.branch, shard);
   let newest: Uint8Array | undefined;
   for await (const batch of rows.getRange(prefixRange(prefix))) {
@@ -100,13 +157,5 @@ async function readShard(
       newest = txid !== undefined && txid <= view.headTxid ? row.value : newest;
     }
   }
-  return newest === undefined
-    ? undefined
-    : new Map(decodeLtx(newest).blocks.map(({ pgno, block }) => [pgno, block] as const));
-}
-
-async function* mapped<T, U>(source: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U, void, undefined> {
-  for await (const item of source) {
-    yield map(item);
-  }
+  return newest === undefined ? [] : decodeLtx(newest).blocks;
 }

@@ -5,6 +5,7 @@ import { deltaChunkKey, pageKey } from "../../../formats/depot-keys.ts";
 import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
 import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import type { KeyValue } from "../../../store/store.ts";
+import { RowMemory } from "../row-memory.ts";
 import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { PAGE_ROW_BYTES, pagesAfter, txidOfPage } from "./depot-layout.ts";
 import type { DepotStage } from "./depot-stage.ts";
@@ -13,6 +14,8 @@ import type { DepotStage } from "./depot-stage.ts";
 const CHUNK_BYTES = 10_000;
 /** What one transaction writes: rows of about this many bytes as FoundationDB counts them, and never twice it. */
 const TRANSACTION_BYTES = 1_000_000;
+/** The most that the blobs of one come to: one that is nearly full, and a DELTA of 64 pages of noise. */
+const MOST_BLOB_BYTES = 1_270_000;
 /** A PIDX row as FoundationDB counts it: the key three times and the value. */
 const COUNTED_PAGE_ROW_BYTES = 96;
 
@@ -32,6 +35,7 @@ export class DepotStager implements Stager {
   readonly #stage: DepotStage;
   readonly #spec: ImageSpec;
   readonly #blob: ByteBuffer;
+  readonly #memory: RowMemory;
   #delta: OpenDelta | undefined;
   #rows: KeyValue[] = [];
   #countedBytes = 0;
@@ -42,6 +46,7 @@ export class DepotStager implements Stager {
   constructor(stage: DepotStage, spec: ImageSpec) {
     this.#stage = stage;
     this.#spec = spec;
+    this.#memory = new RowMemory(spec.pageCount, MOST_BLOB_BYTES);
     // As in layout `shards`: in the size of a small actor's blob, grown where more is needed.
     this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
@@ -66,6 +71,7 @@ export class DepotStager implements Stager {
 
   take(): StagedRows {
     const staged = {
+      release: this.#memory.close(),
       rows: this.#rows,
       storageBytes: this.#storageBytes,
       firstPgno: this.#firstPgno,
@@ -98,7 +104,7 @@ export class DepotStager implements Stager {
     const { branch } = this.#stage;
     this.#delta = undefined;
     encoder.finish();
-    const blob = encoder.take();
+    const blob = this.#memory.take(encoder);
     for (let offset = 0; offset < blob.length; offset += CHUNK_BYTES) {
       const row = {
         key: deltaChunkKey(branch, BigInt(txid), offset / CHUNK_BYTES),

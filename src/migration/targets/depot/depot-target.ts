@@ -6,7 +6,7 @@ import { FormatError } from "../../../formats/format-error.ts";
 import type { KeyValue, Transaction } from "../../../store/store.ts";
 import type { Verdict } from "../../outcome.ts";
 import type { BlockBatch } from "../../pages.ts";
-import type { Rows } from "../../rows.ts";
+import type { ImageRows, Rows } from "../../rows.ts";
 import { rejectionOf } from "../../verdict.ts";
 import { v1Range } from "../../v1/v1-keys.ts";
 import type {
@@ -110,7 +110,7 @@ class DepotTarget implements Target {
   }
 
   async *readBlocks(
-    rows: Rows,
+    rows: ImageRows,
     id: ActorId,
     pageCount: number,
     { stage, ...options }: ReadOptions = {},

@@ -2,23 +2,17 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
-import { Pool } from "../../../formats/pool.ts";
-import { Slab } from "../../../formats/slab.ts";
 import type { PhysicalRow } from "../../../formats/split-value.ts";
 import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import { shardKey } from "../../../formats/v2-keys.ts";
+import { RowMemory } from "../row-memory.ts";
 import type { ImageSpec, StagedRows, Stager } from "../target.ts";
 import { MIGRATION_TXID } from "./storage-head.ts";
 import { logicalRows, storageBytesOf } from "./storage-rows.ts";
 
-/** A shard is at most about 265 kB, so a transaction stays below 1.1 MB. */
 const TRANSACTION_BYTES = 800_000;
-/** Memory for the rows of one transaction. */
-const SLAB_BYTES = 1_100_000;
-/** Pages of an image that comes to more than one transaction even where all pages are noise: a smaller one has arrays of their own. */
-const SLAB_PAGES = 256;
-/** Slabs kept for later: as many as there are transactions under way. */
-const MOST_FREE = 3;
+/** A shard is at most about 265 kB, so a transaction stays below this. */
+const MOST_BYTES = 1_100_000;
 
 /** Layout `shards`: an LTX blob per 64 pages, as the engine's compaction leaves them; several per transaction. */
 export class ShardStager implements Stager {
@@ -26,8 +20,7 @@ export class ShardStager implements Stager {
   readonly #spec: ImageSpec;
   readonly #rows: PhysicalRow[] = [];
   readonly #blob: ByteBuffer;
-  readonly #slabs: Pool<Slab> | undefined;
-  #slab: Slab | undefined;
+  readonly #memory: RowMemory;
   /** The shard that is open, if any, and its first page. */
   #shard: { readonly encoder: LtxEncoder; readonly firstPgno: number } | undefined;
   #rowBytes = 0;
@@ -38,7 +31,7 @@ export class ShardStager implements Stager {
   constructor(id: ActorId, spec: ImageSpec) {
     this.#id = id;
     this.#spec = spec;
-    this.#slabs = spec.pageCount > SLAB_PAGES ? new Pool(() => new Slab(SLAB_BYTES), MOST_FREE) : undefined;
+    this.#memory = new RowMemory(spec.pageCount, MOST_BYTES);
     // Half of what incompressible pages need: a small actor's blob must not cost an allocation sixteen times its size.
     this.#blob = new ByteBuffer(LTX_HEADER_BYTES + Math.min(spec.pageCount, SHARD_PAGES) * (PAGE_BYTES / 2));
   }
@@ -62,14 +55,8 @@ export class ShardStager implements Stager {
 
   take(): StagedRows {
     const firstOpen = this.#shard?.firstPgno ?? this.#nextPgno;
-    const slab = this.#slab;
-    this.#slab = undefined;
     const staged = {
-      release: () => {
-        if (slab !== undefined) {
-          this.#slabs?.give(slab);
-        }
-      },
+      release: this.#memory.close(),
       rows: this.#rows.splice(0),
       storageBytes: this.#storageBytes,
       firstPgno: this.#firstPgno,
@@ -99,9 +86,7 @@ export class ShardStager implements Stager {
     this.#shard = undefined;
     const key = shardKey(this.#id, Math.floor(firstPgno / SHARD_PAGES));
     encoder.finish();
-    this.#slab ??= this.#slabs?.take();
-    const slab = this.#slab;
-    const value = slab === undefined ? encoder.take() : encoder.takeInto((bytes) => slab.copyOf(bytes));
+    const value = this.#memory.take(encoder);
     this.#rows.push(...logicalRows(key, value));
     this.#storageBytes += storageBytesOf(key, value);
     this.#rowBytes += value.length;

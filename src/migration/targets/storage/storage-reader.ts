@@ -1,28 +1,29 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { ByteBuffer } from "../../../formats/byte-buffer.ts";
+import type { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
+import type { Pool } from "../../../formats/pool.ts";
 import { assertPieces, decodeSplitHead, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxKey, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
-import { inOrder } from "../../in-order.ts";
+import { inOrder, mapped } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
-import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import {
+  blobMemories,
+  isCovered,
+  READ_AHEAD,
+  shardBegin,
+  shardNumber,
+  shardsTogether,
+  walkShards,
+  type ShardOutline,
+} from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
-/** Shards read in one transaction: about a megabyte where nothing compresses. */
-const SHARDS_TOGETHER = 4;
-/** Such transactions ahead of their use. */
-const READ_AHEAD = 2;
-/** Room for a shard of which half compresses to little, where a shard is split in pieces: a small actor's are not. */
-const SHARD_BYTES = 180_000;
 const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
-
-/** Buffers that shards are put together in: not in use, and in use by shards that are read or about to be. */
-type Buffers = ByteBuffer[];
 
 /** The same with the shard's own blocks, where a page is in no DELTA. */
 interface ShardPlan extends ShardOutline {
@@ -43,9 +44,11 @@ export async function* readStorageBlocks(
 ): AsyncGenerator<BlockBatch, void, undefined> {
   const begin = shardBegin(firstPgno);
   const deltas = new Map<bigint, DeltaCursor>();
-  const free: Buffers = [];
+  const memories = blobMemories(pageCount);
+  const shards = shardsTogether(walkShards(readPidx(rows, id, begin), pageCount, begin));
+  const tasks = mapped(shards, (outlines) => readTogether(rows, id, outlines, memories));
   try {
-    for await (const plans of inOrder(readShards(rows, id, { begin, pageCount }, free), READ_AHEAD)) {
+    for await (const plans of inOrder(tasks, READ_AHEAD)) {
       const blocks: Uint8Array[] = [];
       for (const plan of plans) {
         blocks.push(...(await blocksOf(plan, (page) => seek(rows, id, page, deltas), missing)));
@@ -53,8 +56,7 @@ export async function* readStorageBlocks(
       yield { firstPgno: plans[0]?.firstPgno ?? begin, blocks };
       for (const { memory } of plans) {
         if (memory !== undefined) {
-          memory.wipe();
-          free.push(memory);
+          memories.give(memory);
         }
       }
     }
@@ -95,31 +97,11 @@ async function seek(
   return cursor.seek(pgno);
 }
 
-/** Gives, for a few shards at a time, the task that reads what of them PIDX does not cover. */
-async function* readShards(
-  rows: ImageRows,
-  id: ActorId,
-  { begin, pageCount }: { begin: number; pageCount: number },
-  free: Buffers,
-): AsyncGenerator<() => Promise<ShardPlan[]>, void, undefined> {
-  let outlines: ShardOutline[] = [];
-  for await (const outline of walkShards(readPidx(rows, id, begin), pageCount, begin)) {
-    outlines.push(outline);
-    if (outlines.length === SHARDS_TOGETHER) {
-      yield readTogether(rows, id, outlines, free);
-      outlines = [];
-    }
-  }
-  if (outlines.length > 0) {
-    yield readTogether(rows, id, outlines, free);
-  }
-}
-
 function readTogether(
   rows: ImageRows,
   id: ActorId,
   outlines: readonly ShardOutline[],
-  free: Buffers,
+  memories: Pool<ByteBuffer>,
 ): () => Promise<ShardPlan[]> {
   if (outlines.every(isCovered)) {
     return () => Promise.resolve(outlines.map((outline) => ({ ...outline, shardBlocks: NO_BLOCKS })));
@@ -128,7 +110,7 @@ function readTogether(
     if (isCovered(outline)) {
       return { ...outline, shardBlocks: NO_BLOCKS };
     }
-    const memory = free.pop() ?? new ByteBuffer(0, SHARD_BYTES);
+    const memory = memories.take();
     const shardBlocks = await readShard(from, id, shardNumber(outline), memory);
     return { ...outline, shardBlocks, memory };
   };
