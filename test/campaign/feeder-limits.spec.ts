@@ -60,7 +60,7 @@ describe("limits that are set while a window waits on the queue", () => {
       await feeder.tick();
       await scene.change("one", { concurrentActors: 3 });
       await feeder.tick();
-      const { fed } = queue;
+      const { fed } = scene.queue;
       for (let round = 0; round < 10; round += 1) {
         scene.clock.nowMs += 1000;
         await feeder.tick();

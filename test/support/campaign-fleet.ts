@@ -163,12 +163,12 @@ export function makeFeeder(
   });
 }
 
-/** Ids that are the same at every run. */
+/** Ids that are the same at every run; their first bytes, which order them, and their last, which samples go by, are spread. */
 export function actorIds(count: number, label = 1): ActorId[] {
   return Array.from({ length: count }, (_, index) => {
     const random = Buffer.alloc(16);
     random.writeUInt32BE(Math.imul(index + 1, 2_654_435_761) >>> 0, 0);
-    random.writeUInt32BE(index, 12);
+    random.writeUInt32BE(Math.imul(index + 1, 2_246_822_519) >>> 0, 12);
     return makeActorId(random, label);
   });
 }

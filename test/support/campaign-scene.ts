@@ -1,7 +1,13 @@
 import { auditCampaign, type Difference } from "../../src/campaign/audit.ts";
 import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { createCampaign, type Author } from "../../src/campaign/campaign-store.ts";
-import { applyVerb, changeSettings, type SettingsPatch, type Verb, type VerbResult } from "../../src/campaign/campaign-verbs.ts";
+import {
+  applyVerb,
+  changeSettings,
+  type SettingsPatch,
+  type Verb,
+  type VerbResult,
+} from "../../src/campaign/campaign-verbs.ts";
 import type { Campaign, CampaignSettings, CampaignSpec } from "../../src/campaign/campaign.ts";
 import { takeActors, type FedActor } from "../../src/campaign/feed.ts";
 import type { FeedRequest } from "../../src/campaign/feed-queue.ts";

@@ -2,11 +2,44 @@ import { expect } from "chai";
 import { LAYOUTS } from "../../../src/migration/outcome.ts";
 import { CrashError, FaultyStore } from "../../support/faulty-store.ts";
 import type { MemoryStore } from "../../support/memory-store.ts";
-import { attempt, describeEnding, endingOf, errorCode, TestClock, withoutLedger } from "../../support/reference-attempt.ts";
+import {
+  attempt,
+  describeEnding,
+  endingOf,
+  errorCode,
+  TestClock,
+  withoutLedger,
+} from "../../support/reference-attempt.ts";
 import { ReferenceEngine } from "../../support/reference-engine.ts";
 import { firstDifference, leaseRows, readMigrated, readV2, v2RowsOf } from "../../support/reference.ts";
-import { bytesOf, entryPrefix, entryRows, fileChunkK, fileMetadataK, fileMetadataValue, lifeRow, syntheticImage, TAG, v1Rows, type Row } from "../../support/v1-actors.ts";
-import { ACTOR, clearPrefix, expectClean, expectRight, expire, IMAGE, LEASE, LEASE_MS, META, PAGES, setRow, staged, storeWhere } from "./staged-scene.ts";
+import {
+  bytesOf,
+  entryPrefix,
+  entryRows,
+  fileChunkK,
+  fileMetadataK,
+  fileMetadataValue,
+  lifeRow,
+  syntheticImage,
+  TAG,
+  v1Rows,
+  type Row,
+} from "../../support/v1-actors.ts";
+import {
+  ACTOR,
+  clearPrefix,
+  expectClean,
+  expectRight,
+  expire,
+  IMAGE,
+  LEASE,
+  LEASE_MS,
+  META,
+  PAGES,
+  setRow,
+  staged,
+  storeWhere,
+} from "./staged-scene.ts";
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt leaves what another may continue from or clear away (${layout})`, () => {

@@ -7,7 +7,19 @@ import { describeEnding, endingOf, errorCode, TestClock, withoutLedger } from ".
 import { ReferenceEngine } from "../../support/reference-engine.ts";
 import { firstDifference, leaseRows, readV2, referenceHead, v2RowsOf } from "../../support/reference.ts";
 import { bytesOf, type Row } from "../../support/v1-actors.ts";
-import { ACTOR, clearPrefix, expectRight, expire, IMAGE, LEASE, META, setRow, staged, storeWhere, type Happening } from "./staged-scene.ts";
+import {
+  ACTOR,
+  clearPrefix,
+  expectRight,
+  expire,
+  IMAGE,
+  LEASE,
+  META,
+  setRow,
+  staged,
+  storeWhere,
+  type Happening,
+} from "./staged-scene.ts";
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt ends with an error and writes nothing more (${layout})`, () => {

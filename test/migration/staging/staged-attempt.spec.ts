@@ -6,7 +6,18 @@ import { MemoryStore } from "../../support/memory-store.ts";
 import { describeEnding, endingOf, errorCode, TestClock, withoutLedger } from "../../support/reference-attempt.ts";
 import { logicalKey, physicalRows } from "../../support/reference.ts";
 import { entryPrefix, entryRows, fileChunkK, lifeKey, lifeRow, TAG } from "../../support/v1-actors.ts";
-import { ACTOR, clearPrefix, expectClean, expectRight, LEASE_MS, PAGES, SLEEPING, staged, storeWhere, V1 } from "./staged-scene.ts";
+import {
+  ACTOR,
+  clearPrefix,
+  expectClean,
+  expectRight,
+  LEASE_MS,
+  PAGES,
+  SLEEPING,
+  staged,
+  storeWhere,
+  V1,
+} from "./staged-scene.ts";
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt (${layout})`, () => {
@@ -130,9 +141,7 @@ for (const layout of LAYOUTS) {
             const at = change === "flip the first byte" ? 0 : value.length - 1;
             return change === "drop" ? undefined : value.map((byte, index) => (index === at ? byte ^ 1 : byte));
           });
-          const ending = describeEnding(
-            await endingOf(staged(tampering, layout)),
-          );
+          const ending = describeEnding(await endingOf(staged(tampering, layout)));
           // The one row that no image depends on is what is known of the stage's progress.
           if (ending === "migrated") {
             expectRight(store, layout);

@@ -7,8 +7,31 @@ import { FaultyStore } from "../../support/faulty-store.ts";
 import type { MemoryStore } from "../../support/memory-store.ts";
 import { contextOn, describeEnding, endingOf, STAGED, TestClock } from "../../support/reference-attempt.ts";
 import { u32 } from "../../support/reference.ts";
-import { bytesOf, entryPrefix, entryRows, fileChunkK, fileMetadataK, fileMetadataValue, lifeKey, lifeRow, syntheticImage, TAG, v1Rows } from "../../support/v1-actors.ts";
-import { ACTOR, clearPrefix, expectClean, expectRight, IMAGE, PAGES, setRow, staged, storeWhere, type Happening } from "./staged-scene.ts";
+import {
+  bytesOf,
+  entryPrefix,
+  entryRows,
+  fileChunkK,
+  fileMetadataK,
+  fileMetadataValue,
+  lifeKey,
+  lifeRow,
+  syntheticImage,
+  TAG,
+  v1Rows,
+} from "../../support/v1-actors.ts";
+import {
+  ACTOR,
+  clearPrefix,
+  expectClean,
+  expectRight,
+  IMAGE,
+  PAGES,
+  setRow,
+  staged,
+  storeWhere,
+  type Happening,
+} from "./staged-scene.ts";
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt is deferred (${layout}), and v2 is as it was,`, () => {

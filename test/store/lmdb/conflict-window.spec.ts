@@ -1,6 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { decodeCommitRecord, decodeVersion, encodeCommitRecord, encodeVersion } from "../../../src/store/lmdb/commit-log.ts";
+import {
+  decodeCommitRecord,
+  decodeVersion,
+  encodeCommitRecord,
+  encodeVersion,
+} from "../../../src/store/lmdb/commit-log.ts";
 import { commitRecord, ConflictWindow } from "../../../src/store/lmdb/conflict-window.ts";
 import type { KeyStringRange } from "../../../src/store/lmdb/key-string.ts";
 import { ReadSet } from "../../../src/store/lmdb/read-set.ts";
