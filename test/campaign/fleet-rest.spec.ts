@@ -3,7 +3,7 @@ import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts"
 import { readWorkersRest } from "../../src/campaign/fleet-rest.ts";
 import { changeFleetLimits } from "../../src/campaign/fleet.ts";
 import { actorIds, writeSizes } from "../support/campaign-fleet.ts";
-import { OPERATOR, startCampaign } from "../support/campaign-scene.ts";
+import { feedAll, OPERATOR, startCampaign } from "../support/campaign-scene.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 
 describe("why workers rest", () => {
@@ -21,5 +21,8 @@ describe("why workers rest", () => {
     expect(await readWorkersRest(store, 10)).to.equal("throttled_operator");
     await applyVerb(store, "c", "pause", OPERATOR, 11);
     expect(await readWorkersRest(store, 12)).to.equal("paused");
+    await applyVerb(store, "c", "resume", OPERATOR, 13);
+    await feedAll(store, "c", 13);
+    expect(await readWorkersRest(store, 13), "nothing waits to be fed").to.equal("idle");
   });
 });

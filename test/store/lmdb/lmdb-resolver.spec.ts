@@ -66,6 +66,15 @@ describe("the resolver of one of several processes", () => {
     }
   });
 
+  it("judges a transaction by those before it in its batch", () => {
+    const { reads, resolver } = process();
+    const { version } = reads.hold(0n);
+    const batch = [writing("a"), writing("b", { key: "a", version }), writing("c", { key: "b", version })];
+    const { errors } = environment.root.transactionSync(() => resolver.resolve(batch));
+    // What reads `b` commits: the one that would have written it does not.
+    expect(errors.map((error) => error?.kind)).to.deep.equal([undefined, "conflict", undefined]);
+  });
+
   it("knows of commits only what a transaction under way can be judged by", () => {
     const [ours, theirs] = [process(), process()];
     commit(ours.resolver, writing("a"));
