@@ -1,9 +1,9 @@
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { Feeder } from "../../src/campaign/feeder.ts";
-import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";
+import { SILENT } from "../../test/support/campaign-fleet.ts";
 import type { Bench } from "../bench.ts";
 import type { Figure } from "../figure.ts";
 import { benchContext, benchIds, migrateOrThrow, mixedImage, startCampaign, writeActors } from "../fixtures.ts";
@@ -126,16 +126,3 @@ class FifoQueue implements FeedQueue {
     this.#open.delete(id);
   }
 }
-
-const ignore = (): void => undefined;
-const SILENT: FeederObserver = {
-  leading: ignore,
-  fed: ignore,
-  recovered: ignore,
-  withdrawn: ignore,
-  stateChanged: ignore,
-  counted: ignore,
-  failed: (error) => {
-    throw error;
-  },
-};

@@ -97,7 +97,7 @@ export function keyAfter(key: Uint8Array): Uint8Array {
 }
 
 export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+  return asBuffer(bytes).toString("hex");
 }
 
 /** Bytes of a hex string, or undefined when it is not one (odd length, foreign characters). */
@@ -106,6 +106,11 @@ export function fromHex(text: string): Uint8Array | undefined {
     return undefined;
   }
   return new Uint8Array(Buffer.from(text, "hex"));
+}
+
+/** The same bytes as a Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The same bytes as a Uint8Array proper: of a Buffer, whose `slice` is a view and not a copy, which some codecs rely on. */

@@ -1,4 +1,4 @@
-import { decodeActorId, encodeActorId, parseActorId } from "./actor-id.ts";
+import { type ActorId, decodeActorId, encodeActorId, parseActorId } from "./actor-id.ts";
 import { assertFormatError, FormatError } from "./format-error.ts";
 import { UUID_BYTES } from "./uuid.ts";
 
@@ -13,7 +13,7 @@ export function parseNamespaceId(text: string): NamespaceId {
 
 /** The 19 bytes of an id, as the actor's NAMESPACE_ID row holds them. DEPOT §7.2. */
 export function encodeNamespaceId(id: NamespaceId): Uint8Array {
-  return encodeActorId(id as string as Parameters<typeof encodeActorId>[0]);
+  return encodeActorId(id as string as ActorId);
 }
 
 /** @throws FormatError `namespace_id_invalid` for another length or version. */

@@ -1,4 +1,4 @@
-import type { KeyRange, KeyValue, Priority, RangeOptions, ReadOptions, Transaction } from "./store.ts";
+import type { Priority, Transaction } from "./store.ts";
 
 /** What one attempt at a transaction is given. */
 export interface BeginOptions {
@@ -12,8 +12,6 @@ export interface BeginOptions {
  * (see `CheckedTransaction`), and how it ends. Errors are `StoreError`s already.
  */
 export interface EngineTransaction extends Omit<Transaction, "writtenBytes"> {
-  get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
-  getRange(range: KeyRange, options?: RangeOptions): AsyncIterable<readonly KeyValue[]>;
   /** Resolves when the writes are durable. Called at most once, and only when there are writes. */
   commit(): Promise<void>;
   /** Lets go of everything the attempt holds; idempotent, and called in every case. */

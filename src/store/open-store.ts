@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
-import { openFdbStore } from "./fdb-store.ts";
-import { openLmdbStore } from "./lmdb-store.ts";
+import { openFdbStore } from "./fdb/fdb-store.ts";
+import { openLmdbStore } from "./lmdb/lmdb-store.ts";
 import { ReadOnlyStore } from "./read-only-store.ts";
 import type { Priority, Store, TransactionObserver } from "./store.ts";
 

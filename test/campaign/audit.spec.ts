@@ -1,19 +1,8 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import { countKey } from "../../src/campaign/campaign-keys.ts";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
-import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import type { Store } from "../../src/store/store.ts";
-import {
-  actorIds,
-  makeFeeder,
-  MemoryQueue,
-  MIGRATED,
-  TEST_SPEC,
-  TestClock,
-  work,
-  writeSizes,
-} from "../support/campaign-fleet.ts";
+import { CampaignScene } from "../support/campaign-scene.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 describe("an audit", () => {
@@ -22,17 +11,11 @@ describe("an audit", () => {
 
     beforeEach(async () => {
       store = await makeStore();
-      const [queue, clock] = [new MemoryQueue(), new TestClock()];
-      await writeSizes(store, new Map(actorIds(30).map((id) => [id, 8192])));
-      await createCampaign(
-        store,
-        { name: "half", spec: TEST_SPEC, settings: { window: 20 } },
-        { who: "test" },
-        clock.now(),
-      );
-      await applyVerb(store, "half", "start", { who: "test" }, clock.now());
-      await makeFeeder({ store, queue, clock }).tick();
-      await work({ store, queue, clock }, () => MIGRATED, 5);
+      const scene = new CampaignScene(store);
+      await scene.seed(30, () => 8192);
+      await scene.start("half", { settings: { window: 20 } });
+      await scene.feeder().tick();
+      await scene.migrate(5);
     });
 
     it("agrees in the middle of a campaign", async () => {

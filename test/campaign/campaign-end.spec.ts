@@ -1,6 +1,9 @@
 import { expect } from "chai";
-import { breakerVerdict } from "../../src/campaign/campaign-end.ts";
+import { applyVerdict, breakerVerdict } from "../../src/campaign/campaign-end.ts";
 import { campaignIn, countsOf } from "../support/campaign-facts.ts";
+import { actorIds, campaignOf, writeSizes } from "../support/campaign-fleet.ts";
+import { feedAll, startCampaign } from "../support/campaign-scene.ts";
+import { MemoryStore } from "../support/memory-store.ts";
 
 describe("the circuit breaker", () => {
   const reason = (actors: Parameters<typeof countsOf>[0], breakerBase = { finished: 0, bad: 0 }): string | undefined =>
@@ -19,5 +22,18 @@ describe("the circuit breaker", () => {
     const base = { finished: 60, bad: 60 };
     expect(reason({ skipped: 500, rejected: 60, migrated: 60 }, base)).to.equal(undefined);
     expect(reason({ skipped: 500, rejected: 110, migrated: 9 }, base)).to.contain("50 of 59");
+  });
+});
+
+describe("the end of a campaign", () => {
+  it("does not come over actors that were given back or fed since it was found", async () => {
+    const store = new MemoryStore();
+    await writeSizes(store, new Map(actorIds(1).map((id) => [id, 4096])));
+    await startCampaign(store, "c", { ids: actorIds(1) });
+    const verdict = { from: "running", to: "completed", what: "completed" } as const;
+    expect(await applyVerdict(store, "c", verdict, { nowMs: 2 }), "it waits").to.equal(undefined);
+    await feedAll(store, "c", 2);
+    expect(await applyVerdict(store, "c", verdict, { nowMs: 2 }), "it is under way").to.equal(undefined);
+    expect((await campaignOf(store, "c")).state).to.equal("running");
   });
 });

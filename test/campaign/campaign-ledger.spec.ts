@@ -2,13 +2,9 @@ import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import type { CampaignActor } from "../../src/campaign/campaign.ts";
 import { campaignLedger, deferDelayMs, readCampaignActor } from "../../src/campaign/campaign-ledger.ts";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
-import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
-import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
-import { campaignIn } from "../support/campaign-facts.ts";
+import { feedAll, startCampaign } from "../support/campaign-scene.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
@@ -37,16 +33,11 @@ describe("the ledger of a campaign's job", () => {
     });
     clock = new TestClock();
     store.load(AWAKE);
-    const { spec, settings } = campaignIn("created");
-    await createCampaign(store, { name: "c", spec: { ...spec, source: { kind: "list" } }, settings }, { who: "x" }, 1);
-    await addActors(store, "c", [ACTOR.id]);
-    await finishScan(store, "c");
-    await applyVerb(store, "c", "start", { who: "x" }, 2);
+    await startCampaign(store, "c", { ids: [ACTOR.id] });
   });
 
   async function feed(): Promise<number> {
-    const fed = await takeActors(store, "c", { actors: 10, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
-    return fed.length;
+    return (await feedAll(store, "c", clock.nowMs)).length;
   }
 
   async function run(on: Store, options: AttemptOptions = {}): Promise<Outcome> {

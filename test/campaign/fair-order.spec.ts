@@ -119,4 +119,11 @@ describe("turns of campaigns", () => {
     fleet.order.observe(1_000_000);
     expect(fleet.order.take("vast", 3_000_000, 0)(2_999_999)).to.equal(2 ** 21);
   });
+
+  it("do not go back to that of an actor that is tried again", () => {
+    const { order } = fleet;
+    order.observe(50);
+    order.observe(10);
+    expect(order.take("new", 1, 0)(0)).to.equal(50);
+  });
 });

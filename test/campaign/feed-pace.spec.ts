@@ -36,4 +36,10 @@ describe("the pace of feeding", () => {
     pace.take({ actors: 100_000, bytes: 1_000_000 });
     expect(pace.room(RATES, 1_000)).to.deep.equal({ actors: 10, bytes: 1_000 });
   });
+
+  it("takes nothing back where the clock is put back", () => {
+    const pace = new FeedPace();
+    pace.room(RATES, 3_600_000);
+    expect(pace.room(RATES, 0)).to.deep.equal({ actors: 10, bytes: 1_000 });
+  });
 });

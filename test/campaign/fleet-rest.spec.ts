@@ -1,23 +1,16 @@
 import { expect } from "chai";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb, changeSettings } from "../../src/campaign/campaign-verbs.ts";
 import { readWorkersRest } from "../../src/campaign/fleet-rest.ts";
 import { changeFleetLimits } from "../../src/campaign/fleet.ts";
-import { addActors } from "../../src/campaign/membership.ts";
-import { campaignIn } from "../support/campaign-facts.ts";
 import { actorIds, writeSizes } from "../support/campaign-fleet.ts";
+import { feedAll, OPERATOR, startCampaign } from "../support/campaign-scene.ts";
 import { MemoryStore } from "../support/memory-store.ts";
-
-const OPERATOR = { who: "ada" };
 
 describe("why workers rest", () => {
   it("is an operator's limits where there is something to feed, as long as they hold, and else a pause", async () => {
     const store = new MemoryStore();
-    const { spec, settings } = campaignIn("created");
     await writeSizes(store, new Map(actorIds(1).map((id) => [id, 4096])));
-    await createCampaign(store, { name: "c", spec: { ...spec, source: { kind: "list" } }, settings }, OPERATOR, 1);
-    await addActors(store, "c", actorIds(1));
-    await applyVerb(store, "c", "start", OPERATOR, 2);
+    await startCampaign(store, "c", { ids: actorIds(1) });
     expect(await readWorkersRest(store, 3)).to.equal("idle");
     await changeSettings(store, "c", { concurrentActors: 1, ratesUntilMs: 10 }, OPERATOR, 3);
     expect([await readWorkersRest(store, 9), await readWorkersRest(store, 10)]).to.deep.equal([
@@ -28,5 +21,8 @@ describe("why workers rest", () => {
     expect(await readWorkersRest(store, 10)).to.equal("throttled_operator");
     await applyVerb(store, "c", "pause", OPERATOR, 11);
     expect(await readWorkersRest(store, 12)).to.equal("paused");
+    await applyVerb(store, "c", "resume", OPERATOR, 13);
+    await feedAll(store, "c", 13);
+    expect(await readWorkersRest(store, 13), "nothing waits to be fed").to.equal("idle");
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { fingerprintOf, normaliseDetail } from "../../src/campaign/fingerprint.ts";
 import { ledger, readHistory, readOutcome } from "../../src/campaign/ledger.ts";
-import { groupRejects } from "../../src/campaign/rejects-groups.ts";
+import { groupRejects, type RejectGroup } from "../../src/campaign/rejects-groups.ts";
 import { findRejects, type RejectFilter } from "../../src/campaign/rejects.ts";
 import { countRequeue, selectRequeue, type RequeueSelection } from "../../src/campaign/requeue.ts";
 import { readWaivers, unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
@@ -89,13 +89,22 @@ describe("triage of rejected actors", () => {
   });
 
   it("groups by what the details have in common", async () => {
-    const groups = await groupRejects(findRejects(store, { state: "rejected", filter: {} }));
-    expect(groups.map(({ reason, actors }) => [reason, actors])).to.deep.equal([
+    const grouped = (): Promise<RejectGroup[]> => groupRejects(findRejects(store, { state: "rejected", filter: {} }));
+    const sizesOf = (groups: readonly RejectGroup[]): unknown[] => groups.map(({ reason, actors }) => [reason, actors]);
+    const groups = await grouped();
+    expect(sizesOf(groups)).to.deep.equal([
       ["chunk_missing", 2],
       ["journal_present", 1],
     ]);
     expect(groups[0]?.detail).to.equal("A chunk is missing. (index #, chunks #)");
     expect([first, second]).to.include(groups[0]?.example);
+    for (const { id } of [6, 7].map(testActor)) {
+      await record({ actorId: id, reason: "journal_present" }, 500);
+    }
+    expect(sizesOf(await grouped()), "the largest first").to.deep.equal([
+      ["journal_present", 3],
+      ["chunk_missing", 2],
+    ]);
   });
 
   it("makes the same fingerprint of numbers, ids and hexadecimal, and another of another reason", () => {

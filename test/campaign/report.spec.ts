@@ -1,9 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { auditCampaign } from "../../src/campaign/audit.ts";
 import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
-import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { Histogram } from "../../src/campaign/report-histogram.ts";
 import { Series } from "../../src/campaign/report-series.ts";
 import { makeReport, type CampaignReport } from "../../src/campaign/report.ts";
@@ -11,17 +8,8 @@ import { reportHtml } from "../../src/cli/campaign/html/report-html.ts";
 import { reportText } from "../../src/cli/campaign/report-text.ts";
 import { readRunbook } from "../../src/cli/runbooks.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
-import {
-  actorIds,
-  campaignOf,
-  makeFeeder,
-  MemoryQueue,
-  MIGRATED,
-  TEST_SPEC,
-  TestClock,
-  work,
-  writeSizes,
-} from "../support/campaign-fleet.ts";
+import { MIGRATED } from "../support/campaign-fleet.ts";
+import { CampaignScene } from "../support/campaign-scene.ts";
 import { countsOf, samplesOf } from "../support/campaign-facts.ts";
 import { forEachEngine } from "../support/stores.ts";
 
@@ -38,23 +26,22 @@ describe("a report", () => {
     });
 
     beforeEach(async () => {
-      const store = await makeStore();
-      const [queue, clock] = [new MemoryQueue(), new TestClock()];
-      const ids = actorIds(120);
-      await writeSizes(store, new Map(ids.map((id, index) => [id, 4096 * (index + 1)])));
-      const spec = { ...TEST_SPEC, order: "scan", options: { layout: "shards" } } as const;
-      const author = { who: "<b>operator</b>", reason: "spring & summer" };
-      await createCampaign(store, { name: "all", spec, settings: { window: 10 } }, author, clock.now());
-      await applyVerb(store, "all", "start", author, clock.now());
-      const feeder = makeFeeder({ store, queue, clock });
+      const scene = new CampaignScene(await makeStore());
+      const ids = await scene.seed(120, (index) => 4096 * (index + 1));
+      await scene.start("all", {
+        spec: { order: "scan", options: { layout: "shards" } },
+        settings: { window: 10 },
+        author: { who: "<b>operator</b>", reason: "spring & summer" },
+      });
+      const feeder = scene.feeder();
       const bad = new Set(ids.slice(0, 12));
-      while ((await campaignOf(store, "all")).state === "running") {
+      while ((await scene.campaign("all")).state === "running") {
         await feeder.tick();
-        await work({ store, queue, clock }, (id) => (bad.has(id) ? BAD : MIGRATED));
-        clock.nowMs += 10_000;
+        await scene.work((id) => (bad.has(id) ? BAD : MIGRATED));
+        scene.clock.nowMs += 10_000;
       }
-      expect((await auditCampaign(store, "all")).differences).to.deep.equal([]);
-      report = await makeReport(store, "all", clock.now());
+      expect(await scene.differences("all")).to.deep.equal([]);
+      report = await makeReport(scene.store, "all", scene.clock.now());
     });
 
     it("has every actor in its totals, its reasons and its distributions", () => {

@@ -4,16 +4,14 @@ import { breakerVerdict } from "../../src/campaign/campaign-end.ts";
 import { campaignLedger, readCampaignActor } from "../../src/campaign/campaign-ledger.ts";
 import { actorPrefix, countPrefix } from "../../src/campaign/campaign-keys.ts";
 import { breakerCounts, readCounts } from "../../src/campaign/campaign-counts.ts";
-import { createCampaign, findCampaign } from "../../src/campaign/campaign-store.ts";
+import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { readOutcome } from "../../src/campaign/ledger.ts";
-import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { requeueLedger } from "../../src/campaign/requeue-ledger.ts";
 import { unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
 import type { KeyRange, Store } from "../../src/store/store.ts";
-import { campaignIn } from "../support/campaign-facts.ts";
+import { feedAll, startCampaign } from "../support/campaign-scene.ts";
 import { FaultyStore, UNKNOWNS } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
@@ -43,18 +41,9 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
   });
 
   async function createAndRun(name: string): Promise<void> {
-    const { spec, settings } = campaignIn("created");
-    const source = { kind: "list" } as const;
-    const breaker = { percent: 40, actors: 2 };
-    await createCampaign(store, { name, spec: { ...spec, source, breaker }, settings }, { who: "x" }, 1);
-    await addActors(
-      store,
-      name,
-      ACTORS.map(({ id }) => id),
-    );
-    await finishScan(store, name);
-    await applyVerb(store, name, "start", { who: "x" }, 2);
-    await takeActors(store, name, { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    const ids = ACTORS.map(({ id }) => id);
+    await startCampaign(store, name, { ids, spec: { breaker: { percent: 40, actors: 2 } } });
+    await feedAll(store, name, clock.nowMs);
     for (const actor of ACTORS) {
       clock.advance(1000);
       const context = { ledger: campaignLedger(name, clock.now) };
@@ -136,11 +125,8 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
 
   it("leaves the campaign's row alone while the campaign itself has the actor to do", async () => {
     await deleteWhenOver("one");
-    const { spec, settings } = campaignIn("created");
-    await createCampaign(store, { name: "one", spec, settings }, { who: "x" }, 1);
-    await addActors(store, "one", [ACTOR.id]);
-    await applyVerb(store, "one", "start", { who: "x" }, 2);
-    await takeActors(store, "one", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    await startCampaign(store, "one", { ids: [ACTOR.id] });
+    await feedAll(store, "one", clock.nowMs);
     expect(await again(MENDS)).to.equal("migrated");
     expect(await counted()).to.deep.equal({});
     expect(await store.transact(async (tx) => readCampaignActor(tx, "one", ACTOR.id))).to.include({ standing: "open" });

@@ -2,18 +2,15 @@ import { expect } from "chai";
 import { auditCampaign } from "../../src/campaign/audit.ts";
 import { breakerCounts, readCounts } from "../../src/campaign/campaign-counts.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { readOutcome } from "../../src/campaign/ledger.ts";
-import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { migratedActors } from "../../src/campaign/migrated-actors.ts";
 import { makeReport } from "../../src/campaign/report.ts";
 import { rollbackLedger } from "../../src/campaign/rollback-ledger.ts";
 import { rollbackActor, type RollbackResult } from "../../src/migration/rollback-actor.ts";
 import type { Store } from "../../src/store/store.ts";
-import { campaignIn } from "../support/campaign-facts.ts";
+import { feedAll, startCampaign } from "../support/campaign-scene.ts";
 import { FaultyStore, UNKNOWNS } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../support/reference-attempt.ts";
@@ -36,16 +33,9 @@ describe("the ledger of rollbacks", () => {
 
   /** A campaign whose jobs leave alone what was rolled back. */
   async function createAndRun(name: string): Promise<void> {
-    const { spec, settings } = campaignIn("created");
-    await createCampaign(store, { name, spec, settings }, { who: "x" }, clock.nowMs);
-    await addActors(
-      store,
-      name,
-      ACTORS.map(({ id }) => id),
-    );
-    await finishScan(store, name);
-    await applyVerb(store, name, "start", { who: "x" }, clock.nowMs);
-    await takeActors(store, name, { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    const ids = ACTORS.map(({ id }) => id);
+    await startCampaign(store, name, { ids, spec: { source: { kind: "scan" } }, atMs: clock.nowMs });
+    await feedAll(store, name, clock.nowMs);
     for (const actor of ACTORS) {
       clock.advance(1000);
       await attempt(store, actor, clock, { campaign: name, context: { ledger: campaignLedger(name, clock.now) } });

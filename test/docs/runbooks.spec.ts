@@ -75,14 +75,4 @@ describe("runbooks", () => {
       .and.to.include("docs/checks.md");
     expect(existsSync(`${ROOT}docs/checks.md`)).to.equal(true);
   });
-
-  it("name only pages and reasons that exist", () => {
-    for (const name of readdirSync(FOLDER)) {
-      for (const [, target = ""] of readFileSync(FOLDER + name, "utf8").matchAll(
-        /\]\(((?!https?:)[^)#]+)(?:#[^)]*)?\)/g,
-      )) {
-        expect(existsSync(FOLDER + target), `${name} links to ${target}`).to.equal(true);
-      }
-    }
-  });
 });

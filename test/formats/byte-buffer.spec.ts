@@ -48,6 +48,15 @@ describe("a byte buffer", () => {
     expect(taken).to.deep.equal(Uint8Array.of(1, 2));
   });
 
+  it("wipes views that are kept when it is cleared", () => {
+    const buffer = new ByteBuffer(4);
+    buffer.append(Uint8Array.of(1, 2));
+    const kept = buffer.peek();
+    buffer.clear();
+    expect(kept).to.deep.equal(Uint8Array.of(0xdb, 0xdb));
+    expect(buffer.length).to.equal(0);
+  });
+
   it("writes uvarints of any size, least significant group first", () => {
     const cases: [number, string][] = [
       [0, "00"],

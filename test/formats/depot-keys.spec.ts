@@ -4,7 +4,7 @@ import { actorStateKey, actorStatePrefix, decodeActorState } from "../../src/for
 import { toHex } from "../../src/formats/bytes.ts";
 import * as keys from "../../src/formats/depot-keys.ts";
 import { bucketOfNamespace, parseNamespaceId, encodeNamespaceId } from "../../src/formats/namespace-id.ts";
-import { poolProtocolKey } from "../../src/formats/pool-keys.ts";
+import { poolProtocolKey } from "../../src/formats/runner-pool-keys.ts";
 import { formatUuid, isNilUuid, makeUuid, NIL_UUID } from "../../src/formats/uuid.ts";
 import { formatErrorCode } from "../support/reference-properties.ts";
 import { hex } from "./vectors.ts";

@@ -15,12 +15,12 @@ import { describeWith } from "./support/tools.ts";
 
 const OPERATING = `${ROOT}docs/operating.md`;
 const PAGES = [
-  OPERATING,
+  `${ROOT}README.md`,
   `${CHART}/README.md`,
   `${CHART}/templates/NOTES.txt`,
-  ...readdirSync(`${ROOT}docs/runbooks`)
-    .filter((file) => file.startsWith("alert-"))
-    .map((file) => `${ROOT}docs/runbooks/${file}`),
+  ...readdirSync(`${ROOT}docs`, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => `${ROOT}docs/${file}`),
 ];
 
 /** Commands that have commands of their own. */
@@ -28,7 +28,7 @@ const GROUPS = ["campaign", "rejected", "store", "throttle", "v1", "v2"];
 
 /** Lines of the shell examples of a page. */
 const shellLines = (page: string): string[] =>
-  [...readFileSync(page, "utf8").matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
+  [...readFileSync(page, "utf8").matchAll(/^```(?:sh|text)\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
     block.trim().split("\n"),
   );
 
@@ -37,9 +37,9 @@ function ferryCommands(page: string): string[][] {
   const inText = [...readFileSync(page, "utf8").matchAll(/`([^`\n]*)`/g)].map(([, code = ""]) => code);
   const notes = page.endsWith(".txt") ? readFileSync(page, "utf8").split("\n") : [];
   return [...shellLines(page), ...inText, ...notes]
-    .map((code) => /(?:^|-- )ferry ([a-z].*)$/.exec(code.trim())?.[1])
+    .map((code) => /(?:^|-- |^npx |^\$ )ferry ([a-z][^#&|]*)/.exec(code.trim())?.[1])
     .filter((command) => command !== undefined)
-    .map((command) => command.split(/\s+/));
+    .map((command) => command.trim().split(/\s+/));
 }
 
 describe("what the documentation shows", function () {

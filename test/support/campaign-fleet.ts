@@ -10,7 +10,7 @@ import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { outcomeOf } from "../../src/migration/verdict.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Store, Transaction } from "../../src/store/store.ts";
 
 /** A queue in memory that behaves as the real one towards the feeder, and can forget everything. */
 export class MemoryQueue implements FeedQueue {
@@ -112,15 +112,39 @@ export async function work(
       await returnActors(store, campaign, [actorId], clock.now());
       continue;
     }
-    const ledger = campaignLedger(campaign, clock.now);
     await store.transact(async (tx) => {
-      const previous = await ledger.read(tx, actorId);
-      const facts = { previous, finishedAtMs: clock.now(), campaign };
-      ledger.write(tx, outcomeOf(actorId, find(actorId), facts), previous);
+      await recordVerdict(tx, job, find(actorId), clock);
     });
   }
   return done;
 }
+
+/** Records what a job of a campaign found, as a worker does. */
+export async function recordVerdict(
+  tx: Transaction,
+  { actorId, campaign }: FeedRequest,
+  verdict: Verdict,
+  clock: TestClock,
+): Promise<void> {
+  const ledger = campaignLedger(campaign, clock.now);
+  const previous = await ledger.read(tx, actorId);
+  ledger.write(tx, outcomeOf(actorId, verdict, { previous, finishedAtMs: clock.now(), campaign }), previous);
+}
+
+const ignore = (): void => undefined;
+
+/** Looks at nothing but failures, which it throws. */
+export const SILENT: FeederObserver = {
+  leading: ignore,
+  fed: ignore,
+  recovered: ignore,
+  withdrawn: ignore,
+  stateChanged: ignore,
+  counted: ignore,
+  failed: (error) => {
+    throw error;
+  },
+};
 
 /** A feeder over a queue in memory and a clock that tests move. */
 export function makeFeeder(
@@ -128,7 +152,6 @@ export function makeFeeder(
   token = "feeder-1",
   observer: Partial<FeederObserver> = {},
 ): Feeder {
-  const ignore = (): void => undefined;
   return new Feeder({
     store: fleet.store,
     queue: fleet.queue,
@@ -136,27 +159,16 @@ export function makeFeeder(
     token,
     host: "test",
     sleep: () => Promise.resolve(),
-    observer: {
-      leading: ignore,
-      fed: ignore,
-      recovered: ignore,
-      withdrawn: ignore,
-      stateChanged: ignore,
-      counted: ignore,
-      failed: (error) => {
-        throw error;
-      },
-      ...observer,
-    },
+    observer: { ...SILENT, ...observer },
   });
 }
 
-/** Ids that are the same at every run. */
+/** Ids that are the same at every run; their first bytes, which order them, and their last, which samples go by, are spread. */
 export function actorIds(count: number, label = 1): ActorId[] {
   return Array.from({ length: count }, (_, index) => {
     const random = Buffer.alloc(16);
     random.writeUInt32BE(Math.imul(index + 1, 2_654_435_761) >>> 0, 0);
-    random.writeUInt32BE(index, 12);
+    random.writeUInt32BE(Math.imul(index + 1, 2_246_822_519) >>> 0, 12);
     return makeActorId(random, label);
   });
 }

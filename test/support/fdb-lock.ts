@@ -1,4 +1,4 @@
-import { loadFdbBinding, type FdbHandle } from "../../src/store/fdb-binding.ts";
+import { loadFdbBinding, type FdbHandle } from "../../src/store/fdb/fdb-binding.ts";
 
 /** Where FoundationDB keeps that its database is locked: ten bytes, in place of a versionstamp, and sixteen of an id. */
 const LOCK_KEY = Buffer.from("\xff/dbLocked", "latin1");

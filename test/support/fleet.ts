@@ -1,5 +1,5 @@
 import { UnavailableError } from "../../src/errors.ts";
-import { LmdbGate } from "../../src/store/lmdb-gate.ts";
+import { LmdbGate } from "../../src/store/lmdb/lmdb-gate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";

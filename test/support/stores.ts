@@ -68,6 +68,11 @@ export function forEachEngine(declare: (makeStore: MakeStore, engine: Store["eng
   });
 }
 
+/** The same store, in which `transact` is another. */
+export function storeWith(store: Store, transact: Store["transact"]): Store {
+  return { url: store.url, engine: store.engine, transact, close: () => store.close() };
+}
+
 /** Removes every row. */
 export async function clearStore(store: Store): Promise<void> {
   await store.transact(async (tx) => {

@@ -1,21 +1,12 @@
 import { expect } from "chai";
 import { countKey } from "../../../src/campaign/campaign-keys.ts";
-import { createCampaign } from "../../../src/campaign/campaign-store.ts";
-import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
 import { waiveActor } from "../../../src/campaign/waive.ts";
 import { countLedgerDrift } from "../../../src/cli/feeder/ledger-drift.ts";
 import type { ActorId } from "../../../src/formats/actor-id.ts";
 import type { Store } from "../../../src/store/store.ts";
-import {
-  actorIds,
-  makeFeeder,
-  MemoryQueue,
-  TEST_SPEC,
-  TestClock,
-  work,
-  writeSizes,
-} from "../../support/campaign-fleet.ts";
-import { forEachEngine } from "../../support/stores.ts";
+import { actorIds } from "../../support/campaign-fleet.ts";
+import { CampaignScene } from "../../support/campaign-scene.ts";
+import { forEachEngine, storeWith } from "../../support/stores.ts";
 
 const IDS = actorIds(8);
 const BY = { who: "test", at: "2027-01-01T00:00:00.000Z", why: "test" };
@@ -26,36 +17,25 @@ describe("the recount of a campaign that is over", () => {
 
     beforeEach(async () => {
       store = await makeStore();
-      const [queue, clock] = [new MemoryQueue(), new TestClock()];
-      await writeSizes(store, new Map(IDS.map((id) => [id, 4096])));
-      await createCampaign(
-        store,
-        { name: "c", spec: TEST_SPEC, settings: { window: 20 } },
-        { who: "test" },
-        clock.now(),
-      );
-      await applyVerb(store, "c", "start", { who: "test" }, clock.now());
-      await makeFeeder({ store, queue, clock }).tick();
-      await work({ store, queue, clock }, () => ({ state: "rejected", reason: "magic_mismatch", detail: "" }));
+      const scene = new CampaignScene(store);
+      await scene.seed(IDS.length);
+      await scene.start("c");
+      await scene.feeder().tick();
+      await scene.work(() => ({ state: "rejected", reason: "magic_mismatch", detail: "" }));
     });
 
     /** The same store, in which another actor is waived after each of the first so many reads of rows. */
     const waivingMeanwhile = (times: number): Store => {
       const ids: ActorId[] = IDS.slice(0, times);
-      return {
-        url: store.url,
-        engine: store.engine,
-        transact: async (body, options) => {
-          const result = await store.transact(body, options);
-          // A recount reads the counts, as a map, before the rows and after them.
-          const id = result instanceof Map ? undefined : ids.shift();
-          if (id !== undefined) {
-            await waiveActor(store, id, BY);
-          }
-          return result;
-        },
-        close: async () => store.close(),
-      };
+      return storeWith(store, async (body, options) => {
+        const result = await store.transact(body, options);
+        // A recount reads the counts, as a map, before the rows and after them.
+        const id = result instanceof Map ? undefined : ids.shift();
+        if (id !== undefined) {
+          await waiveActor(store, id, BY);
+        }
+        return result;
+      });
     };
 
     it("finds none where counts and rows agree", async () => {
@@ -78,19 +58,14 @@ describe("the recount of a campaign that is over", () => {
 
     it("says nothing where actors never stop moving", async () => {
       let moves = 0n;
-      const moving: Store = {
-        url: store.url,
-        engine: store.engine,
-        transact: async (body, options) => {
-          await store.transact((tx) => {
-            moves += 1n;
-            tx.add(countKey("c", "bytes", "open", ""), moves);
-            return Promise.resolve();
-          });
-          return store.transact(body, options);
-        },
-        close: async () => store.close(),
-      };
+      const moving = storeWith(store, async (body, options) => {
+        await store.transact((tx) => {
+          moves += 1n;
+          tx.add(countKey("c", "bytes", "open", ""), moves);
+          return Promise.resolve();
+        });
+        return store.transact(body, options);
+      });
       expect(await countLedgerDrift(moving, "c")).to.equal(undefined);
     });
   });

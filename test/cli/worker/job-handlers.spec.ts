@@ -2,12 +2,8 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { CampaignGate } from "../../../src/campaign/campaign-gate.ts";
 import { readCounts } from "../../../src/campaign/campaign-counts.ts";
-import { createCampaign } from "../../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
-import { DEFAULT_BREAKER } from "../../../src/campaign/campaign.ts";
-import { takeActors } from "../../../src/campaign/feed.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
-import { addActors } from "../../../src/campaign/membership.ts";
 import { rollbackLedger } from "../../../src/campaign/rollback-ledger.ts";
 import { waiveActor } from "../../../src/campaign/waive.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
@@ -25,6 +21,7 @@ import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.ts";
+import { feedAll, startCampaign } from "../../support/campaign-scene.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../../support/reference-attempt.ts";
@@ -63,12 +60,8 @@ async function jobOn(store: Store, asked: Partial<MigrationRequest> = {}, isRest
 
 /** Creates the campaign "c" of the actor, starts it, and has the actor fed. */
 async function openInCampaign(store: Store, kind: "list" | "scan" = "list"): Promise<void> {
-  const spec = { source: { kind }, filters: {}, order: "scan", options: {}, deferLimit: 3 } as const;
-  const campaign = { name: "c", spec: { ...spec, breaker: DEFAULT_BREAKER }, settings: { window: 9 } };
-  await createCampaign(store, campaign, { who: "ada" }, 1);
-  await addActors(store, "c", [ACTOR.id]);
-  await applyVerb(store, "c", "start", { who: "ada" }, 2);
-  await takeActors(store, "c", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), 3);
+  await startCampaign(store, "c", { ids: [ACTOR.id], spec: { source: { kind } } });
+  await feedAll(store, "c", 3);
 }
 
 async function counted(store: Store): Promise<string[]> {

@@ -1,7 +1,7 @@
 import type { ActorState } from "../../../formats/actor-state.ts";
 import { concatBytes, equalBytes, viewOf } from "../../../formats/bytes.ts";
 import type { NamespaceId } from "../../../formats/namespace-id.ts";
-import { poolProtocolKey } from "../../../formats/pool-keys.ts";
+import { poolProtocolKey } from "../../../formats/runner-pool-keys.ts";
 import type { KeyValue, Transaction } from "../../../store/store.ts";
 import { ferryKey } from "../../ferry-keys.ts";
 import type { Verdict } from "../../outcome.ts";
