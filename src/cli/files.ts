@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { access, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { UsageError } from "../errors.ts";
 
@@ -40,6 +40,17 @@ export async function assertReadable(file: string): Promise<void> {
     }
   } catch (error) {
     throw fileError(file, "read", error);
+  }
+}
+
+/** Finds out before anything else happens. @throws UsageError where there is something of that name. */
+export async function assertAbsent(file: string): Promise<void> {
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) {
+    throw new UsageError(`Cannot write ${file}: ${REASONS["EEXIST"] ?? ""}.`);
   }
 }
 

@@ -30,6 +30,12 @@ export interface AttemptObserver {
   releaseFailed?(error: unknown): void;
 }
 
+/** One rollback of an actor, and none that comes later. */
+export interface OneRollback {
+  /** The `takenBackAt` of its outcome. */
+  readonly at: string | undefined;
+}
+
 /** How one actor is migrated; a job's own options win over the worker's. */
 export interface MigrationOptions {
   readonly layout: Layout;
@@ -49,8 +55,8 @@ export interface MigrationOptions {
   readonly sidecars: "reject" | "tolerate";
   /** A WAL with data: reject the actor, or apply it as SQLite would. */
   readonly wal: "reject" | "apply";
-  /** An actor that an operator took back to v1 is left there, or migrated because it was asked for itself. Default: left. */
-  readonly rolledBack?: "migrate";
+  /** An actor that an operator took back to v1 is left there, or migrated because it was asked for in spite of that. Default: left. */
+  readonly rolledBack?: "migrate" | OneRollback;
   /** The campaign the outcome is recorded under. */
   readonly campaign?: string;
 }

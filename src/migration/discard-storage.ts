@@ -3,7 +3,7 @@ import { equalBytes } from "../formats/bytes.ts";
 import type { KeyRange, Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import { readLease } from "./lease.ts";
-import type { RejectReason } from "./outcome.ts";
+import type { Outcome, RejectReason } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { allRanges } from "./targets/storage/storage-rows.ts";
 import { storageTarget } from "./targets/storage/storage-target.ts";
@@ -25,22 +25,25 @@ const REASON: RejectReason = "storage_v2_written";
 
 /**
  * Removes an actor's rows in v2's older form, sqlite-storage, so that what v1 holds can go to Depot: an operator has decided that this is
- * right, or has put there what the rows held. In one transaction that sees them, serializably, as they were saved.
- * @param save is given where the rows lie, and ends when they are safe.
+ * right, or has put there what the rows held. In one transaction that sees them, serializably, as they were saved, and says in the
+ * actor's outcome, which stays a rejection, who did it.
+ * @param how.save is given where the rows lie, and ends when they are safe.
+ * @param how.detail who does it, and where the rows are then, for the ledger.
  * @returns why they stay; undefined when they are gone.
  */
 export async function discardStorage(
-  context: Pick<MigrationContext, "store" | "ledger">,
+  context: Pick<MigrationContext, "store" | "ledger" | "now">,
   id: ActorId,
-  save: (ranges: readonly KeyRange[]) => Promise<void>,
+  how: { readonly save: (ranges: readonly KeyRange[]) => Promise<void>; readonly detail: string },
 ): Promise<DiscardRefusal | undefined> {
-  const { store } = context;
+  const { store, ledger } = context;
   const options = { label: "discard" };
   const seen = await store.transact((tx) => look(context, tx, id), options);
   if (typeof seen === "string") {
     return seen;
   }
-  await save(allRanges(id));
+  await how.save(allRanges(id));
+  const finishedAt = new Date(context.now()).toISOString();
   let runs = 0;
   return store.transact(async (tx) => {
     runs += 1;
@@ -52,20 +55,27 @@ export async function discardStorage(
     if (typeof now === "string") {
       return now;
     }
-    if (!equalBytes(now, seen)) {
+    if (!equalBytes(now.head, seen.head)) {
       return "written_meanwhile";
     }
     await storageTarget.undo(tx, id);
+    ledger.write(tx, { ...now.outcome, detail: how.detail, finishedAt }, now.outcome);
     return undefined;
   }, options);
 }
 
-/** The rows' head, which changes with whatever the engine does to them, or why they stay. */
+/** What asks for the rows to go, and their head, which changes with whatever the engine does to them. */
+interface Discardable {
+  readonly outcome: Outcome;
+  readonly head: Uint8Array;
+}
+
+/** Such an actor, or why its rows stay. */
 async function look(
   { ledger }: Pick<MigrationContext, "ledger">,
   tx: Transaction,
   id: ActorId,
-): Promise<Uint8Array | DiscardRefusal> {
+): Promise<Discardable | DiscardRefusal> {
   const [head, outcome, lease, actor, v1] = await Promise.all([
     storageTarget.readHead(tx, id),
     ledger.read(tx, id),
@@ -85,5 +95,5 @@ async function look(
   if (lease !== undefined) {
     return "migration_in_progress";
   }
-  return actor.asleep ? head : "actor_awake";
+  return actor.asleep ? { outcome, head } : "actor_awake";
 }

@@ -2,14 +2,16 @@ import { FormatError } from "../formats/format-error.ts";
 import { PAGE_BYTES } from "../formats/sqlite-header.ts";
 import type { KeyValue, Transaction } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
+import type { MigrationOptions } from "./context.ts";
 import type { LargeOutline } from "./image-source.ts";
 import type { Verdict } from "./outcome.ts";
-import { reasonNotToMigrate, reasonNotToStage } from "./reasons.ts";
+import { reasonNotToMigrate, reasonNotToStage, reasonOfOperator } from "./reasons.ts";
 import { smallImageOf, type SmallImage } from "./small-image.ts";
 import { readSurroundings, type Surroundings } from "./surroundings.ts";
 import type { Claim, ImageOutline, V2State } from "./targets/target.ts";
 import { mainMetadata, outlineOfRows, surveyV1, type V1Survey } from "./v1/survey.ts";
 import { mainFileBytes, needsRecovery } from "./v1/v1-checks.ts";
+import { rejectionOf } from "./verdict.ts";
 
 /*
  * What the first transaction of an attempt sees, and what follows from it. A migration acts on the decision and a dry run reports it, so the
@@ -65,7 +67,7 @@ export async function lookAt(attempt: Attempt, tx: Transaction): Promise<FirstLo
 export function decide(attempt: Attempt, { v1, surroundings }: FirstLook, nowMs: number): Decision {
   const { id, options } = attempt;
   if (v1.kind === "none") {
-    return { kind: "verdict", verdict: { state: "skipped", reason: "no_v1_data" } };
+    return { kind: "verdict", verdict: verdictWithoutV1(surroundings, options) };
   }
   const verdict = reasonNotToMigrate(surroundings, options, nowMs);
   if (verdict !== undefined) {
@@ -78,6 +80,13 @@ export function decide(attempt: Attempt, { v1, surroundings }: FirstLook, nowMs:
   const outline = { pageCount: image.pages.length, recovered: false };
   const admission = admissionOf(attempt, surroundings, outline);
   return "kind" in admission ? admission : { kind: "small", image, ...admission };
+}
+
+/** There is nothing to migrate; where the target found the actor's data in a form that it does not take over, that is not the end of it. */
+function verdictWithoutV1({ v2, previous }: Surroundings, options: MigrationOptions): Verdict {
+  return v2 instanceof FormatError && v2.code === "storage_v2_written"
+    ? (reasonOfOperator(previous, options) ?? rejectionOf(v2))
+    : { state: "skipped", reason: "no_v1_data" };
 }
 
 function decideLarge(attempt: Attempt, v1: Exclude<V1Survey, { kind: "none" }>, surroundings: Surroundings): Decision {

@@ -110,4 +110,6 @@ export interface Outcome {
   readonly attempts: number;
   readonly campaign?: string;
   readonly finishedAt: string;
+  /** When an operator took the actor back to v1, as RFC 3339; stays the same however often that is found again. */
+  readonly takenBackAt?: string;
 }

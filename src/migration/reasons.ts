@@ -26,7 +26,14 @@ export function reasonOfOperator(
   if (isWaived(previous)) {
     return WAIVED;
   }
-  return isRolledBack(previous) && options.rolledBack !== "migrate" ? ROLLED_BACK : undefined;
+  return isRolledBack(previous) && !isInSpiteOf(previous, options) ? ROLLED_BACK : undefined;
+}
+
+function isInSpiteOf(
+  rolledBack: Outcome | undefined,
+  { rolledBack: asked }: Pick<MigrationOptions, "rolledBack">,
+): boolean {
+  return asked === "migrate" || (asked !== undefined && asked.at === rolledBack?.takenBackAt);
 }
 
 /**

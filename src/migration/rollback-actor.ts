@@ -59,10 +59,8 @@ export async function rollbackActor(
       }
       const verdict = { state: "skipped", reason: "rolled_back" } as const;
       const detail = options.detail === undefined ? {} : { detail: options.detail };
-      const outcome = {
-        ...outcomeOf(id, verdict, { previous, finishedAtMs, campaign: previous?.campaign }),
-        ...detail,
-      };
+      const found = outcomeOf(id, verdict, { previous, finishedAtMs, campaign: previous?.campaign });
+      const outcome = { ...found, ...detail, takenBackAt: found.finishedAt };
       if (!options.dryRun) {
         await context.target.undo(tx, id);
         context.ledger.write(tx, outcome, previous);

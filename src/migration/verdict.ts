@@ -16,19 +16,20 @@ export function outcomeOf(
   const again = facts.previous?.finishedAt === finishedAt;
   const attempts = (facts.previous?.attempts ?? 0) + (again ? 0 : 1);
   const stands = [isWaived, isRolledBack].some((isOf) => isOf(facts.previous) && isOf(verdict));
-  const decision = stands ? facts.previous?.detail : undefined;
+  const decision = stands ? facts.previous : undefined;
   return {
     actorId: id,
     state: verdict.state,
     ...("reason" in verdict ? { reason: verdict.reason } : {}),
     ...("detail" in verdict ? { detail: verdict.detail } : {}),
-    ...(decision === undefined ? {} : { detail: decision }),
+    ...(decision?.detail === undefined ? {} : { detail: decision.detail }),
     ...(verdict.state === "migrated" ? { ...verdict.image, layout: verdict.layout, verified: verdict.verified } : {}),
     ...(verdict.state === "migrated" && verdict.recovery !== undefined ? { recovery: verdict.recovery } : {}),
     ...(verdict.state === "rejected" ? verdict.facts : {}),
     attempts,
     ...(facts.campaign === undefined ? {} : { campaign: facts.campaign }),
     finishedAt,
+    ...(decision?.takenBackAt === undefined ? {} : { takenBackAt: decision.takenBackAt }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { parseActorId } from "../formats/actor-id.ts";
+import type { OneRollback } from "../migration/context.ts";
 
 /** Overrides of one request, e.g. `layout`, `journal`, `check`, `verify`. Small, and never data of the actor. */
 export type RequestOptions = Readonly<Record<string, string | number | boolean>>;
@@ -13,8 +14,10 @@ export interface MigrationRequest {
    * campaign's state, which for one with `campaign` decides. Workers that do not know the field record the outcome under none.
    */
   readonly onBehalfOf?: string;
-  /** It was asked for in spite of an operator's rollback. Workers that do not know the field migrate such actors in any case. */
-  readonly rolledBack?: "migrate";
+  /**
+   * It was asked for in spite of this rollback of an operator's. One that came later, which a job that starts once more can find, stands.
+   */
+  readonly rolledBack?: OneRollback;
   readonly options?: RequestOptions;
   /** RFC 3339, UTC, with milliseconds. Of several requests for an actor that has not started, the latest is served. */
   readonly requestedAt: string;
@@ -38,12 +41,16 @@ export function parseRequest(payload: unknown): MigrationRequest | undefined {
       requestedAt,
       ...(typeof campaign === "string" ? { campaign } : {}),
       ...(typeof onBehalfOf === "string" ? { onBehalfOf } : {}),
-      ...(rolledBack === "migrate" ? { rolledBack } : {}),
+      ...(isRollback(rolledBack) ? { rolledBack: { at: rolledBack.at } } : {}),
       ...(isOptions(options) ? { options } : {}),
     };
   } catch {
     return undefined;
   }
+}
+
+function isRollback(value: unknown): value is OneRollback {
+  return typeof value === "object" && value !== null && (!("at" in value) || typeof value.at === "string");
 }
 
 function isOptions(value: unknown): value is RequestOptions {

@@ -83,6 +83,21 @@ describe("ferry's commands around the queue", function () {
     expect(await counts(["enqueue", "--scan", "--force"])).to.deep.equal(answer(4, 1, 0));
   });
 
+  it("migrate an actor with --force that was rolled back, and not without", async () => {
+    const [id = ""] = good.map((actor) => actor.id);
+    await ferry(["enqueue", id]);
+    await work();
+    expect((await ferry(["rollback", id])).status).to.equal(0);
+    for (const [flags, state] of [
+      [[], "skipped"],
+      [["--force"], "migrated"],
+    ] as const) {
+      await ferry(["enqueue", id, ...flags]);
+      await work();
+      expect((await outcomes()).map((outcome) => outcome["state"])).to.deep.equal([state]);
+    }
+  });
+
   it("take ids as arguments and from a list with blank lines and comments, in any case", async () => {
     const [a, b, c] = good.map(({ id }) => id);
     await writeFile(folder.in("ids"), `# three\n\n${a?.toUpperCase() ?? ""}  # one\r\n${b ?? ""}\n`);

@@ -438,7 +438,11 @@ describe("the target of jobs and campaigns", function () {
 
     it("takes v1 instead, where that is decided, and keeps the rows in a file that can be loaded again", async () => {
       await rejected();
-      await ferry(["v2", "discard", ACTOR.id, folder.in("rows")]);
+      const rows = folder.in("rows");
+      await ferry(["v2", "discard", ACTOR.id, rows, "--reason-text", "v1 is right"], { env: { FERRY_USER: "ann" } });
+      expect((await ferry(["inspect", ACTOR.id])).stdout).to.include(
+        `written to ${rows}, and removed, by ann: v1 is right`,
+      );
       await ferry(["requeue", ACTOR.id]);
       await work();
       expect(await exported()).to.equal(sha256(IMAGE));
@@ -466,6 +470,17 @@ describe("the target of jobs and campaigns", function () {
       );
       await store.close();
       await stays(/v1 has no data/);
+    });
+
+    it("does not write over a file: it may be all that is left of another actor's rows", async () => {
+      await rejected();
+      await writeFile(folder.in("rows"), "another's");
+      const refused = await ferry(["v2", "discard", ACTOR.id, folder.in("rows")]);
+      expect([refused.status, refused.stderr]).to.deep.equal([
+        2,
+        `ferry: Cannot write ${folder.in("rows")}: it exists already.\n`,
+      ]);
+      expect(await readFile(folder.in("rows"), "utf8")).to.equal("another's");
     });
   });
 });

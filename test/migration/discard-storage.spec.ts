@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { ledger } from "../../src/campaign/ledger.ts";
+import { ledger, readHistory, readOutcome } from "../../src/campaign/ledger.ts";
 import { discardStorage } from "../../src/migration/discard-storage.ts";
 import { writeLease } from "../../src/migration/lease.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { KeyRange, Store } from "../../src/store/store.ts";
 import { clearKeys, putRows } from "../support/depot-world.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
@@ -21,6 +21,9 @@ const ROWS = [
   ...physicalRows(logicalKey(ACTOR, "/PIDX/delta/x"), Uint8Array.of(1)),
   ...physicalRows(logicalKey(ACTOR, "/SHARD/x"), Uint8Array.of(1)),
 ];
+const NOW = "2026-01-01T00:00:00.000Z";
+const CONTEXT = { ledger, now: () => Date.parse(NOW) };
+const HOW = { save: () => Promise.resolve(), detail: "by ann" };
 const OTHERS = physicalRows(logicalKey(OTHER, "/META"), Uint8Array.of(1));
 
 describe("the removal of what v2's older form holds of an actor", () => {
@@ -41,7 +44,7 @@ describe("the removal of what v2's older form holds of an actor", () => {
 
   async function discard(on: Store = store, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<Row[]> {
     const saved: Row[] = [];
-    const refusal = await discardStorage({ store: on, ledger }, ACTOR.id, async (ranges) => {
+    const save = async (ranges: readonly KeyRange[]): Promise<void> => {
       saved.push(
         ...store
           .dump()
@@ -50,13 +53,13 @@ describe("the removal of what v2's older form holds of an actor", () => {
           ),
       );
       await meanwhile();
-    });
-    expect(refusal).to.equal(undefined);
+    };
+    expect(await discardStorage({ store: on, ...CONTEXT }, ACTOR.id, { ...HOW, save })).to.equal(undefined);
     return saved;
   }
 
   async function refusal(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<string | undefined> {
-    const reason = await discardStorage({ store, ledger }, ACTOR.id, meanwhile);
+    const reason = await discardStorage({ store, ...CONTEXT }, ACTOR.id, { ...HOW, save: meanwhile });
     expect(v2RowsOf(ACTOR, store.dump()).length).to.equal(ROWS.length);
     return reason;
   }
@@ -68,6 +71,13 @@ describe("the removal of what v2's older form holds of an actor", () => {
     expect(store.dump().filter(({ key }) => V1.some((row) => Buffer.compare(row.key, key) === 0)).length).to.equal(
       V1.length,
     );
+  });
+
+  it("says who did it in the outcome, which asks for a migration as before", async () => {
+    const before = await readOutcome(store, ACTOR.id);
+    await discard();
+    expect(await readOutcome(store, ACTOR.id)).to.deep.equal({ ...before, detail: "by ann", finishedAt: NOW });
+    expect(await readHistory(store, ACTOR.id)).to.deep.equal([before]);
   });
 
   it("is known to have happened where the store could not say so", async () => {
@@ -83,9 +93,7 @@ describe("the removal of what v2's older form holds of an actor", () => {
       putRows(store, physicalRows(logicalKey(ACTOR, "/META"), Uint8Array.of(value)));
     expect(await refusal(write(2))).to.equal("written_meanwhile");
     const faulty = new FaultyStore(store, 1, write(3));
-    expect(await discardStorage({ store: faulty, ledger }, ACTOR.id, () => Promise.resolve())).to.equal(
-      "written_meanwhile",
-    );
+    expect(await discardStorage({ store: faulty, ...CONTEXT }, ACTOR.id, HOW)).to.equal("written_meanwhile");
     expect(v2RowsOf(ACTOR, store.dump()).length).to.equal(ROWS.length);
   });
 
@@ -114,6 +122,6 @@ describe("the removal of what v2's older form holds of an actor", () => {
       store,
       META.map(({ key }) => key),
     );
-    expect(await discardStorage({ store, ledger }, ACTOR.id, () => Promise.resolve())).to.equal("no_rows");
+    expect(await discardStorage({ store, ...CONTEXT }, ACTOR.id, HOW)).to.equal("no_rows");
   });
 });

@@ -62,7 +62,8 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
     options: await jobOptions(config, store),
     force: flags.force === true,
     // Only what was taken back when --force was typed: of it and a rollback the later one counts.
-    occasionOf: (previous) => (flags.force === true && isRolledBack(previous) ? { rolledBack: "migrate" } : {}),
+    occasionOf: (previous) =>
+      flags.force === true && isRolledBack(previous) ? { rolledBack: { at: previous?.takenBackAt } } : {},
     window: isScan || config.given.has("window") ? config.window : GIVEN_IDS_WINDOW,
     wait: flags.wait === true,
   });

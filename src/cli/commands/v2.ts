@@ -1,5 +1,7 @@
 import { open, rename, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { Author } from "../../campaign/campaign-store.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
@@ -11,7 +13,8 @@ import { storeRows } from "../../migration/rows.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import { readV2Pages } from "../../migration/v2-image.ts";
 import type { KeyRange, Store } from "../../store/store.ts";
-import { fileError } from "../files.ts";
+import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
+import { assertAbsent, fileError } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import { dumpRows } from "../rows/dump-rows.ts";
 import { formatRow } from "../rows/row-line.ts";
@@ -32,18 +35,18 @@ export function registerV2(program: Command, runner: Runner): void {
       runner.run(self, (run) => exportImage(run, parseIdArgument(idText), file)),
     );
   addSettings(command, "target", "namespace");
-  v2.command("discard")
+  addReason(v2.command("discard"))
     .description("remove what the older form of v2 holds of an actor that Depot rejected as storage_v2_written")
     .argument("<id>", "actor id")
-    .argument("<file>", "file to write the rows to first; ferry store load brings them back")
-    .action((idText: string, file: string, _flags: unknown, self: Command) =>
-      runner.run(self, (run) => discard(run, parseIdArgument(idText), file)),
+    .argument("<file>", "new file to write the rows to first; ferry store load brings them back")
+    .action((idText: string, file: string, flags: ReasonFlag, self: Command) =>
+      runner.run(self, (run) => discard(run, parseIdArgument(idText), file, authorOf(run, flags))),
     )
     .addHelpText("after", DISCARD_HELP);
 }
 
 const DISCARD_HELP = `
-What v1 holds is what ferry requeue then brings to Depot. Where the newer data is in the rows, put it there before:
+What v1 holds is what ferry requeue then brings to Depot. Who removed the rows, and why, is in the actor's outcome (ferry inspect ID). Where the newer data is in the rows, put it there before:
 
   ferry v2 export ID newer.sqlite --target storage
   ferry v1 import newer.sqlite --actor ID --replace
@@ -56,14 +59,17 @@ const REFUSALS: Readonly<Record<DiscardRefusal, string>> = {
   no_v1_data: "v1 has no data, so they may be all there is",
   actor_awake: "it is awake: try again while it sleeps",
   migration_in_progress: "an attempt holds its lease: try again when that has ended",
-  written_meanwhile: "they were written while they were saved: try again",
+  written_meanwhile: "they were written while they were saved: try again, with another file",
 };
 
-async function discard(run: Run, id: ActorId, file: string): Promise<undefined> {
+async function discard(run: Run, id: ActorId, file: string, author: Author): Promise<undefined> {
+  // It may hold another actor's rows, which are nowhere else.
+  await assertAbsent(file);
   const store = await run.openStore();
   let rows = 0;
-  const refusal = await discardStorage({ store, ledger }, id, async (ranges) => {
-    await writeWholeFile(file, linesOf(ranges));
+  const refusal = await discardStorage({ store, ledger, now: Date.now }, id, {
+    save: (ranges) => writeWholeFile(file, linesOf(ranges)),
+    detail: detailOf(author, file),
   });
   if (refusal !== undefined) {
     throw new UsageError(`The rows of actor ${id} in v2's older form stay: ${REFUSALS[refusal]}.`);
@@ -82,6 +88,12 @@ async function discard(run: Run, id: ActorId, file: string): Promise<undefined> 
       }
     }
   }
+}
+
+/** What the ledger says of an actor whose rows were removed. */
+function detailOf({ who, reason }: Author, file: string): string {
+  const why = reason === undefined ? "." : `: ${reason}`;
+  return `Its rows in v2's older form were written to ${resolve(file)}, and removed, by ${who}${why}`;
 }
 
 async function exportImage(run: Run, id: ActorId, file: string): Promise<undefined> {

@@ -135,8 +135,19 @@ describe("an actor that was taken back to v1", () => {
   });
 
   it("is left there by a plain job, unless it was asked for in spite of that", async () => {
+    const { takenBackAt: at } = (await readOutcome(store, ACTOR.id)) ?? {};
+    expect(at).to.be.a("string");
     expect(await jobOn(store)).to.equal("skipped rolled_back");
-    expect(await jobOn(store, { rolledBack: "migrate" })).to.equal("migrated");
+    expect(await jobOn(store, { rolledBack: { at } })).to.equal("migrated");
+  });
+
+  it("stays there where such a job starts once more after another rollback", async () => {
+    const { takenBackAt: at } = (await readOutcome(store, ACTOR.id)) ?? {};
+    expect(await jobOn(store, { rolledBack: { at } })).to.equal("migrated");
+    const clock = new TestClock();
+    clock.advance(HOUR_MS);
+    await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false });
+    expect(await jobOn(store, { rolledBack: { at } }, true)).to.equal("skipped rolled_back");
   });
 
   it("is left there by a campaign that scans, and counted as that", async () => {

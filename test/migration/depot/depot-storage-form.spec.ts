@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";
+import type { Outcome } from "../../../src/migration/outcome.ts";
 import { storageTarget } from "../../../src/migration/targets/storage/storage-target.ts";
 import { openStore } from "../../../src/store/open-store.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -12,7 +13,6 @@ import {
   BUCKET_BRANCH,
   dumpRows,
   engineDatabase,
-  lifeFieldKey,
   clearKeys,
   lifeFieldRow,
   POOL_KEY,
@@ -101,7 +101,7 @@ describe("Depot's look at v2's older form", () => {
       async function refused(reason: string): Promise<void> {
         const before = await rowsOfOthers();
         expect(await examined()).to.include({ state: "rejected", reason });
-        const outcome = await attempt(store, prepared.world, prepared.actor, { migration });
+        const outcome = await attempted();
         expect(outcome).to.include({ state: "rejected", reason });
         expect(outcome.detail).to.include(`docs/runbooks/${reason}.md`);
         expect(await rowsOfOthers()).to.deep.equal(before);
@@ -119,9 +119,27 @@ describe("Depot's look at v2's older form", () => {
           .map(({ key, value }) => `${Buffer.from(key).toString("hex")}=${Buffer.from(value).toString("hex")}`);
       }
 
+      async function attempted(): Promise<Outcome> {
+        return attempt(store, prepared.world, prepared.actor, { migration });
+      }
+
+      async function removeV1(): Promise<void> {
+        await clearKeys(
+          store,
+          v1Rows(prepared.actor, IMAGE).map(({ key }) => key),
+        );
+      }
+
+      async function putEngineDatabase(): Promise<void> {
+        await putRows(store, [
+          ...bucketRows(BUCKET_BRANCH),
+          ...engineDatabase(prepared.actor, BUCKET_BRANCH, new Map([[1, IMAGE.slice(0, PAGE)]])),
+        ]);
+      }
+
       async function migrates(): Promise<void> {
         expect(await examined()).to.include({ state: "migrated" });
-        const outcome = await attempt(store, prepared.world, prepared.actor, { migration });
+        const outcome = await attempted();
         expect(outcome).to.include({ state: "migrated" });
         expect(sha256(assertReadable(await dumpRows(store), prepared.actor).image)).to.equal(sha256(IMAGE));
       }
@@ -174,31 +192,58 @@ describe("Depot's look at v2's older form", () => {
       it("takes one of actor2's that SQLite has made too large for the engine, as its runbook has it done", async () => {
         const sql = "CREATE TABLE padding AS SELECT zeroblob(1400000) AS x; DROP TABLE padding;";
         const image = sqliteImageAfter(sqliteImageOfPages(5), sql);
-        await clearKeys(
-          store,
-          v1Rows(prepared.actor, IMAGE).map(({ key }) => key),
-        );
+        await removeV1();
         await prepared.putV1(image);
         await putRows(store, takeOverRows(prepared.actor));
-        const outcome = await attempt(store, prepared.world, prepared.actor, { migration });
+        const outcome = await attempted();
         expect(outcome).to.include({ state: "migrated", pages: image.length / PAGE });
         await prepared.assertExported(image);
       });
 
-      it("asks for nothing but Depot where Depot has the actor, and not of one that is destroyed", async () => {
+      it("leaves it also where the engine itself has brought v1 to Depot, or begun there with nothing", async () => {
+        await putEngineDatabase();
+        await putRows(store, meta(prepared.actor, {}));
+        expect(await attempted()).to.include({ state: "skipped", reason: "already_migrated" });
+        await putRows(store, meta(prepared.actor, WRITTEN));
+        await refused("storage_v2_written");
+        await removeV1();
+        await putRows(store, meta(prepared.actor, {}));
+        await refused("storage_v2_written");
+      });
+
+      it("leaves it where v1 has nothing, also where nobody has written it since its migration", async () => {
+        await removeV1();
+        expect(await attempted()).to.include({ state: "skipped", reason: "no_v1_data" });
+        await putRows(store, meta(prepared.actor, { origin: 2, headTxid: 0n, pages: 0 }));
+        expect(await attempted()).to.include({ state: "skipped", reason: "no_v1_data" });
+        for (const head of [{}, WRITTEN, { origin: 0 }]) {
+          await putRows(store, meta(prepared.actor, head));
+          await refused("storage_v2_written");
+        }
+      });
+
+      it("is told where v1 was cleaned up after Ferry's migration to it, though the ledger says migrated", async () => {
+        const options = { ...DEFAULT_MIGRATION_OPTIONS, ...migration };
+        const context = { ...depotContext(store, prepared.world), target: storageTarget };
+        await migrateActor(context, prepared.actor.id, options, new AbortController().signal);
+        await removeV1();
+        await refused("storage_v2_written");
+      });
+
+      it("asks nothing of it once Ferry has brought the actor to Depot", async () => {
+        await migrates();
+        await putRows(store, meta(prepared.actor, WRITTEN));
+        expect(await attempted()).to.include({ state: "migrated" });
+        await removeV1();
+        expect(await attempted()).to.include({ state: "migrated" });
+      });
+
+      it("asks nothing of it of an actor that is destroyed", async () => {
         await putRows(store, meta(prepared.actor, WRITTEN));
         await putRows(store, [lifeFieldRow(prepared.actor, "DESTROY_TS", new Uint8Array(8))]);
-        const options = { migration };
-        expect(await attempt(store, prepared.world, prepared.actor, options)).to.include({ reason: "destroyed" });
-        await clearKeys(store, [lifeFieldKey(prepared.actor, "DESTROY_TS")]);
-        await putRows(store, [
-          ...bucketRows(BUCKET_BRANCH),
-          ...engineDatabase(prepared.actor, BUCKET_BRANCH, new Map([[1, IMAGE.slice(0, PAGE)]])),
-        ]);
-        expect(await attempt(store, prepared.world, prepared.actor, options)).to.include({
-          state: "skipped",
-          reason: "already_migrated",
-        });
+        expect(await attempted()).to.include({ reason: "destroyed" });
+        await putEngineDatabase();
+        expect(await attempted()).to.include({ reason: "already_migrated" });
       });
     });
 

@@ -2,16 +2,17 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { decodeActorId } from "../../../formats/actor-id.ts";
 import type { ActorState } from "../../../formats/actor-state.ts";
 import { concatBytes, u32be } from "../../../formats/bytes.ts";
-import { assertFormatError, FormatError } from "../../../formats/format-error.ts";
+import { assertFormatError, FormatError, formatErrorOf } from "../../../formats/format-error.ts";
 import { decodeNamespaceId, type NamespaceId } from "../../../formats/namespace-id.ts";
 import { UUID_BYTES } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
 import type { Verdict } from "../../outcome.ts";
 import { readActorState } from "../../read-actor-state.ts";
-import { assertNothingBeyondV1, metaRowKey } from "../storage/storage-head.ts";
+import { assertNothingBeyondV1 } from "../storage/storage-head.ts";
 import type { V2State } from "../target.ts";
 import { readBucket, type Bucket } from "./depot-bucket.ts";
 import { readDatabase } from "./depot-database.ts";
+import { depotImageKey } from "./depot-image-row.ts";
 import { ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { poolObstacle } from "./depot-pool.ts";
 
@@ -44,13 +45,17 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
     }
     throw new FormatError("namespace_unknown", "The actor has no NAMESPACE_ID row, and the job names no namespace.");
   }
-  const [database, storageMeta] = await Promise.all([
+  const [database, beyondV1] = await Promise.all([
     readDatabase(tx, id, bucket.kind === "absent" ? undefined : bucket.bucketBranch),
-    tx.get(metaRowKey(id)),
+    assertNothingBeyondV1(tx, id).catch(formatErrorOf),
   ]);
   switch (database.kind) {
     case "present":
     case "legacy":
+      // Ferry switches when v1 has everything; the engine imports v1, or begins with nothing, whatever the older form has.
+      if (beyondV1 !== undefined && !actor.destroyed && (await tx.get(depotImageKey(id))) === undefined) {
+        throw beyondV1;
+      }
       return { kind: "migrated" };
     case "unfinished":
       return blocked(actor.destroyed ? DESTROYED : tookOver(UNFINISHED));
@@ -63,7 +68,9 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
     return blocked(DESTROYED);
   }
   // Before all that time or an operator mends: v1 is not what is to be migrated, however often it is asked for.
-  assertNothingBeyondV1(storageMeta);
+  if (beyondV1 !== undefined) {
+    throw beyondV1;
+  }
   if (bucket.kind === "not_live") {
     return blocked(notLive(bucket.detail));
   }

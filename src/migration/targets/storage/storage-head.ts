@@ -11,6 +11,9 @@ import { viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeSplitHead, encodeSplitValue, physicalKey } from "../../../formats/split-value.ts";
 import { metaKey, META_KEY_BYTES, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import { hasRows } from "../../../store/read-rows.ts";
+import type { Transaction } from "../../../store/store.ts";
+import { v1Range } from "../../v1/v1-keys.ts";
 import type { ImageSpec, V2State } from "../target.ts";
 
 /** META itself counts in `sqlite_storage_used`; its length is fixed. */
@@ -98,18 +101,21 @@ export function isMigrationsHead(head: DbHead, pageCount: number): boolean {
 
 /**
  * What the other form of v2 needs to know of this one: that v1 has everything that is here. So it is where nothing is, where a migration
- * was never finished, and where nothing has been committed since one was.
- * @param row META; undefined where there is none.
+ * was never finished, and where v1 is still there and nothing has been committed since one was.
  * @throws FormatError `storage_v2_written`; `v2_meta_undecodable`, as a head that cannot be read may be of anything.
  */
-export function assertNothingBeyondV1(row: Uint8Array | undefined): void {
+export async function assertNothingBeyondV1(tx: Transaction, id: ActorId): Promise<void> {
+  const row = await tx.get(metaRowKey(id));
   if (row === undefined) {
     return;
   }
   const head = decodeMetaRow(row);
   const { origin, headTxid, nextTxid, dbSizePages } = head;
+  if (origin === "migrating_from_v1") {
+    return;
+  }
   // However many pages: v1 may have been written since, and then it is v1 that has more.
-  if (origin !== "migrating_from_v1" && !isMigrationsHead(head, dbSizePages)) {
+  if (!isMigrationsHead(head, dbSizePages) || !(await hasRows(tx, v1Range(id)))) {
     throw new FormatError(
       "storage_v2_written",
       "The actor has a database in the older form of v2, sqlite-storage, that holds what v1 does not.",
