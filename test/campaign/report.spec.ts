@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { Histogram } from "../../src/campaign/report-histogram.ts";
+import { sampleOf } from "../../src/campaign/samples.ts";
 import { Series } from "../../src/campaign/report-series.ts";
 import { makeReport, type CampaignReport } from "../../src/campaign/report.ts";
 import { reportHtml } from "../../src/cli/campaign/html/report-html.ts";
@@ -10,7 +11,7 @@ import { readRunbook } from "../../src/cli/runbooks.ts";
 import type { Verdict } from "../../src/migration/outcome.ts";
 import { MIGRATED } from "../support/campaign-fleet.ts";
 import { CampaignScene } from "../support/campaign-scene.ts";
-import { countsOf, samplesOf } from "../support/campaign-facts.ts";
+import { countsOf } from "../support/campaign-facts.ts";
 import { forEachEngine } from "../support/stores.ts";
 
 const BAD: Verdict = { state: "rejected", reason: "chunk_missing", detail: "" };
@@ -147,14 +148,20 @@ describe("a report", () => {
   });
 
   it("folds any number of samples into a few hundred points that add up", () => {
-    const samples = samplesOf(Array.from({ length: 5000 }, (_, index) => index * 3));
+    const samples = Array.from({ length: 5000 }, (_, index) =>
+      sampleOf(countsOf({ migrated: index * 2, rejected: index }), index * 10_000),
+    );
     const series = new Series(samples[0]?.atMs ?? 0, samples.at(-1)?.atMs ?? 0);
     samples.forEach((sample) => {
       series.add(sample);
     });
     const points = series.end();
     expect(points.length).to.be.within(100, 250);
-    expect(points.every(({ actorsPerSecond }) => Math.abs(actorsPerSecond - 0.3) < 1e-9)).to.equal(true);
+    for (const { actorsPerSecond, bytesPerSecond, badPerSecond } of points) {
+      expect(actorsPerSecond).to.be.closeTo(0.3, 1e-9);
+      expect(bytesPerSecond).to.be.closeTo(0.2 * 4096, 1e-6);
+      expect(badPerSecond).to.be.closeTo(0.1, 1e-9);
+    }
     expect(points.at(-1)?.done).to.equal(4999 * 3);
   });
 });

@@ -126,6 +126,16 @@ describe("telemetry/log", () => {
     expect(serializeError(new AggregateError([new Error("one")], "all")).errors?.[0]?.message).to.equal("one");
   });
 
+  it("survives a field that holds itself", async () => {
+    const fields: Record<string, unknown> = { id: 1 };
+    fields["again"] = fields;
+    const line = await printed((log) => {
+      log.info("e", "m", { fields });
+    });
+    expect(line.length).to.be.lessThan(2_000);
+    expect(line).to.contain('"again":"…"');
+  });
+
   it("has written everything when close returns", async () => {
     const stream = new MemoryStream();
     const log = createLogger({ stream });

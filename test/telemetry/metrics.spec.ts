@@ -91,6 +91,21 @@ describe("telemetry/metrics", () => {
     ]);
   });
 
+  it("counts what was done about journals", async () => {
+    const metrics = create();
+    const meter = new AttemptMeter(metrics);
+    for (const journal of ["hot", "hot", "empty", "absent"]) {
+      meter.ended(outcome({ state: "migrated", recovery: { journal } }));
+    }
+    meter.ended(outcome({ state: "rejected", reason: "journal_present" }));
+    const counted = (await samples(metrics)).filter((line) => line.startsWith("ferry_journals_total"));
+    expect(counted).to.have.members([
+      'ferry_journals_total{action="rolled_back"} 2',
+      'ferry_journals_total{action="not_hot"} 1',
+      'ferry_journals_total{action="rejected"} 1',
+    ]);
+  });
+
   it("keeps the label set closed when a failure has a code nobody listed", async () => {
     const metrics = create();
     new AttemptMeter(metrics).ended(outcome({ state: "failed", reason: "something_new" }));
@@ -141,13 +156,14 @@ describe("telemetry/metrics", () => {
 
   it("shows the queue and Redis as they are", async () => {
     const metrics = create();
-    await sampleQueue(metrics, {
-      counts: () =>
-        Promise.resolve({ waiting: 4, active: 3, delayed: 2, failed: 1, isPaused: false, oldestWaitingMs: 1_500 }),
-      connectedWorkers: () => Promise.resolve(5),
-      redisFacts: () =>
-        Promise.resolve({ version: "7.0.0", evictionPolicy: "allkeys-lru", usedBytes: 25, maxBytes: 100 }),
-    });
+    const sample = (evictionPolicy: string): Promise<void> =>
+      sampleQueue(metrics, {
+        counts: () =>
+          Promise.resolve({ waiting: 4, active: 3, delayed: 2, failed: 1, isPaused: false, oldestWaitingMs: 1_500 }),
+        connectedWorkers: () => Promise.resolve(5),
+        redisFacts: () => Promise.resolve({ version: "7.0.0", evictionPolicy, usedBytes: 25, maxBytes: 100 }),
+      });
+    await sample("allkeys-lru");
     expect(await samples(metrics)).to.include.members([
       'ferry_queue_jobs{state="waiting"} 4',
       'ferry_queue_jobs{state="failed"} 1',
@@ -156,5 +172,9 @@ describe("telemetry/metrics", () => {
       "ferry_redis_memory_ratio 0.25",
       "ferry_redis_evicts 1",
     ]);
+    for (const policy of ["noeviction", "unknown"]) {
+      await sample(policy);
+      expect(await samples(metrics), policy).to.include("ferry_redis_evicts 0");
+    }
   });
 });
