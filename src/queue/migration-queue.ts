@@ -37,10 +37,15 @@ export interface EnqueueReport {
   readonly results: readonly { readonly actorId: ActorId; readonly answer: EnqueueAnswer }[];
 }
 
-/** At most `window` jobs waiting; at most `delayedLimit` (default 50,000) put off, so that deferred actors cannot fill Redis either. */
+/** Most jobs that producers leave put off, so that deferred actors cannot fill Redis either. */
+export const MOST_PUT_OFF = 50_000;
+
+/** At most `window` jobs waiting, and at most `mostPutOff` (default 50,000) put off. */
 export interface RoomOptions extends PollOptions {
   readonly window: number;
-  readonly delayedLimit?: number | undefined;
+  readonly mostPutOff?: number | undefined;
+  /** Told at every look that finds no room, of what there is too much. */
+  readonly onFull?: ((of: "waiting" | "put_off") => void) | undefined;
 }
 
 /** `onError` gets what the client reports between commands, e.g. a lost connection. */
@@ -177,12 +182,16 @@ export class MigrationQueue {
    * Waits until fewer than `window` jobs wait, and returns how many may be added. Several producers can overshoot by a batch each.
    * @throws the signal's reason.
    */
-  waitForRoom(options: RoomOptions): Promise<number> {
+  waitForRoom({ window, mostPutOff = MOST_PUT_OFF, onFull, ...poll }: RoomOptions): Promise<number> {
     return pollUntil(async () => {
       const { waiting, delayed } = await this.counts();
-      const room = Math.min(options.window - waiting, (options.delayedLimit ?? 50_000) - delayed);
-      return room > 0 ? room : undefined;
-    }, options);
+      const room = Math.min(window - waiting, mostPutOff - delayed);
+      if (room > 0) {
+        return room;
+      }
+      onFull?.(waiting >= window ? "waiting" : "put_off");
+      return undefined;
+    }, poll);
   }
 
   /**

@@ -193,9 +193,13 @@ describe("queue/migration queue", () => {
     await fixture.queue.enqueue(Array.from({ length: 10 }, () => newRequest(newActor())));
     expect(await fixture.queue.waitForRoom({ window: 12 })).to.equal(2);
     const stop = new AbortController();
-    const full = fixture.queue.waitForRoom({ window: 10, signal: stop.signal }).catch((error: unknown) => error);
-    stop.abort(new Error("enough"));
-    expect(((await full) as Error).message).to.equal("enough");
+    const full = fixture.queue.waitForRoom({
+      ...{ window: 10, signal: stop.signal },
+      onFull: (of) => {
+        stop.abort(new Error(`too many ${of}`));
+      },
+    });
+    expect(((await full.catch((error: unknown) => error)) as Error).message).to.equal("too many waiting");
     const room = fixture.queue.waitForRoom({ window: 10, pollMs: 5 });
     await fixture.work();
     expect(await room).to.be.within(1, 10);
@@ -205,10 +209,18 @@ describe("queue/migration queue", () => {
     await fixture.queue.enqueue(Array.from({ length: 3 }, () => newRequest(newActor())));
     await fixture.work(() => Promise.resolve({ kind: "defer", delayMs: 60_000 }));
     await fixture.queue.drained();
-    expect(await fixture.queue.waitForRoom({ window: 10, delayedLimit: 5 })).to.equal(2);
-    const stop = AbortSignal.timeout(50);
-    const full = fixture.queue.waitForRoom({ window: 10, delayedLimit: 3, pollMs: 5, signal: stop });
-    expect(await full.catch((error: unknown) => (error as Error).name)).to.equal("TimeoutError");
+    expect(await fixture.queue.waitForRoom({ window: 10, mostPutOff: 5 })).to.equal(2);
+    const stop = new AbortController();
+    const tooMany: string[] = [];
+    const full = fixture.queue.waitForRoom({
+      ...{ window: 10, mostPutOff: 3, pollMs: 5, signal: stop.signal },
+      onFull: (of) => {
+        tooMany.push(of);
+        stop.abort(new Error("enough"));
+      },
+    });
+    expect(((await full.catch((error: unknown) => error)) as Error).message).to.equal("enough");
+    expect(tooMany).to.deep.equal(["put_off"]);
   });
 
   it("sees the workers of its own prefix only", async () => {
