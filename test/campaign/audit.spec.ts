@@ -30,7 +30,7 @@ describe("an audit", () => {
         { who: "test" },
         clock.now(),
       );
-      await applyVerb(store, "half", "start", { who: "test" }, clock.now());
+      await applyVerb(store, "half", "start", { author: { who: "test" }, nowMs: clock.now() });
       await makeFeeder({ store, queue, clock }).tick();
       await work({ store, queue, clock }, () => MIGRATED, 5);
     });

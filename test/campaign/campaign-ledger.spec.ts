@@ -4,11 +4,11 @@ import type { CampaignActor } from "../../src/campaign/campaign.ts";
 import { campaignLedger, deferDelayMs, readCampaignActor } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
 import { campaignIn } from "../support/campaign-facts.ts";
+import { takeNow } from "../support/campaign-fleet.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
@@ -41,11 +41,11 @@ describe("the ledger of a campaign's job", () => {
     await createCampaign(store, { name: "c", spec: { ...spec, source: { kind: "list" } }, settings }, { who: "x" }, 1);
     await addActors(store, "c", [ACTOR.id]);
     await finishScan(store, "c");
-    await applyVerb(store, "c", "start", { who: "x" }, 2);
+    await applyVerb(store, "c", "start", { author: { who: "x" }, nowMs: 2 });
   });
 
   async function feed(): Promise<number> {
-    const fed = await takeActors(store, "c", { actors: 10, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    const fed = await takeNow(store, "c", clock.nowMs);
     return fed.length;
   }
 

@@ -50,7 +50,7 @@ describe("limits that are set while a window waits on the queue", () => {
       await createCampaign(store, { name, spec, settings: { window: 100 } }, OPERATOR, clock.now());
       await addActors(store, name, ids);
       await finishScan(store, name);
-      await applyVerb(store, name, "start", OPERATOR, clock.now());
+      await applyVerb(store, name, "start", { author: OPERATOR, nowMs: clock.now() });
     };
     const counts = async (name: string): Promise<CampaignCounts> => store.transact(async (tx) => readCounts(tx, name));
     const open = async (name: string): Promise<number> => (await counts(name)).open.actors;
@@ -61,7 +61,7 @@ describe("limits that are set while a window waits on the queue", () => {
       await feeder.tick();
       expect(queue.jobs.size).to.equal(100);
       const begun = [queue.take(), queue.take()];
-      await changeSettings(store, "one", { concurrentActors: 3 }, OPERATOR, clock.now());
+      await changeSettings(store, "one", { concurrentActors: 3 }, { author: OPERATOR, nowMs: clock.now() });
       await feeder.tick();
       expect([queue.jobs.size, await open("one")]).to.deep.equal([1, 3]);
       begun.forEach((job) => job !== undefined && queue.jobs.set(job.actorId, job));
@@ -78,7 +78,7 @@ describe("limits that are set while a window waits on the queue", () => {
       for (let taken = 0; taken < 5; taken += 1) {
         queue.take();
       }
-      await changeSettings(store, "one", { concurrentActors: 3 }, OPERATOR, clock.now());
+      await changeSettings(store, "one", { concurrentActors: 3 }, { author: OPERATOR, nowMs: clock.now() });
       await feeder.tick();
       expect([queue.jobs.size, await open("one")]).to.deep.equal([0, 5]);
     });
@@ -86,7 +86,7 @@ describe("limits that are set while a window waits on the queue", () => {
     it("take nothing back twice", async () => {
       await create("one");
       await feeder.tick();
-      await changeSettings(store, "one", { concurrentActors: 3 }, OPERATOR, clock.now());
+      await changeSettings(store, "one", { concurrentActors: 3 }, { author: OPERATOR, nowMs: clock.now() });
       await feeder.tick();
       const { fed } = queue;
       for (let round = 0; round < 10; round += 1) {
@@ -119,7 +119,7 @@ describe("limits that are set while a window waits on the queue", () => {
     ] as const) {
       it(`let a few seconds' worth wait while workers stand still, beside what they work on: of ${what}`, async () => {
         await create("one");
-        await changeSettings(store, "one", rate, OPERATOR, clock.now());
+        await changeSettings(store, "one", rate, { author: OPERATOR, nowMs: clock.now() });
         const waits = async (): Promise<number> => {
           for (let second = 0; second < 15; second += 1) {
             await feeder.tick();
@@ -149,7 +149,7 @@ describe("limits that are set while a window waits on the queue", () => {
       await create("limited", 1);
       await create("free", 2);
       await feeder.tick();
-      await changeSettings(store, "limited", { concurrentActors: 2 }, OPERATOR, clock.now());
+      await changeSettings(store, "limited", { concurrentActors: 2 }, { author: OPERATOR, nowMs: clock.now() });
       await feeder.tick();
       await work({ store, queue, clock }, () => MIGRATED, 8);
       expect(await done("limited")).to.equal(2);
@@ -159,7 +159,7 @@ describe("limits that are set while a window waits on the queue", () => {
       await create("one");
       await feeder.tick();
       queue.flush();
-      await changeSettings(store, "one", { concurrentActors: 3 }, OPERATOR, clock.now());
+      await changeSettings(store, "one", { concurrentActors: 3 }, { author: OPERATOR, nowMs: clock.now() });
       for (let round = 0; round < 10; round += 1) {
         clock.nowMs += 5_000;
         await feeder.tick();
@@ -171,7 +171,7 @@ describe("limits that are set while a window waits on the queue", () => {
     it("are kept by a feeder that takes over", async () => {
       await create("one");
       await feeder.tick();
-      await changeSettings(store, "one", { concurrentActors: 3 }, OPERATOR, clock.now());
+      await changeSettings(store, "one", { concurrentActors: 3 }, { author: OPERATOR, nowMs: clock.now() });
       clock.nowMs += 10_000;
       await makeFeeder({ store, queue, clock }, "feeder-2").tick();
       expect(queue.jobs.size).to.equal(3);

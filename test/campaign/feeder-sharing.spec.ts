@@ -55,7 +55,7 @@ describe("the feeder of several campaigns", () => {
       await createCampaign(store, { name, spec, settings: { window: 100, ...settings } }, OPERATOR, clock.now());
       await addActors(store, name, ids);
       await finishScan(store, name);
-      await applyVerb(store, name, "start", OPERATOR, clock.now());
+      await applyVerb(store, name, "start", { author: OPERATOR, nowMs: clock.now() });
     };
     const counts = async (name: string): Promise<CampaignCounts> => store.transact(async (tx) => readCounts(tx, name));
     const done = async (name: string): Promise<number> => (await counts(name)).done.migrated.actors;

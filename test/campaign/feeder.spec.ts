@@ -54,7 +54,7 @@ describe("the feeder", () => {
     ): Promise<void> => {
       const spec: CampaignSpec = { ...TEST_SPEC, ...patch };
       await createCampaign(store, { name, spec, settings: { window: 10, ...settings } }, OPERATOR, clock.now());
-      await applyVerb(store, name, "start", OPERATOR, clock.now());
+      await applyVerb(store, name, "start", { author: OPERATOR, nowMs: clock.now() });
     };
     const counts = async (name: string): Promise<CampaignCounts> => store.transact(async (tx) => readCounts(tx, name));
     const seed = async (count: number, sizeOf: (index: number) => number = () => 4096): Promise<void> => {
@@ -126,7 +126,7 @@ describe("the feeder", () => {
         await create(name, { filters }, { window: 1000 });
         await makeFeeder({ store, queue, clock }, "f").tick();
         const { todo, open } = await counts(name);
-        await applyVerb(store, name, "pause", OPERATOR, clock.now());
+        await applyVerb(store, name, "pause", { author: OPERATOR, nowMs: clock.now() });
         return todo.actors + open.actors;
       };
       expect(await pick("label", { label: 2 })).to.equal(0);
@@ -297,7 +297,7 @@ describe("the feeder", () => {
         },
       });
       await feeder.tick();
-      await applyVerb(store, "goes", "cancel", OPERATOR, clock.now());
+      await applyVerb(store, "goes", "cancel", { author: OPERATOR, nowMs: clock.now() });
       await deleteCampaign(store, "goes");
       await feeder.tick();
       expect(rounds).to.deep.equal([["goes", "stays"], ["stays"]]);
@@ -314,7 +314,7 @@ describe("the feeder", () => {
         return queue.fed - before;
       };
       expect(await fedAtOnce()).to.equal(5);
-      await applyVerb(store, "again", "cancel", OPERATOR, clock.now());
+      await applyVerb(store, "again", "cancel", { author: OPERATOR, nowMs: clock.now() });
       await work({ store, queue, clock }, () => MIGRATED);
       await feeder.tick();
       await deleteCampaign(store, "again");
@@ -512,15 +512,20 @@ describe("the feeder", () => {
       const feeder = makeFeeder({ store, queue, clock });
       await feeder.tick();
       await work({ store, queue, clock }, () => MIGRATED, 3);
-      const paused = await applyVerb(store, "paused", "pause", { who: "test", reason: "lunch" }, clock.now());
+      const paused = await applyVerb(store, "paused", "pause", {
+        author: { who: "test", reason: "lunch" },
+        nowMs: clock.now(),
+      });
       expect(paused).to.include({ result: "changed", before: "running" });
-      expect((await applyVerb(store, "paused", "pause", OPERATOR, clock.now())).result).to.equal("already");
+      expect((await applyVerb(store, "paused", "pause", { author: OPERATOR, nowMs: clock.now() })).result).to.equal(
+        "already",
+      );
       await work({ store, queue, clock }, () => MIGRATED);
       const held = await counts("paused");
       expect([held.open.actors, held.done.migrated.actors]).to.deep.equal([0, 3]);
       await feeder.tick();
       expect(queue.jobs.size).to.equal(0);
-      await applyVerb(store, "paused", "resume", OPERATOR, clock.now());
+      await applyVerb(store, "paused", "resume", { author: OPERATOR, nowMs: clock.now() });
       await runToEnd("paused");
       expect((await counts("paused")).done.migrated.actors).to.equal(40);
       const what = (await readCampaignHistory(store, "paused")).map((entry) => entry.what);
@@ -533,7 +538,7 @@ describe("the feeder", () => {
       const feeder = makeFeeder({ store, queue, clock });
       await feeder.tick();
       await work({ store, queue, clock }, () => MIGRATED, 2);
-      await applyVerb(store, "cancelled", "cancel", OPERATOR, clock.now());
+      await applyVerb(store, "cancelled", "cancel", { author: OPERATOR, nowMs: clock.now() });
       await work({ store, queue, clock }, () => MIGRATED);
       await feeder.tick();
       expect((await campaignOf(store, "cancelled")).state).to.equal("cancelled");
@@ -546,7 +551,7 @@ describe("the feeder", () => {
       await create("lost");
       const feeder = makeFeeder({ store, queue, clock });
       await feeder.tick();
-      await applyVerb(store, "lost", "cancel", OPERATOR, clock.now());
+      await applyVerb(store, "lost", "cancel", { author: OPERATOR, nowMs: clock.now() });
       queue.flush();
       clock.nowMs += 60_000;
       await feeder.tick();
@@ -564,7 +569,7 @@ describe("the feeder", () => {
       expect(tripped.state).to.equal("paused");
       expect(tripped.stateReason).to.match(/Circuit breaker: 60 of 60/);
       expect(tripped.breakerTripped).to.equal(true);
-      const resumed = await applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+      const resumed = await applyVerb(store, "broken", "resume", { author: OPERATOR, nowMs: clock.now() });
       expect(resumed.campaign).not.to.have.property("breakerTripped");
       await runToEnd("broken");
       const end = await counts("broken");
@@ -581,7 +586,8 @@ describe("the feeder", () => {
           bad.push(id);
           return { state: "rejected", reason: "magic_mismatch", detail: "" } as never;
         };
-        const resume = async (): Promise<unknown> => applyVerb(store, "broken", "resume", OPERATOR, clock.now());
+        const resume = async (): Promise<unknown> =>
+          applyVerb(store, "broken", "resume", { author: OPERATOR, nowMs: clock.now() });
         await runToEnd("broken", reject);
         const waived = [...bad];
         const waive = async (): Promise<unknown> =>
@@ -609,7 +615,7 @@ describe("the feeder", () => {
         clock.nowMs += 1000;
       }
       expect(queue.fed).to.be.within(45, 55);
-      await changeSettings(store, "slow", { ratesUntilMs: clock.now() - 1 }, OPERATOR, clock.now());
+      await changeSettings(store, "slow", { ratesUntilMs: clock.now() - 1 }, { author: OPERATOR, nowMs: clock.now() });
       await feeder.tick();
       expect(queue.fed).to.equal(200);
     });

@@ -45,7 +45,7 @@ describe("a report", () => {
       const spec = { ...TEST_SPEC, order: "scan", options: { layout: "shards" } } as const;
       const author = { who: "<b>operator</b>", reason: "spring & summer" };
       await createCampaign(store, { name: "all", spec, settings: { window: 10 } }, author, clock.now());
-      await applyVerb(store, "all", "start", author, clock.now());
+      await applyVerb(store, "all", "start", { author, nowMs: clock.now() });
       const feeder = makeFeeder({ store, queue, clock });
       const bad = new Set(ids.slice(0, 12));
       while ((await campaignOf(store, "all")).state === "running") {

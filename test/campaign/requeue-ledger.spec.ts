@@ -7,13 +7,13 @@ import { breakerCounts, readCounts } from "../../src/campaign/campaign-counts.ts
 import { createCampaign, findCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { readOutcome } from "../../src/campaign/ledger.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { requeueLedger } from "../../src/campaign/requeue-ledger.ts";
 import { unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
 import type { KeyRange, Store } from "../../src/store/store.ts";
 import { campaignIn } from "../support/campaign-facts.ts";
+import { takeNow } from "../support/campaign-fleet.ts";
 import { FaultyStore, UNKNOWNS } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, TestClock, type AttemptOptions } from "../support/reference-attempt.ts";
@@ -53,8 +53,8 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
       ACTORS.map(({ id }) => id),
     );
     await finishScan(store, name);
-    await applyVerb(store, name, "start", { who: "x" }, 2);
-    await takeActors(store, name, { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    await applyVerb(store, name, "start", { author: { who: "x" }, nowMs: 2 });
+    await takeNow(store, name, clock.nowMs);
     for (const actor of ACTORS) {
       clock.advance(1000);
       const context = { ledger: campaignLedger(name, clock.now) };
@@ -139,8 +139,8 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
     const { spec, settings } = campaignIn("created");
     await createCampaign(store, { name: "one", spec, settings }, { who: "x" }, 1);
     await addActors(store, "one", [ACTOR.id]);
-    await applyVerb(store, "one", "start", { who: "x" }, 2);
-    await takeActors(store, "one", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    await applyVerb(store, "one", "start", { author: { who: "x" }, nowMs: 2 });
+    await takeNow(store, "one", clock.nowMs);
     expect(await again(MENDS)).to.equal("migrated");
     expect(await counted()).to.deep.equal({});
     expect(await store.transact(async (tx) => readCampaignActor(tx, "one", ACTOR.id))).to.include({ standing: "open" });
@@ -205,7 +205,7 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
   });
 
   async function deleteWhenOver(name: string): Promise<void> {
-    await applyVerb(store, name, "cancel", { who: "x" }, 3);
+    await applyVerb(store, name, "cancel", { author: { who: "x" }, nowMs: 3 });
     await deleteCampaign(store, name);
   }
 });

@@ -5,7 +5,6 @@ import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { readOutcome } from "../../src/campaign/ledger.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { migratedActors } from "../../src/campaign/migrated-actors.ts";
@@ -14,6 +13,7 @@ import { rollbackLedger } from "../../src/campaign/rollback-ledger.ts";
 import { rollbackActor, type RollbackResult } from "../../src/migration/rollback-actor.ts";
 import type { Store } from "../../src/store/store.ts";
 import { campaignIn } from "../support/campaign-facts.ts";
+import { takeNow } from "../support/campaign-fleet.ts";
 import { FaultyStore, UNKNOWNS } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../support/reference-attempt.ts";
@@ -44,8 +44,8 @@ describe("the ledger of rollbacks", () => {
       ACTORS.map(({ id }) => id),
     );
     await finishScan(store, name);
-    await applyVerb(store, name, "start", { who: "x" }, clock.nowMs);
-    await takeActors(store, name, { actors: 9, bytes: 1e9 }, () => Promise.resolve(), clock.nowMs);
+    await applyVerb(store, name, "start", { author: { who: "x" }, nowMs: clock.nowMs });
+    await takeNow(store, name, clock.nowMs);
     for (const actor of ACTORS) {
       clock.advance(1000);
       await attempt(store, actor, clock, { campaign: name, context: { ledger: campaignLedger(name, clock.now) } });
@@ -105,7 +105,7 @@ describe("the ledger of rollbacks", () => {
   });
 
   it("takes back what no campaign migrated, or one that was deleted", async () => {
-    await applyVerb(store, "one", "cancel", { who: "x" }, clock.nowMs);
+    await applyVerb(store, "one", "cancel", { author: { who: "x" }, nowMs: clock.nowMs });
     await deleteCampaign(store, "one");
     expect((await rollback()).kind).to.equal("rolled_back");
     expect(await readOutcome(store, ACTOR.id)).to.include({ reason: "rolled_back", campaign: "one" });

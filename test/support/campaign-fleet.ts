@@ -1,9 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { makeActorId, type ActorId } from "../../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../../src/formats/actor-kv.ts";
 import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats/v1-file.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
 import { type Campaign, type CampaignSpec, DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
-import { returnActors } from "../../src/campaign/feed.ts";
+import { returnActors, takeActors, type FedActor } from "../../src/campaign/feed.ts";
 import { Feeder } from "../../src/campaign/feeder.ts";
 import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
 import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
@@ -135,7 +136,7 @@ export function makeFeeder(
     now: fleet.clock.now,
     token,
     host: "test",
-    sleep: () => Promise.resolve(),
+    sleep: async () => setImmediate(),
     observer: {
       leading: ignore,
       fed: ignore,
@@ -176,6 +177,12 @@ export async function writeSizes(store: Store, sizes: ReadonlyMap<ActorId, numbe
       return Promise.resolve();
     });
   }
+}
+
+/** Has a campaign feed up to `actors` of its actors, as a feeder does but for the queue. */
+export async function takeNow(store: Store, name: string, nowMs: number, actors = 10): Promise<FedActor[]> {
+  const limit = { actors, bytes: 1e9 };
+  return takeActors(store, await campaignOf(store, name), { limit, guard: () => Promise.resolve(), nowMs });
 }
 
 export async function campaignOf(store: Store, name: string): Promise<Campaign> {

@@ -34,7 +34,7 @@ describe("the recount of a campaign that is over", () => {
         { who: "test" },
         clock.now(),
       );
-      await applyVerb(store, "c", "start", { who: "test" }, clock.now());
+      await applyVerb(store, "c", "start", { author: { who: "test" }, nowMs: clock.now() });
       await makeFeeder({ store, queue, clock }).tick();
       await work({ store, queue, clock }, () => ({ state: "rejected", reason: "magic_mismatch", detail: "" }));
     });

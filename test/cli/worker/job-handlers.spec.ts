@@ -5,7 +5,6 @@ import { readCounts } from "../../../src/campaign/campaign-counts.ts";
 import { createCampaign } from "../../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
 import { DEFAULT_BREAKER } from "../../../src/campaign/campaign.ts";
-import { takeActors } from "../../../src/campaign/feed.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
 import { addActors } from "../../../src/campaign/membership.ts";
 import { rollbackLedger } from "../../../src/campaign/rollback-ledger.ts";
@@ -26,6 +25,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
+import { takeNow } from "../../support/campaign-fleet.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../../support/reference-attempt.ts";
 import { syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
@@ -67,8 +67,8 @@ async function openInCampaign(store: Store, kind: "list" | "scan" = "list"): Pro
   const campaign = { name: "c", spec: { ...spec, breaker: DEFAULT_BREAKER }, settings: { window: 9 } };
   await createCampaign(store, campaign, { who: "ada" }, 1);
   await addActors(store, "c", [ACTOR.id]);
-  await applyVerb(store, "c", "start", { who: "ada" }, 2);
-  await takeActors(store, "c", { actors: 9, bytes: 1e9 }, () => Promise.resolve(), 3);
+  await applyVerb(store, "c", "start", { author: { who: "ada" }, nowMs: 2 });
+  await takeNow(store, "c", 3);
 }
 
 async function counted(store: Store): Promise<string[]> {
@@ -112,7 +112,7 @@ describe("a job on behalf of a campaign that is over", () => {
       new FerryError("worker_lost", "The worker was lost."),
       { jobId: "j", attempt: 8 },
     );
-    await applyVerb(store, "c", "cancel", { who: "ada" }, 4);
+    await applyVerb(store, "c", "cancel", { author: { who: "ada" }, nowMs: 4 });
   });
 
   it("is run, and its outcome is the campaign's", async () => {
