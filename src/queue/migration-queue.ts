@@ -250,14 +250,9 @@ export class MigrationQueue {
         answers[index] = "enqueued";
       });
       const duplicates = open
-        .map((entry, index) => ({ ...entry, id: ids[index] ?? "", holder: jobs[index]?.id }))
-        .filter(({ id, holder }) => id !== holder);
-      const settled = await Promise.all(
-        duplicates.map(async ({ request, index, id, holder }) => ({
-          index,
-          ...(await this.#scripts.settleDuplicate(id, request, holder ?? "")),
-        })),
-      );
+        .map((add, place) => ({ ...add, jobId: ids[place] ?? "", metId: jobs[place]?.id ?? "" }))
+        .filter(({ jobId, metId }) => jobId !== metId);
+      const settled = await this.#scripts.settleDuplicates(duplicates);
       for (const { index, state } of settled) {
         answers[index] = state === "kept" ? "queued_after_active" : "already_queued";
       }
