@@ -131,7 +131,7 @@ export async function migrateOrThrow(
 /** A running campaign of all actors of a store. */
 export async function startCampaign(store: Store, name: string, window: number): Promise<void> {
   await createCampaign(store, { name, spec: TEST_SPEC, settings: { window } }, { who: "bench" }, Date.now());
-  await applyVerb(store, name, "start", { who: "bench" }, Date.now());
+  await applyVerb(store, name, "start", { author: { who: "bench" }, nowMs: Date.now() });
 }
 
 /** Makes an actor one that was never migrated. */

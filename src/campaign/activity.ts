@@ -1,4 +1,5 @@
 import { prefixRange, viewOf } from "../formats/bytes.ts";
+import { unpackTuple } from "../formats/tuple.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { activityKey, activityPrefix } from "./campaign-keys.ts";
@@ -30,8 +31,8 @@ export async function readActivity(tx: Transaction, campaign: string): Promise<M
   const prefix = activityPrefix(campaign);
   const times = new Map<string, number>();
   for (const { key, value } of await readRows(tx, prefixRange(prefix), { snapshot: true })) {
-    const name = Buffer.from(key.subarray(prefix.length + 1, -1)).toString("latin1");
-    times.set(name, Number(viewOf(value).getBigInt64(0, true)));
+    const [name] = unpackTuple(key.subarray(prefix.length));
+    times.set(String(name), Number(viewOf(value).getBigInt64(0, true)));
   }
   return times;
 }

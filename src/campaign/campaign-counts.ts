@@ -1,4 +1,5 @@
 import { prefixRange, viewOf } from "../formats/bytes.ts";
+import { unpackTuple } from "../formats/tuple.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../migration/outcome.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
@@ -89,8 +90,8 @@ export async function readCounts(tx: Transaction, name: string): Promise<Campaig
   const tallies = new Map<string, { actors: number; bytes: number }>();
   const prefix = countPrefix(name);
   for (const { key, value } of await readRows(tx, prefixRange(prefix), { snapshot: true })) {
-    const [kind = "", state = "", reason = ""] = stringsOf(key.subarray(prefix.length));
-    const place = `${state}/${reason}`;
+    const [kind, state, reason] = unpackTuple(key.subarray(prefix.length)).map(String);
+    const place = `${state ?? ""}/${reason ?? ""}`;
     const tally = tallies.get(place) ?? { actors: 0, bytes: 0 };
     tally[kind === "bytes" ? "bytes" : "actors"] = Number(viewOf(value).getBigInt64(0, true));
     tallies.set(place, tally);
@@ -175,13 +176,4 @@ function isBad({ state }: Pick<CampaignActor, "state">): boolean {
 /** Whether the circuit breaker counts it. */
 function isTried(actor: Pick<CampaignActor, "state">): boolean {
   return actor.state === "migrated" || isBad(actor);
-}
-
-/** The strings of a packed tuple of plain strings: 02 | text | 00 each. */
-function stringsOf(packed: Uint8Array): string[] {
-  return Buffer.from(packed)
-    .toString("latin1")
-    .split("\0")
-    .slice(0, -1)
-    .map((item) => item.slice(1));
 }

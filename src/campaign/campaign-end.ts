@@ -1,7 +1,7 @@
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { breakerCounts, readCounts, type CampaignCounts } from "./campaign-counts.ts";
-import { readCampaign, setState, type Author } from "./campaign-store.ts";
+import { findAgain, setState, type Author } from "./campaign-store.ts";
 import { writeSample } from "./samples.ts";
 
 /** A change of state that comes about by itself. */
@@ -41,35 +41,30 @@ export function endVerdict(campaign: Campaign, counts: CampaignCounts): FeederVe
 /**
  * Changes the state where it is still what the verdict was based on, and nothing is open that was counted as done. `guard` runs in the
  * transaction, to stop a feeder that has lost its lease; `author` is the feeder unless somebody asked.
- * @returns the campaign as changed, or undefined.
+ * @returns the campaign as changed, or undefined, also where it was deleted meanwhile.
  */
 export async function applyVerdict(
   store: Store,
-  name: string,
+  campaign: Pick<Campaign, "name" | "createdAtMs">,
   verdict: FeederVerdict,
   at: { readonly guard?: (tx: Transaction) => Promise<void>; readonly author?: Author; readonly nowMs: number },
 ): Promise<Campaign | undefined> {
-  const changed = await store.transact(
+  return store.transact(
     async (tx) => {
       await at.guard?.(tx);
-      const current = await readCampaign(tx, name);
-      const counts = await readCounts(tx, name);
+      const current = await findAgain(tx, campaign);
+      const counts = await readCounts(tx, campaign.name);
       const over = verdict.to !== "paused";
       const left = counts.open.actors + (verdict.to === "completed" ? counts.todo.actors + counts.later.actors : 0);
-      // The name may be another campaign's by now, whose actors are not all known.
-      const isKnown = verdict.to !== "completed" || current.scanFinished;
-      if (current.state !== verdict.from || !isKnown || (over && left > 0)) {
+      if (current?.state !== verdict.from || (over && left > 0)) {
         return undefined;
       }
       const patch: Partial<Campaign> = over ? { finishedAtMs: at.nowMs } : { breakerTripped: true };
       const ofFeeder = { who: "feeder", ...(verdict.reason === undefined ? {} : { reason: verdict.reason }) };
       const change = { state: verdict.to, what: verdict.what, nowMs: at.nowMs, patch };
-      return { campaign: setState(tx, current, change, at.author ?? ofFeeder), counts };
+      writeSample(tx, current.name, counts, at.nowMs);
+      return setState(tx, current, change, at.author ?? ofFeeder);
     },
     { label: "campaign" },
   );
-  if (changed !== undefined) {
-    await writeSample(store, name, changed.counts, at.nowMs);
-  }
-  return changed?.campaign;
 }

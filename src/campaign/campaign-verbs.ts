@@ -19,6 +19,12 @@ import { addHistory, readCampaign, setState, writeCampaign, type Author } from "
 
 export type Verb = "start" | "pause" | "resume" | "cancel";
 
+/** Who asks for a change, and when. */
+export interface Asked {
+  readonly author: Author;
+  readonly nowMs: number;
+}
+
 /** What a verb did: `changed`, or `already` so. */
 export interface VerbResult {
   readonly result: "changed" | "already";
@@ -36,14 +42,9 @@ const RULES: Record<Verb, { from: readonly CampaignState[]; already: readonly Ca
 };
 
 /** @throws UsageError when the campaign is in a state from which the verb leads nowhere; the message says which and what to do. */
-export async function applyVerb(
-  store: Store,
-  name: string,
-  verb: Verb,
-  author: Author,
-  nowMs: number,
-): Promise<VerbResult> {
-  const done = await changeByVerb(store, name, verb, author, nowMs);
+export async function applyVerb(store: Store, name: string, verb: Verb, by: Asked): Promise<VerbResult> {
+  const { author, nowMs } = by;
+  const done = await changeByVerb(store, name, verb, by);
   const { campaign } = done;
   if (verb !== "cancel" || campaign.state !== "draining") {
     return done;
@@ -52,17 +53,11 @@ export async function applyVerb(
   // A millisecond later, as the history is in order of time.
   const counts = await store.transact(async (tx) => readCounts(tx, name), { label: "campaign" });
   const verdict = endVerdict(campaign, counts);
-  const ended = verdict && (await applyVerdict(store, name, verdict, { author, nowMs: nowMs + 1 }));
+  const ended = verdict && (await applyVerdict(store, campaign, verdict, { author, nowMs: nowMs + 1 }));
   return { ...done, open: counts.open.actors, ...(ended === undefined ? {} : { result: "changed", campaign: ended }) };
 }
 
-async function changeByVerb(
-  store: Store,
-  name: string,
-  verb: Verb,
-  author: Author,
-  nowMs: number,
-): Promise<VerbResult> {
+async function changeByVerb(store: Store, name: string, verb: Verb, { author, nowMs }: Asked): Promise<VerbResult> {
   return store.transact(
     async (tx) => {
       const campaign = await readCampaign(tx, name);
@@ -106,8 +101,7 @@ export async function changeSettings(
   store: Store,
   name: string,
   patch: SettingsPatch,
-  author: Author,
-  nowMs: number,
+  { author, nowMs }: Asked,
 ): Promise<Campaign> {
   return store.transact(
     async (tx) => {

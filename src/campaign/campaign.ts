@@ -141,13 +141,13 @@ export interface LimitsInForce {
   readonly limits: Limits;
 }
 
-/** The limits that an operator has set and that hold now: the campaign's own before the fleet's. `fleet`: those in force of the fleet's. */
-export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number): LimitsInForce | undefined {
-  const own = ratesInForce(campaign, nowMs);
-  if (isLimited(own)) {
-    return { of: "campaign", limits: own };
-  }
-  return isLimited(fleet) ? { of: "fleet", limits: fleet } : undefined;
+/** The limits that an operator has set and that hold now: the campaign's own and the fleet's. `fleet`: those in force of the fleet's. */
+export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number): readonly LimitsInForce[] {
+  const all: readonly LimitsInForce[] = [
+    { of: "campaign", limits: ratesInForce(campaign, nowMs) },
+    { of: "fleet", limits: fleet },
+  ];
+  return all.filter(({ limits }) => isLimited(limits));
 }
 
 /** Names the limits in force, the campaign's own and the fleet's, to tell whether they have changed; undefined: there are none. */

@@ -1,5 +1,6 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
+import { unpackTuple } from "../formats/tuple.ts";
 import { actorAtEnd } from "../migration/ferry-keys.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { KeyRange, KeyValue, Store, Transaction } from "../store/store.ts";
@@ -7,7 +8,8 @@ import type { Campaign, CampaignActor } from "./campaign.ts";
 import { laterEnd, laterPrefix, openPrefix, todoLanePrefix, todoPrefix } from "./campaign-keys.ts";
 import { CountMoves, placeOf } from "./campaign-counts.ts";
 import { moveActorRows, readCampaignActor } from "./campaign-ledger.ts";
-import { readCampaign } from "./campaign-store.ts";
+import { findAgain } from "./campaign-store.ts";
+import type { FeedRoom } from "./feed-pace.ts";
 
 /** Actors moved in one transaction. */
 export const FEED_BATCH = 1_000;
@@ -19,22 +21,20 @@ export interface FedActor {
 }
 
 /**
- * Moves up to `limit` actors of a running campaign from its lists to the open ones: deferred ones that are due first, then lane by
- * lane. What is returned is recorded as fed; the caller puts it on the queue, and `openActors` finds again what it did not get to.
+ * Moves actors of a running campaign from its lists to the open ones, as many as `limit` allows: deferred ones that are due first, then lane
+ * by lane. What is returned is recorded as fed; the caller puts it on the queue, and `openActors` finds again what it did not get to.
  */
 export async function takeActors(
   store: Store,
-  name: string,
-  limit: { actors: number; bytes: number },
-  guard: (tx: Transaction) => Promise<void>,
-  nowMs: number,
+  { name, createdAtMs }: Pick<Campaign, "name" | "createdAtMs">,
+  { limit, guard, nowMs }: { limit: FeedRoom; guard: (tx: Transaction) => Promise<void>; nowMs: number },
 ): Promise<FedActor[]> {
   return store.transact(
     async (tx) => {
       await guard(tx);
       // Read with a conflict: a pause that commits first keeps these actors where they are.
-      const campaign = await readCampaign(tx, name);
-      if (campaign.state !== "running") {
+      const campaign = await findAgain(tx, { name, createdAtMs });
+      if (campaign?.state !== "running") {
         return [];
       }
       const due = await readRows(
@@ -50,7 +50,7 @@ export async function takeActors(
         ...(await Promise.all(due.map(async ({ key }) => laterActor(tx, name, actorAtEnd(key))))),
         ...(await Promise.all(todo.map(async (row) => todoActor(tx, campaign, row)))),
       ];
-      return open(tx, name, candidates, limit.bytes, nowMs);
+      return open(tx, name, candidates, { maxBytes: limit.bytes, nowMs });
     },
     { label: "campaign_feed" },
   );
@@ -120,15 +120,9 @@ async function todoActor(
 ): Promise<{ id: ActorId; actor: CampaignActor }> {
   const id = actorAtEnd(row.key);
   const known = await readCampaignActor(tx, campaign.name, id);
-  const lane = laneAt(campaign.name, row.key);
+  const [lane] = unpackTuple(row.key.subarray(todoPrefix(campaign.name).length));
   const bytes = Number(viewOf(row.value).getBigUint64(0));
-  return { id, actor: known ?? { standing: "todo", lane, bytes, feeds: 0, deferrals: 0 } };
-}
-
-/** The lane in a todo key: lanes are single digits, so their tuple integer is 14 (zero) or 15 and a byte. */
-function laneAt(name: string, key: Uint8Array): number {
-  const offset = todoPrefix(name).length;
-  return key[offset] === 0x14 ? 0 : (key[offset + 1] ?? 0);
+  return { id, actor: known ?? { standing: "todo", lane: Number(lane), bytes, feeds: 0, deferrals: 0 } };
 }
 
 async function laterActor(
@@ -143,8 +137,7 @@ function open(
   tx: Transaction,
   name: string,
   candidates: readonly { id: ActorId; actor: CampaignActor | undefined }[],
-  maxBytes: number,
-  nowMs: number,
+  { maxBytes, nowMs }: { maxBytes: number; nowMs: number },
 ): FedActor[] {
   const fed: FedActor[] = [];
   const moves = new CountMoves();

@@ -62,7 +62,7 @@ export async function dropFeederLease(store: Store, token: string): Promise<void
         tx.clear(FEEDER_OWNER);
       }
     },
-    { label: "feeder_lease" },
+    { label: "feeder_lease", priority: "default" },
   );
 }
 

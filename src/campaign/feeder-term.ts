@@ -1,5 +1,5 @@
 import type { Store } from "../store/store.ts";
-import { limitsMark, type Campaign } from "./campaign.ts";
+import { isOver, limitsMark, type Campaign } from "./campaign.ts";
 import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "./campaign-end.ts";
 import { listCampaigns } from "./campaign-store.ts";
@@ -22,6 +22,10 @@ const FILL_MS = 2_000;
 /** How often lost jobs are looked for. */
 const RECOVER_EVERY_MS = 10_000;
 const SAMPLE_EVERY_MS = 10_000;
+/** Campaigns that are counted in one transaction. */
+const COUNTED_AT_ONCE = 50;
+/** How often one that is over is counted: only what an operator has done about its actors changes it. */
+const COUNT_OVER_EVERY_MS = 10_000;
 
 export interface FeederTermParts {
   readonly store: Store;
@@ -38,6 +42,8 @@ interface Service {
   limits: string | undefined;
   recoverAtMs: number;
   sampleAtMs: number;
+  /** Of one that is over, what was counted last, and until when that will do. */
+  over: { readonly counts: CampaignCounts; readonly untilMs: number } | undefined;
 }
 
 /** A campaign in one round. */
@@ -96,16 +102,44 @@ export class FeederTerm {
     return busy;
   }
 
+  /** Reads all campaigns, many in a transaction: one after the other, thousands would take seconds of every round. */
   async #readCampaigns(): Promise<Served[]> {
-    const { store, observer } = this.#parts;
+    const { store, observer, lease } = this.#parts;
+    const campaigns = await listCampaigns(store);
     const all: Served[] = [];
-    for (const campaign of await listCampaigns(store)) {
-      const { name } = campaign;
-      all.push({ name, campaign, counts: await this.#readCounts(name) });
+    for (let start = 0; start < campaigns.length; start += COUNTED_AT_ONCE) {
+      all.push(...(await this.#count(campaigns.slice(start, start + COUNTED_AT_ONCE))));
+      await lease.keep();
     }
     this.#forget(all);
     observer.counted(all);
     return all;
+  }
+
+  async #count(campaigns: readonly Campaign[]): Promise<Served[]> {
+    const { store, now } = this.#parts;
+    const counted = await store.transact(
+      async (tx) =>
+        Promise.all(
+          campaigns.map(async (campaign) => {
+            const { name } = campaign;
+            return { name, campaign, counts: this.#known(campaign) ?? (await readCounts(tx, name)) };
+          }),
+        ),
+      { label: "campaign" },
+    );
+    for (const { name, campaign, counts } of counted.filter((one) => isOver(one.campaign))) {
+      if (this.#known(campaign) === undefined) {
+        this.#serviceOf(name).over = { counts, untilMs: now() + COUNT_OVER_EVERY_MS };
+      }
+    }
+    return counted;
+  }
+
+  /** The counts of a campaign that is over, where they need not be read again. */
+  #known(campaign: Campaign): CampaignCounts | undefined {
+    const { over } = this.#serviceOf(campaign.name);
+    return isOver(campaign) && over !== undefined && this.#parts.now() < over.untilMs ? over.counts : undefined;
   }
 
   /** @returns whether there is more to do at once. */
@@ -191,7 +225,13 @@ export class FeederTerm {
     const { store, now } = this.#parts;
     const service = this.#serviceOf(campaign.name);
     if (now() >= service.sampleAtMs) {
-      await writeSample(store, campaign.name, counts, now());
+      await store.transact(
+        (tx) => {
+          writeSample(tx, campaign.name, counts, now());
+          return Promise.resolve();
+        },
+        { label: "campaign_sample" },
+      );
       service.sampleAtMs = now() + SAMPLE_EVERY_MS;
     }
   }
@@ -201,7 +241,7 @@ export class FeederTerm {
     if (verdict === undefined) {
       return;
     }
-    const changed = await applyVerdict(store, campaign.name, verdict, { guard: lease.guard, nowMs: now() });
+    const changed = await applyVerdict(store, campaign, verdict, { guard: lease.guard, nowMs: now() });
     if (changed !== undefined) {
       observer.stateChanged(changed);
     }
@@ -221,6 +261,7 @@ export class FeederTerm {
       limits: undefined,
       recoverAtMs: 0,
       sampleAtMs: 0,
+      over: undefined,
     };
     this.#services.set(name, service);
     return service;

@@ -3,13 +3,14 @@ import type { FeedQueue } from "./feed-queue.ts";
 import { FeederReplacedError } from "./feeder-lease.ts";
 import type { FeederObserver } from "./feeder-observer.ts";
 import { FeederTerm } from "./feeder-term.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseKeeper, RENEW_MS } from "./lease-keeper.ts";
 
 /*
  * The feeder moves actors of running campaigns onto the queue, a window at a time. Everything it knows is in the store:
  *
  *   tick      every TICK_MS, or at once while there is more to do, as long as it holds the feeder's lease (lease-keeper.ts): a round
- *             of its term of office (feeder-term.ts). Without the lease it only tries to get it.
+ *             of its term of office (feeder-term.ts). Without the lease it only tries to get it. While it leads, the lease is renewed
+ *             beside the rounds: the store may hold a round back for a minute, as that has batch priority.
  *   round     for each campaign scan on and feed up to the window (window-feed.ts), meanwhile find lost jobs again; judge the circuit
  *             breaker, complete or cancel what is over.
  *   feed      first a transaction that records the actors as open, then the queue. A feeder that dies between the two, or a Redis
@@ -50,6 +51,14 @@ export class Feeder {
 
   /** Feeds until the signal fires; errors are reported and the next tick tries again. */
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#keepTicking(signal), this.#keepLease(signal)]);
+    if (this.#term !== undefined) {
+      await this.#lease.drop();
+      this.#lead(false);
+    }
+  }
+
+  async #keepTicking(signal: AbortSignal): Promise<void> {
     const { observer, sleep } = this.#options;
     while (!signal.aborted) {
       try {
@@ -68,9 +77,15 @@ export class Feeder {
         await sleep(TICK_MS, signal);
       }
     }
-    if (this.#term !== undefined) {
-      await this.#lease.drop();
-      this.#lead(false);
+  }
+
+  async #keepLease(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.sleep(RENEW_MS, signal);
+      // Where that fails the round finds out by itself.
+      if (this.#term !== undefined && !(await this.#lease.hold().catch(() => true))) {
+        this.#lead(false);
+      }
     }
   }
 

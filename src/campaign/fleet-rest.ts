@@ -23,7 +23,7 @@ export async function readWorkersRest(store: Store, nowMs: number): Promise<Idle
         if (todo.actors === 0) {
           continue;
         }
-        if (state === "running" && limitsInForce(campaign, fleet, nowMs) !== undefined) {
+        if (state === "running" && limitsInForce(campaign, fleet, nowMs).length > 0) {
           return "throttled_operator";
         }
         reason = state === "paused" ? "paused" : reason;

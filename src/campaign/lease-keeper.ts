@@ -10,7 +10,7 @@ import {
 } from "./feeder-lease.ts";
 
 /** How often the lease is renewed: a fraction of how long it lasts. */
-const RENEW_MS = 1_500;
+export const RENEW_MS = 1_500;
 
 /**
  * A feeder's side of the lease: takes it, renews it in time, and guards what is written under it.
@@ -25,6 +25,7 @@ export class LeaseKeeper {
   readonly #now: () => number;
   /** When the lease was taken or renewed; undefined where it is not held, or that is not certain. */
   #heldSinceMs: number | undefined;
+  #holding: Promise<boolean> | undefined;
   /** Another's lease as it was last seen, and since when it has been the same. */
   #other: { readonly lease: FeederLease; readonly sinceMs: number } | undefined;
 
@@ -34,22 +35,15 @@ export class LeaseKeeper {
     this.#now = now;
   }
 
-  /** Takes the lease, or renews it when it is time: each is a commit, which feeding would wait for. @returns whether it is held. */
-  async hold(): Promise<boolean> {
-    const nowMs = this.#now();
-    if (this.#heldSinceMs !== undefined && isWithin(nowMs - this.#heldSinceMs, RENEW_MS)) {
-      return true;
-    }
-    const seen = this.#other;
-    const silent = seen !== undefined && nowMs - seen.sinceMs >= LEASE_MS ? seen.lease : undefined;
-    const lease = await holdFeederLease(this.#store, this.#me, { nowMs, silent });
-    this.#heldSinceMs = lease === undefined ? nowMs : undefined;
-    if (lease === undefined) {
-      this.#other = undefined;
-    } else if (!isSameLease(lease, seen?.lease)) {
-      this.#other = { lease, sinceMs: nowMs };
-    }
-    return lease === undefined;
+  /**
+   * Takes the lease, or renews it when it is time: each is a commit, which feeding would wait for. Asked meanwhile it is the same one: two
+   * would conflict. @returns whether it is held.
+   */
+  hold(): Promise<boolean> {
+    this.#holding ??= this.#hold().finally(() => {
+      this.#holding = undefined;
+    });
+    return this.#holding;
   }
 
   /**
@@ -75,6 +69,23 @@ export class LeaseKeeper {
 
   /** To be run in every transaction that feeds. @throws FeederReplacedError */
   readonly guard = async (tx: Transaction): Promise<void> => assertFeeder(tx, this.#me.token);
+
+  async #hold(): Promise<boolean> {
+    const nowMs = this.#now();
+    if (this.#heldSinceMs !== undefined && isWithin(nowMs - this.#heldSinceMs, RENEW_MS)) {
+      return true;
+    }
+    const seen = this.#other;
+    const silent = seen !== undefined && nowMs - seen.sinceMs >= LEASE_MS ? seen.lease : undefined;
+    const lease = await holdFeederLease(this.#store, this.#me, { nowMs, silent });
+    this.#heldSinceMs = lease === undefined ? nowMs : undefined;
+    if (lease === undefined) {
+      this.#other = undefined;
+    } else if (!isSameLease(lease, seen?.lease)) {
+      this.#other = { lease, sinceMs: nowMs };
+    }
+    return lease === undefined;
+  }
 }
 
 /** Whether so much time has not gone by; it has where it is less than none, as the clock was put back. */

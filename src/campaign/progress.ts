@@ -2,6 +2,7 @@ import { limitsInForce, type Campaign, type LimitsInForce } from "./campaign.ts"
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "./fleet.ts";
+import { obstacleOf, queueLostText, type Obstacle } from "./obstacle.ts";
 import { plural } from "./plural.ts";
 import { sampleOf, type Sample } from "./samples.ts";
 
@@ -147,31 +148,10 @@ function isStill(samples: readonly Sample[]): boolean {
 }
 
 function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undefined {
-  const { campaign, counts, workers, feeding } = facts;
-  const live = counts.todo.actors + counts.open.actors + counts.later.actors;
-  switch (campaign.state) {
-    case "created":
-      return "not started";
-    case "paused":
-      return campaign.stateReason === undefined ? "paused" : `paused: ${campaign.stateReason}`;
-    case "draining":
-      return drainingText(facts);
-    case "completed":
-      return "completed";
-    case "cancelled":
-      return "cancelled";
-    case "running":
-      break;
-  }
-  if (workers.length === 0) {
-    return "no workers connected";
-  }
-  const lost = queueLostText(workers);
-  if (lost !== undefined) {
-    return `the queue cannot be reached: ${lost}`;
-  }
-  if (!feeding && live > counts.open.actors) {
-    return "no feeder at work";
+  const { counts, workers } = facts;
+  const obstacle = obstacleOf(facts);
+  if (obstacle !== undefined) {
+    return obstacleText(obstacle, facts);
   }
   const throttled = throttledBecause(facts);
   // Nothing begins: what the last minutes' pace was says nothing of how long that lasts.
@@ -185,21 +165,33 @@ function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undef
   if (throttled !== undefined) {
     return `throttled: ${throttled}`;
   }
-  if (counts.open.actors === 0 && counts.todo.actors === 0 && counts.later.actors > 0) {
-    return `waiting for ${plural(counts.later.actors, "deferred actor")}`;
-  }
-  if (!campaign.scanFinished && live === 0) {
-    return "looking for actors";
-  }
-  return live > 0 ? `${counts.open.actors} actors under way, none finished lately` : "about to end";
+  const live = counts.todo.actors + counts.open.actors;
+  return live > 0 ? `${plural(counts.open.actors, "actor")} under way, none finished lately` : "about to end";
 }
 
-/** Which workers have lost Redis, in words; undefined when none has. */
-export function queueLostText(workers: readonly Heartbeat[]): string | undefined {
-  const lost = workers.filter(({ queueLost }) => queueLost === true).length;
-  return lost === 0
-    ? undefined
-    : `${lost} of ${plural(workers.length, "worker")} ${lost === 1 ? "has" : "have"} lost Redis`;
+/** An obstacle in a few words. */
+function obstacleText(obstacle: Obstacle, facts: ProgressFacts): string {
+  const { campaign, counts, workers } = facts;
+  switch (obstacle) {
+    case "not_started":
+      return "not started";
+    case "paused":
+      return campaign.stateReason === undefined ? "paused" : `paused: ${campaign.stateReason}`;
+    case "over":
+      return campaign.state;
+    case "queue":
+      return `the queue cannot be reached: ${queueLostText(workers) ?? ""}`;
+    case "being_cancelled":
+      return drainingText(facts);
+    case "no_workers":
+      return "no workers connected";
+    case "no_feeder":
+      return "no feeder at work";
+    case "finding_actors":
+      return "looking for actors";
+    case "deferred_actors":
+      return `waiting for ${plural(counts.later.actors, "deferred actor")}`;
+  }
 }
 
 /** What a campaign that is being cancelled waits for, and who is missing. */
@@ -221,11 +213,8 @@ export const LIMITS_OF: Readonly<Record<LimitsInForce["of"], string>> = {
 /** Why the campaign is held back, in words, or undefined. */
 function throttledBecause({ campaign, workers, fleet, nowMs }: ProgressFacts): string | undefined {
   const worker = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
-  if (worker !== undefined) {
-    return worker;
-  }
-  const inForce = limitsInForce(campaign, fleet, nowMs);
-  return inForce === undefined ? undefined : LIMITS_OF[inForce.of];
+  const inForce = limitsInForce(campaign, fleet, nowMs).map(({ of }) => LIMITS_OF[of]);
+  return worker ?? (inForce.length === 0 ? undefined : inForce.join(" and "));
 }
 
 /** Rounded down to a tenth, so that 100 is the end and nothing else. */

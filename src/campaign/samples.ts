@@ -1,5 +1,5 @@
 import { prefixRange } from "../formats/bytes.ts";
-import type { Store, Transaction } from "../store/store.ts";
+import type { Transaction } from "../store/store.ts";
 import { finishedAndBad, type CampaignCounts } from "./campaign-counts.ts";
 import { samplePrefix, sampleKey } from "./campaign-keys.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
@@ -27,14 +27,8 @@ export function sampleOf(counts: CampaignCounts, atMs: number): Sample {
   };
 }
 
-export async function writeSample(store: Store, name: string, counts: CampaignCounts, atMs: number): Promise<void> {
-  await store.transact(
-    (tx) => {
-      tx.set(sampleKey(name, atMs), encodeJson(sampleOf(counts, atMs)));
-      return Promise.resolve();
-    },
-    { label: "campaign_sample" },
-  );
+export function writeSample(tx: Transaction, name: string, counts: CampaignCounts, atMs: number): void {
+  tx.set(sampleKey(name, atMs), encodeJson(sampleOf(counts, atMs)));
 }
 
 /** The samples of a campaign, the newest `limit` of them, oldest first. */

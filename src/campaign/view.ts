@@ -1,8 +1,8 @@
-import type { Store } from "../store/store.ts";
+import type { Store, Transaction } from "../store/store.ts";
 import { readActivity } from "./activity.ts";
 import type { Campaign } from "./campaign.ts";
 import { readCounts, type CampaignCounts } from "./campaign-counts.ts";
-import { readCampaign } from "./campaign-store.ts";
+import { findAgain, readCampaign } from "./campaign-store.ts";
 import { readFeederLease } from "./feeder-lease.ts";
 import { readFleetLimits, readWorkers, type FleetLimits, type Heartbeat } from "./fleet.ts";
 import { progressOf, RATE_SAMPLES, type Progress } from "./progress.ts";
@@ -26,22 +26,31 @@ export interface CampaignView {
 
 /** Reads a campaign's view in one transaction. @throws UsageError when there is none of this name. */
 export async function readView(store: Store, name: string, nowMs: number): Promise<CampaignView> {
+  return store.transact(async (tx) => viewOf(tx, await readCampaign(tx, name), nowMs), { label: "campaign" });
+}
+
+/** The same of a campaign that was listed; undefined where it was deleted meanwhile. */
+export async function findView(store: Store, campaign: Campaign, nowMs: number): Promise<CampaignView | undefined> {
   return store.transact(
     async (tx) => {
-      const campaign = await readCampaign(tx, name);
-      const [counts, samples, workers, fleet, lease, activity] = await Promise.all([
-        readCounts(tx, name),
-        readSamples(tx, name, RATE_SAMPLES),
-        readWorkers(tx, nowMs),
-        readFleetLimits(tx, nowMs),
-        readFeederLease(tx),
-        readActivity(tx, name),
-      ]);
-      const feeding = lease !== undefined && nowMs < lease.expiresAtMs;
-      const facts = { campaign, counts, samples, workers, fleet, feeding, nowMs };
-      const activityMs = Object.fromEntries(activity);
-      return { atMs: nowMs, ...facts, progress: progressOf(facts), activityMs };
+      const current = await findAgain(tx, campaign);
+      return current === undefined ? undefined : viewOf(tx, current, nowMs);
     },
     { label: "campaign" },
   );
+}
+
+async function viewOf(tx: Transaction, campaign: Campaign, nowMs: number): Promise<CampaignView> {
+  const { name } = campaign;
+  const [counts, samples, workers, fleet, lease, activity] = await Promise.all([
+    readCounts(tx, name),
+    readSamples(tx, name, RATE_SAMPLES),
+    readWorkers(tx, nowMs),
+    readFleetLimits(tx, nowMs),
+    readFeederLease(tx),
+    readActivity(tx, name),
+  ]);
+  const feeding = lease !== undefined && nowMs < lease.expiresAtMs;
+  const facts = { campaign, counts, samples, workers, fleet, feeding, nowMs };
+  return { atMs: nowMs, ...facts, progress: progressOf(facts), activityMs: Object.fromEntries(activity) };
 }

@@ -104,7 +104,8 @@ export class WindowFeed {
   ): Promise<number> {
     const { store, queue, now, observer, lease } = this.#parts;
     const limit = { actors: Math.min(FEED_BATCH, left.actors), bytes: left.bytes };
-    const [taken] = await Promise.all([takeActors(store, campaign.name, limit, lease.guard, now()), this.#enqueuing]);
+    const taking = takeActors(store, campaign, { limit, guard: lease.guard, nowMs: now() });
+    const [taken] = await Promise.all([taking, this.#enqueuing]);
     if (taken.length > 0) {
       this.#enqueuing = queue.put(
         campaign,

@@ -2,7 +2,7 @@ import { CompletionTracker, type Completion } from "../campaign/completion.ts";
 import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue.ts";
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Outcome } from "../migration/outcome.ts";
-import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
+import { MOST_PUT_OFF, type EnqueueReport, type MigrationQueue } from "../queue/migration-queue.ts";
 import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { EXIT, type ExitStatus } from "./exit-status.ts";
@@ -72,8 +72,12 @@ async function start(
       occasionOf: production.occasionOf,
       window: production.window,
       onAnswers: production.onAnswers,
-      onFull: () => {
-        run.notes.say(`${production.window} jobs wait on the queue; the rest follows as workers take them.`);
+      onFull: (of) => {
+        run.notes.say(
+          of === "waiting"
+            ? `${production.window} jobs wait on the queue; the rest follows as workers take them.`
+            : `${MOST_PUT_OFF} jobs are put off, as their actors are awake or after errors; the rest follows as these are done.`,
+        );
         void warnWithoutWorkers(run, queue);
       },
     }),

@@ -10,15 +10,15 @@ export interface QueueSinkOptions {
   readonly occasionOf?: ((previous: Outcome | undefined) => RequestOccasion) | undefined;
   /** Most jobs left waiting. */
   readonly window: number;
-  /** Called once, when the window is full for the first time. */
-  readonly onFull?: () => void;
+  /** Called when there is no room for the first time, once for each of what there is too much. */
+  readonly onFull?: (of: "waiting" | "put_off") => void;
   /** Told what became of each request. */
   readonly onAnswers?: ((results: EnqueueReport["results"]) => void) | undefined;
 }
 
 /** The queue as a producer's sink. */
-export function queueSink(queue: MigrationQueue, settings: QueueSinkOptions): JobSink {
-  let wasFull = false;
+export function queueSink(queue: Pick<MigrationQueue, "enqueue" | "waitForRoom">, settings: QueueSinkOptions): JobSink {
+  const told = new Set<string>();
   return {
     async add(ids, previous) {
       const requestedAt = new Date().toISOString();
@@ -38,12 +38,16 @@ export function queueSink(queue: MigrationQueue, settings: QueueSinkOptions): Jo
         queuedAfterActive: report.queuedAfterActive,
       };
     },
-    async waitForRoom(signal) {
-      if (!wasFull && (await queue.counts()).waiting >= settings.window) {
-        wasFull = true;
-        settings.onFull?.();
-      }
-      return queue.waitForRoom({ window: settings.window, signal });
-    },
+    waitForRoom: (signal) =>
+      queue.waitForRoom({
+        window: settings.window,
+        signal,
+        onFull: (of) => {
+          if (!told.has(of)) {
+            told.add(of);
+            settings.onFull?.(of);
+          }
+        },
+      }),
   };
 }

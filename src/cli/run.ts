@@ -61,7 +61,7 @@ export class Runner {
       // Loaded when needed: the engines and the queue's client take a third of a second, and --help needs neither.
       openStore: async (options) => {
         const { openStore } = await import("../store/open-store.ts");
-        return keep(await openStore(config.store, { create: false, ...options }));
+        return keep(await openStore(config.store, { create: false, signal: run.signal, ...options }));
       },
       openQueue: async () => {
         const { MigrationQueue } = await import("../queue/migration-queue.ts");

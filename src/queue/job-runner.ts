@@ -109,10 +109,6 @@ export class JobRunner {
       controller: new AbortController(),
       startedAtMs: performance.now(),
     };
-    const refusal = this.#options.refuses();
-    if (refusal !== undefined) {
-      return this.#handBack(run, refusal);
-    }
     // A process can be stopped between taking a job and getting here; `processedOn` is its own clock when it asked.
     const lockAgeMs = Math.max(0, Date.now() - (job.processedOn ?? Date.now()));
     const release = this.#options.locks.hold(jobId, token, lockAgeMs, () => {
@@ -124,6 +120,11 @@ export class JobRunner {
       if (job.attemptsStarted > 1 && !(await this.#options.scripts.claim(request.actorId, jobId))) {
         this.#options.emit({ type: "job_superseded", ...facts });
         return;
+      }
+      // Asked last: a stop waits for jobs that have begun, and does not know of one that comes after it.
+      const refusal = this.#options.refuses();
+      if (refusal !== undefined) {
+        return await this.#handBack(run, refusal);
       }
       await this.#alone(run, () => this.#runLocked(run));
     } catch (error) {

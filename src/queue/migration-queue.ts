@@ -37,10 +37,15 @@ export interface EnqueueReport {
   readonly results: readonly { readonly actorId: ActorId; readonly answer: EnqueueAnswer }[];
 }
 
-/** At most `window` jobs waiting; at most `delayedLimit` (default 50,000) put off, so that deferred actors cannot fill Redis either. */
+/** Most jobs that producers leave put off, so that deferred actors cannot fill Redis either. */
+export const MOST_PUT_OFF = 50_000;
+
+/** At most `window` jobs waiting, and at most `mostPutOff` (default 50,000) put off. */
 export interface RoomOptions extends PollOptions {
   readonly window: number;
-  readonly delayedLimit?: number | undefined;
+  readonly mostPutOff?: number | undefined;
+  /** Told at every look that finds no room, of what there is too much. */
+  readonly onFull?: ((of: "waiting" | "put_off") => void) | undefined;
 }
 
 /** `onError` gets what the client reports between commands, e.g. a lost connection. */
@@ -177,12 +182,16 @@ export class MigrationQueue {
    * Waits until fewer than `window` jobs wait, and returns how many may be added. Several producers can overshoot by a batch each.
    * @throws the signal's reason.
    */
-  waitForRoom(options: RoomOptions): Promise<number> {
+  waitForRoom({ window, mostPutOff = MOST_PUT_OFF, onFull, ...poll }: RoomOptions): Promise<number> {
     return pollUntil(async () => {
       const { waiting, delayed } = await this.counts();
-      const room = Math.min(options.window - waiting, (options.delayedLimit ?? 50_000) - delayed);
-      return room > 0 ? room : undefined;
-    }, options);
+      const room = Math.min(window - waiting, mostPutOff - delayed);
+      if (room > 0) {
+        return room;
+      }
+      onFull?.(waiting >= window ? "waiting" : "put_off");
+      return undefined;
+    }, poll);
   }
 
   /**
@@ -241,14 +250,9 @@ export class MigrationQueue {
         answers[index] = "enqueued";
       });
       const duplicates = open
-        .map((entry, index) => ({ ...entry, id: ids[index] ?? "", holder: jobs[index]?.id }))
-        .filter(({ id, holder }) => id !== holder);
-      const settled = await Promise.all(
-        duplicates.map(async ({ request, index, id, holder }) => ({
-          index,
-          ...(await this.#scripts.settleDuplicate(id, request, holder ?? "")),
-        })),
-      );
+        .map((add, place) => ({ ...add, jobId: ids[place] ?? "", metId: jobs[place]?.id ?? "" }))
+        .filter(({ jobId, metId }) => jobId !== metId);
+      const settled = await this.#scripts.settleDuplicates(duplicates);
       for (const { index, state } of settled) {
         answers[index] = state === "kept" ? "queued_after_active" : "already_queued";
       }

@@ -21,11 +21,24 @@ export const PUT_OFF_REASON_FIELD = "failedReason";
 /** Its value for a deferred actor; a retry has the error's code there. */
 export const DEFERRED_MARK = "deferred";
 
+/**
+ * Where a job is. Looked up in the list of those that wait a few times, which is read once for more: to look each of 500 up in one of 100,000
+ * (LPOS) held Redis up for a second, to read it for a tenth of one.
+ */
 const IS_LIVE = `
+local looks, waiting = 0, nil
+local function isWaiting(base, id)
+  looks = looks + 1
+  if looks <= 20 then return redis.call('LPOS', base .. 'wait', id) end
+  if not waiting then
+    waiting = {}
+    for _, each in ipairs(redis.call('LRANGE', base .. 'wait', 0, -1)) do waiting[each] = true end
+  end
+  return waiting[id]
+end
 local function isActive(base, id) return redis.call('LPOS', base .. 'active', id) end
 local function isPending(base, id)
-  return redis.call('LPOS', base .. 'wait', id) or redis.call('ZSCORE', base .. 'delayed', id)
-    or redis.call('ZSCORE', base .. 'prioritized', id)
+  return redis.call('ZSCORE', base .. 'delayed', id) or redis.call('ZSCORE', base .. 'prioritized', id) or isWaiting(base, id)
 end`;
 
 const LATER = `
@@ -33,52 +46,60 @@ local function requestedAt(json) return json and string.match(json, '"requestedA
 local function later(a, b) if requestedAt(a) >= requestedAt(b) then return a else return b end end`;
 
 /**
- * Says what became of an add that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
+ * Says what became of adds that BullMQ answered with another job's id, and makes sure that of all requests not served yet the latest is
  * the one that will be. BullMQ keeps what arrived last behind an active job, and drops what arrives while a job waits; so the latest is
  * noted on the active job too (`ferryLatest`), for the time that job has. A campaign's request does not wait for a job that is put off as
  * its actor is awake, ten minutes perhaps: that job goes, and a new one has the campaign's turn.
- * KEYS: base. ARGV: actor id, id of the job that was not added, its payload, id of the job it met. Answers a state, and the payload to add
- * again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
+ * KEYS: base. ARGV, per add: actor id, id of the job that was not added, its payload, id of the job it met. Answers, per add, a state, and the
+ * payload to add again: the latest known, as an add that came late to Redis may have taken the place of one that was settled.
  */
-const SETTLE_DUPLICATE = `${IS_LIVE}${LATER}
-local base, actor, id, payload, met = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local holderKey, keptKey = base .. 'de:' .. actor, base .. 'dn:' .. actor
+const SETTLE_DUPLICATES = `${IS_LIVE}${LATER}
+local base = KEYS[1]
 local function latestOn(job) return redis.call('HGET', base .. job, 'ferryLatest') end
 
-local function again() return { 'again', later(payload, latestOn(met)) } end
+local function settle(actor, id, payload, met)
+  local holderKey, keptKey = base .. 'de:' .. actor, base .. 'dn:' .. actor
+  local function again() return { 'again', later(payload, latestOn(met)) } end
 
-local holder = redis.call('GET', holderKey)
-if not holder then return again() end
-if holder == id and redis.call('EXISTS', base .. id) == 1 then
-  local held = redis.call('HGET', base .. id, 'data')
-  local latest = later(later(payload, latestOn(met)), held)
-  if requestedAt(latest) ~= requestedAt(held) and not isPending(base, id) then return again() end
-  redis.call('HSET', base .. id, 'data', latest)
-  return { 'kept', '' }
+  local holder = redis.call('GET', holderKey)
+  if not holder then return again() end
+  if holder == id and redis.call('EXISTS', base .. id) == 1 then
+    local held = redis.call('HGET', base .. id, 'data')
+    local latest = later(later(payload, latestOn(met)), held)
+    if requestedAt(latest) ~= requestedAt(held) and not isPending(base, id) then return again() end
+    redis.call('HSET', base .. id, 'data', latest)
+    return { 'kept', '' }
+  end
+  local kept = redis.call('HGET', keptKey, 'data')
+  if isActive(base, holder) then
+    if not kept then return again() end
+    local latest = later(later(payload, kept), latestOn(holder))
+    redis.call('HSET', keptKey, 'data', latest)
+    redis.call('HSET', base .. holder, 'ferryLatest', latest)
+    return { 'kept', '' }
+  end
+  if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
+    redis.call('DEL', holderKey)
+    return again()
+  end
+  local held, reason = unpack(redis.call('HMGET', base .. holder, 'data', '${PUT_OFF_REASON_FIELD}'))
+  local latest = later(later(payload, held), later(kept, latestOn(holder)))
+  if string.find(payload, '"campaign":"', 1, true) and reason == '${DEFERRED_MARK}'
+    and redis.call('ZREM', base .. 'delayed', holder) == 1 then
+    redis.call('DEL', base .. holder, holderKey, keptKey)
+    return { 'again', latest }
+  end
+  redis.call('HSET', base .. holder, 'data', latest)
+  redis.call('HDEL', base .. holder, 'ferryLatest')
+  redis.call('DEL', keptKey)
+  return { 'merged', '' }
 end
-local kept = redis.call('HGET', keptKey, 'data')
-if isActive(base, holder) then
-  if not kept then return again() end
-  local latest = later(later(payload, kept), latestOn(holder))
-  redis.call('HSET', keptKey, 'data', latest)
-  redis.call('HSET', base .. holder, 'ferryLatest', latest)
-  return { 'kept', '' }
+
+local settled = {}
+for index = 1, #ARGV, 4 do
+  table.insert(settled, settle(ARGV[index], ARGV[index + 1], ARGV[index + 2], ARGV[index + 3]))
 end
-if redis.call('EXISTS', base .. holder) == 0 or not isPending(base, holder) then
-  redis.call('DEL', holderKey)
-  return again()
-end
-local held, reason = unpack(redis.call('HMGET', base .. holder, 'data', '${PUT_OFF_REASON_FIELD}'))
-local latest = later(later(payload, held), later(kept, latestOn(holder)))
-if string.find(payload, '"campaign":"', 1, true) and reason == '${DEFERRED_MARK}'
-  and redis.call('ZREM', base .. 'delayed', holder) == 1 then
-  redis.call('DEL', base .. holder, holderKey, keptKey)
-  return { 'again', latest }
-end
-redis.call('HSET', base .. holder, 'data', latest)
-redis.call('HDEL', base .. holder, 'ferryLatest')
-redis.call('DEL', keptKey)
-return { 'merged', '' }`;
+return settled`;
 
 /**
  * Gives a job that starts once more the actor, unless another live job has it.
@@ -137,26 +158,16 @@ return 1`;
 /**
  * KEYS: base. ARGV: the field and the mark of deferred jobs, then actor ids. Per actor 1 when a job holds it whose end can be waited for.
  * One that is put off because its actor is awake, and is no campaign's, comes back for as long as that lasts: it has no end.
- * The lists are read once, and only for jobs that are in neither sorted set: to look each of 500 up in a list of 100,000 (LPOS) held Redis
- * up for a second, to read the list for a tenth of one.
  */
-const ARE_LIVE = `
+const ARE_LIVE = `${IS_LIVE}
 local base, field, mark = KEYS[1], ARGV[1], ARGV[2]
-local listed = {}
-local function isIn(list, id)
-  if not listed[list] then
-    listed[list] = {}
-    for _, each in ipairs(redis.call('LRANGE', base .. list, 0, -1)) do listed[list][each] = true end
-  end
-  return listed[list][id]
-end
 local function isLive(id)
   if redis.call('EXISTS', base .. id) == 0 then return false end
   if redis.call('ZSCORE', base .. 'delayed', id) then
     local reason, payload = unpack(redis.call('HMGET', base .. id, field, 'data'))
     return reason ~= mark or string.find(payload or '', '"campaign":"', 1, true)
   end
-  return redis.call('ZSCORE', base .. 'prioritized', id) or isIn('active', id) or isIn('wait', id)
+  return isActive(base, id) or isPending(base, id)
 end
 local live = {}
 for index = 3, #ARGV do
@@ -225,13 +236,7 @@ for _, id in ipairs(redis.call('ZRANGE', base .. 'delayed', 0, -1)) do rebase(id
 redis.call('SET', base .. 'ferry-turn', rebased(tonumber(redis.call('GET', base .. 'ferry-turn') or '1')))`;
 
 interface ScriptedRedis extends Redis {
-  ferrySettleDuplicate(
-    base: string,
-    actorId: string,
-    jobId: string,
-    payload: string,
-    metId: string,
-  ): Promise<[DuplicateState, string]>;
+  ferrySettleDuplicates(base: string, ...adds: readonly string[]): Promise<[DuplicateState, string][]>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
   ferryExtendLocks(base: string, ms: number, ...idsAndTokens: readonly string[]): Promise<string[]>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
@@ -248,6 +253,13 @@ interface ScriptedRedis extends Redis {
  * once more.
  */
 export type DuplicateState = "merged" | "kept" | "again";
+
+/** An add that BullMQ answered with the id of another job. */
+export interface MetAdd {
+  readonly jobId: string;
+  readonly request: MigrationRequest;
+  readonly metId: string;
+}
 
 /** How many jobs are in which state. */
 export interface QueueCounts {
@@ -269,7 +281,7 @@ export class QueueScripts {
   /** `base` is what the queue's keys start with. */
   constructor(redis: Redis, base: string) {
     for (const [name, lua] of Object.entries({
-      ferrySettleDuplicate: SETTLE_DUPLICATE,
+      ferrySettleDuplicates: SETTLE_DUPLICATES,
       ferryClaim: CLAIM,
       ferryExtendLocks: EXTEND_LOCKS,
       ferryCounts: COUNTS,
@@ -286,15 +298,14 @@ export class QueueScripts {
     this.#base = base;
   }
 
-  /** Settles the add of `jobId` that was answered with `metId`. @returns what became of it; `request` is what to add where that is `again`. */
-  async settleDuplicate(
-    jobId: string,
-    request: MigrationRequest,
-    metId: string,
-  ): Promise<{ state: DuplicateState; request: MigrationRequest }> {
-    const payload = JSON.stringify(request);
-    const [state, latest] = await this.#redis.ferrySettleDuplicate(this.#base, request.actorId, jobId, payload, metId);
-    return { state, request: (latest === "" ? undefined : parseRequest(JSON.parse(latest))) ?? request };
+  /** Settles adds that met another job. @returns each with what became of it; `request` is what to add where that is `again`. */
+  async settleDuplicates<A extends MetAdd>(adds: readonly A[]): Promise<(A & { readonly state: DuplicateState })[]> {
+    const args = adds.flatMap(({ jobId, request, metId }) => [request.actorId, jobId, JSON.stringify(request), metId]);
+    const answers = args.length === 0 ? [] : await this.#redis.ferrySettleDuplicates(this.#base, ...args);
+    return adds.map((add, index) => {
+      const [state, latest] = answers[index] ?? ["again", ""];
+      return { ...add, state, request: (latest === "" ? undefined : parseRequest(JSON.parse(latest))) ?? add.request };
+    });
   }
 
   /** Per actor, whether a job holds it whose end can be waited for. */

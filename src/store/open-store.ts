@@ -13,6 +13,8 @@ export interface OpenStoreOptions {
   readonly priority?: Priority;
   /** Whether writes are refused with `read_only`, and nothing is made when there is no store. Default: no. */
   readonly readOnly?: boolean;
+  /** Ends what reads a store that is read only, with its reason. */
+  readonly signal?: AbortSignal;
   /** Whether an embedded store is made where there is none. Default: yes, unless it is to be read only. */
   readonly create?: boolean;
   readonly clock?: Clock;
@@ -25,7 +27,7 @@ export interface OpenStoreOptions {
  */
 export async function openStore(url: string, options: OpenStoreOptions = {}): Promise<Store> {
   const store = await openWritable(url, options);
-  return options.readOnly === true ? new ReadOnlyStore(store) : store;
+  return options.readOnly === true ? new ReadOnlyStore(store, options.signal) : store;
 }
 
 async function openWritable(url: string, options: OpenStoreOptions): Promise<Store> {

@@ -1,12 +1,17 @@
 import { StoreError } from "./errors.ts";
 import type { KeyRange, KeyValue, RangeOptions, ReadOptions, Store, Transaction, TransactOptions } from "./store.ts";
 
-/** A store that reads and refuses to write: for planning and dry runs, which must change nothing whatever they call. */
+/**
+ * A store that reads and refuses to write: for planning and dry runs, which must change nothing whatever they call. It begins nothing more
+ * once the signal fires: nothing is left half done where nothing is written.
+ */
 export class ReadOnlyStore implements Store {
   readonly #inner: Store;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(inner: Store) {
+  constructor(inner: Store, signal?: AbortSignal) {
     this.#inner = inner;
+    this.#signal = signal;
   }
 
   get url(): string {
@@ -17,8 +22,12 @@ export class ReadOnlyStore implements Store {
     return this.#inner.engine;
   }
 
-  transact<T>(body: (tx: Transaction) => Promise<T>, options?: TransactOptions): Promise<T> {
-    return this.#inner.transact((tx) => body(new ReadOnlyTransaction(tx)), options);
+  transact<T>(body: (tx: Transaction) => Promise<T>, options: TransactOptions = {}): Promise<T> {
+    const signal = options.signal ?? this.#signal;
+    return this.#inner.transact((tx) => body(new ReadOnlyTransaction(tx)), {
+      ...options,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   close(): Promise<void> {

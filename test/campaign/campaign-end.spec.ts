@@ -30,10 +30,11 @@ describe("the end of a campaign", () => {
     const store = new MemoryStore();
     await writeSizes(store, new Map(actorIds(1).map((id) => [id, 4096])));
     await startCampaign(store, "c", { ids: actorIds(1) });
+    const campaign = await campaignOf(store, "c");
     const verdict = { from: "running", to: "completed", what: "completed" } as const;
-    expect(await applyVerdict(store, "c", verdict, { nowMs: 2 }), "it waits").to.equal(undefined);
+    expect(await applyVerdict(store, campaign, verdict, { nowMs: 2 }), "it waits").to.equal(undefined);
     await feedAll(store, "c", 2);
-    expect(await applyVerdict(store, "c", verdict, { nowMs: 2 }), "it is under way").to.equal(undefined);
+    expect(await applyVerdict(store, campaign, verdict, { nowMs: 2 }), "it is under way").to.equal(undefined);
     expect((await campaignOf(store, "c")).state).to.equal("running");
   });
 });

@@ -18,7 +18,7 @@ describe("the gate of a campaign's jobs", () => {
     const gate = new CampaignGate(store, clock.now);
     const before = reads;
     expect(await gate.isRunning("c")).to.equal(true);
-    await applyVerb(store, "c", "pause", OPERATOR, clock.now());
+    await applyVerb(store, "c", "pause", { author: OPERATOR, nowMs: clock.now() });
     clock.nowMs += 999;
     expect(await gate.isRunning("c")).to.equal(true);
     expect(reads - before).to.equal(1);

@@ -8,10 +8,12 @@ import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
 import { takeActors } from "../../src/campaign/feed.ts";
 import { addActors, finishScan, scanRound } from "../../src/campaign/membership.ts";
 import { UsageError } from "../../src/errors.ts";
+import { findView } from "../../src/campaign/view.ts";
 import { prefixRange } from "../../src/formats/bytes.ts";
 import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
 import { campaignIn } from "../support/campaign-facts.ts";
 import { actorIds, writeSizes } from "../support/campaign-fleet.ts";
+import { feedAll } from "../support/campaign-scene.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 
@@ -63,8 +65,8 @@ describe("deleting a campaign", () => {
     await createListed();
     begins = async (time) => {
       if (time === 2) {
-        await applyVerb(store, "c", "start", OPERATOR, 2);
-        const fed = await takeActors(store, "c", { actors: 2, bytes: 1e9 }, () => Promise.resolve(), 3);
+        await applyVerb(store, "c", "start", { author: OPERATOR, nowMs: 2 });
+        const fed = await feedAll(store, "c", 3, 2);
         expect(fed).to.have.length(2);
       }
     };
@@ -93,6 +95,13 @@ describe("deleting a campaign", () => {
     expect(rowsOf(CAMPAIGNS)).to.equal(1);
   });
 
+  it("leaves it out of a list that was begun before", async () => {
+    const listed = await create("list", 1);
+    expect((await findView(store, listed, 2))?.campaign).to.deep.equal(listed);
+    await deleteCampaign(store, "c");
+    expect(await findView(store, listed, 3)).to.equal(undefined);
+  });
+
   describe("while a feeder's round goes on", () => {
     let stale: Campaign;
 
@@ -113,11 +122,18 @@ describe("deleting a campaign", () => {
       expect([rowsOf(todoPrefix("c")), rowsOf(cursorPrefix("c"))]).to.deep.equal([0, 0]);
     });
 
-    it("does not let the round complete a campaign that has its name by then, and has not looked for actors yet", async () => {
-      await create("scan", 2);
-      await applyVerb(store, "c", "start", OPERATOR, 3);
+    it("does not let the round feed, or complete, one that is gone, nor one that has its name by then", async () => {
       const verdict = { from: "running", to: "completed", what: "completed" } as const;
-      expect(await applyVerdict(store, "c", verdict, { nowMs: 4 })).to.equal(undefined);
+      const feeding = { limit: { actors: 9, bytes: 1e9 }, guard: () => Promise.resolve(), nowMs: 4 };
+      expect(await takeActors(store, stale, feeding)).to.deep.equal([]);
+      expect(await applyVerdict(store, stale, verdict, { nowMs: 4 })).to.equal(undefined);
+      expect(rowsOf(FERRY_PREFIX)).to.equal(0);
+      await create("list", 2);
+      await finishScan(store, "c");
+      await applyVerb(store, "c", "start", { author: OPERATOR, nowMs: 3 });
+      expect(await applyVerdict(store, stale, verdict, { nowMs: 4 })).to.equal(undefined);
+      await addActors(store, "c", IDS);
+      expect(await takeActors(store, stale, feeding)).to.deep.equal([]);
       expect(await find()).to.include({ state: "running" });
     });
   });

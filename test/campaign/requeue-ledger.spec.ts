@@ -191,7 +191,7 @@ describe("the ledger of a job that asks again for what a campaign left", () => {
   });
 
   async function deleteWhenOver(name: string): Promise<void> {
-    await applyVerb(store, name, "cancel", { who: "x" }, 3);
+    await applyVerb(store, name, "cancel", { author: { who: "x" }, nowMs: 3 });
     await deleteCampaign(store, name);
   }
 });

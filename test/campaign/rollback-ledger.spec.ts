@@ -95,7 +95,7 @@ describe("the ledger of rollbacks", () => {
   });
 
   it("takes back what no campaign migrated, or one that was deleted", async () => {
-    await applyVerb(store, "one", "cancel", { who: "x" }, clock.nowMs);
+    await applyVerb(store, "one", "cancel", { author: { who: "x" }, nowMs: clock.nowMs });
     await deleteCampaign(store, "one");
     expect((await rollback()).kind).to.equal("rolled_back");
     expect(await readOutcome(store, ACTOR.id)).to.include({ reason: "rolled_back", campaign: "one" });

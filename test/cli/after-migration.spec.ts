@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { ferryHere, type Ended } from "../support/cli.ts";
+import { feedAll } from "../support/campaign-scene.ts";
 import { migrateHere } from "../support/migrate-here.ts";
 import { formatRows } from "../support/row-lines.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -9,7 +10,6 @@ import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
 import { entryRows, fileChunkK, lifeRow, PAGE, TAG, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
 import { dumpRows, putRows } from "../support/depot-world.ts";
 import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
 const ACTORS = Array.from({ length: 20 }, (_, index) => testActor(index + 1));
@@ -178,7 +178,7 @@ describe("ferry cleanup and ferry rollback of a campaign", () => {
     expect((await ferry(["campaign", "create", "one", "--from", "-", "--start"], IDS_OF_THREE)).status).to.equal(0);
     const store = await openStore(folder.store);
     const clock = new TestClock();
-    await takeActors(store, "one", { actors: 10, bytes: 1e9 }, () => Promise.resolve(), clock.now());
+    await feedAll(store, "one", clock.now());
     for (const actor of [sound, broken, changed]) {
       const context = { ledger: campaignLedger("one", clock.now) };
       expect((await attempt(store, actor, clock, { campaign: "one", context })).state).to.equal("migrated");

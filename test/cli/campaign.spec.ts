@@ -362,6 +362,20 @@ describe("ferry campaign", function () {
     expect(changes[2]).to.match(/"concurrentActors":8.* → \{\} {2}\(backup is over\)$/);
   });
 
+  it("ends at Ctrl-C also in the middle of reading, and says that a campaign that was waited for goes on", async () => {
+    for (const name of ["one", "two"]) {
+      await campaign("create", name, "--scan", "--start");
+    }
+    const stopped = (at: "stdout" | "stderr", ...args: string[]): Promise<Ended> =>
+      ferryHere(["--store", folder.store, "--json", "campaign", ...args], { interruptAt: at });
+    const list = await stopped("stdout", "list");
+    expect(list).to.include({ status: 130, stderr: "ferry: Interrupted.\n" });
+    expect(list.stdout.match(/\n/g)).to.have.length(1);
+    const wait = await stopped("stderr", "wait", "one");
+    expect(wait).to.include({ status: 130, stdout: "" });
+    expect(wait.stderr).to.contain("No longer waiting; the campaign goes on.\nferry: Interrupted.");
+  });
+
   it("stops watching at Ctrl-C, and says that the campaign goes on", async () => {
     await campaign("create", "all", "--scan", "--start");
     const watch = new FerryProcess(["--store", folder.store, "campaign", "watch", "all"]);

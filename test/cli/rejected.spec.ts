@@ -94,6 +94,8 @@ describe("ferry rejected, waive and requeue", function () {
       ["journal_present", 3, 3 * image.length],
       ["magic_mismatch", 2, 2 * image.length],
     ]);
+    const shown = (await ferry(["rejected", "group"])).stdout.split("\n");
+    expect(Math.max(...shown.map((line) => line.length))).to.be.at.most(80);
     const { stdout } = await ferry(["rejected", "show", first]);
     expect(stdout).to.match(/^runbook +docs\/runbooks\/journal_present\.md$/m);
     expect(stdout).to.match(new RegExp(`^can do +ferry requeue ${first} --journal rollback`, "m"));

@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { parseActorId } from "../../src/formats/actor-id.ts";
 import { toHex } from "../../src/formats/bytes.ts";
-import { KEYWORD, packActorId, packTuple } from "../../src/formats/tuple.ts";
+import { FormatError } from "../../src/formats/format-error.ts";
+import { KEYWORD, packActorId, packTuple, unpackTuple } from "../../src/formats/tuple.ts";
+import { testActor } from "../support/v1-actors.ts";
 import { vectorJson } from "./vectors.ts";
 
 describe("tuples", () => {
@@ -17,6 +19,17 @@ describe("tuples", () => {
     expect(toHex(packTuple(Buffer.from("foo\0bar", "latin1")))).to.equal("01666f6f00ff62617200");
     expect(toHex(packTuple(Uint8Array.of(0, 255, 0)))).to.equal("0100ffff00ff00");
     expect(toHex(packTuple(-5_551_212n))).to.equal("11ab4b93");
+  });
+
+  it("are read back where they hold strings and numbers, and refused where they hold anything else", () => {
+    for (const items of [[], ["", "a\0b", "FÔO"], [0, 1, 255, 256, -1, 1_800_000_000_000, "x"]]) {
+      expect(unpackTuple(packTuple(...items))).to.deep.equal(items);
+    }
+    for (const packed of [packTuple(Uint8Array.of(1)), packTuple(2n ** 60n), packActorId(testActor(1).id)]) {
+      expect(() => unpackTuple(packed))
+        .to.throw(FormatError)
+        .with.property("code", "tuple_invalid");
+    }
   });
 
   it("know the engine's key words", () => {

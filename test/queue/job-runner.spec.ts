@@ -83,6 +83,22 @@ describe("queue/job runner", () => {
     });
   }
 
+  it("gives back a job that was under way to its start when the stop came", async () => {
+    let isStopping = false;
+    const stopping = runner({
+      scripts: {
+        claim: () => {
+          isStopping = true;
+          return Promise.resolve(true);
+        },
+      } as unknown as QueueScripts,
+      refuses: () => (isStopping ? "shutdown" : undefined),
+    });
+    expect(await thrown(stopping.run(job({ attemptsStarted: 2 }), "t"))).to.be.instanceOf(WaitingError);
+    expect(started).to.equal(0);
+    expect(events.map(({ type }) => type)).to.deep.equal(["job_handed_back"]);
+  });
+
   it("spends no attempt when the store is away or busy, and never gives an actor up for it", async () => {
     const moves: unknown[] = [];
     const waiting = runner({

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { makeActorId, type ActorId } from "../../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../../src/formats/actor-kv.ts";
 import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../../src/formats/v1-file.ts";
@@ -158,7 +159,7 @@ export function makeFeeder(
     now: fleet.clock.now,
     token,
     host: "test",
-    sleep: () => Promise.resolve(),
+    sleep: async () => setImmediate(),
     observer: { ...SILENT, ...observer },
   });
 }

@@ -56,12 +56,13 @@ export async function startCampaign(store: Store, name: string, start: CampaignS
     await addActors(store, name, ids);
     await finishScan(store, name);
   }
-  await applyVerb(store, name, "start", author, atMs);
+  await applyVerb(store, name, "start", { author, nowMs: atMs });
 }
 
-/** Has a campaign's actors fed, all that wait and are due, without a queue. */
-export async function feedAll(store: Store, name: string, nowMs: number): Promise<FedActor[]> {
-  return takeActors(store, name, { actors: 1_000, bytes: 1e9 }, () => Promise.resolve(), nowMs);
+/** Has a campaign's actors fed, all that wait and are due or the first of them, without a queue. */
+export async function feedAll(store: Store, name: string, nowMs: number, actors = 1_000): Promise<FedActor[]> {
+  const limit = { actors, bytes: 1e9 };
+  return takeActors(store, await campaignOf(store, name), { limit, guard: () => Promise.resolve(), nowMs });
 }
 
 /** Campaigns on a store, with a queue in memory and a clock that tests move; fed and worked on step by step. */
@@ -86,11 +87,11 @@ export class CampaignScene {
   }
 
   async apply(name: string, verb: Verb, author = OPERATOR): Promise<VerbResult> {
-    return applyVerb(this.store, name, verb, author, this.clock.now());
+    return applyVerb(this.store, name, verb, { author, nowMs: this.clock.now() });
   }
 
   async change(name: string, patch: SettingsPatch): Promise<void> {
-    await changeSettings(this.store, name, patch, OPERATOR, this.clock.now());
+    await changeSettings(this.store, name, patch, { author: OPERATOR, nowMs: this.clock.now() });
   }
 
   async limitFleet(patch: FleetPatch): Promise<void> {

@@ -1,8 +1,9 @@
+import { obstacleOf } from "../obstacle.ts";
 import { percentagesOf } from "../percentages.ts";
 import type { CampaignView } from "../view.ts";
 import type { Explanation } from "./explanation.ts";
-import { findingOfQueue, type QueueLook } from "./queue-finding.ts";
-import { findingOfPresence, findingOfState } from "./standing-finding.ts";
+import { findingOfObstacle } from "./obstacle-finding.ts";
+import { isQueueOut, type QueueLook } from "./queue-finding.ts";
 import { findingOfTime } from "./time-finding.ts";
 import { workersTime } from "./workers-time.ts";
 
@@ -10,10 +11,8 @@ import { workersTime } from "./workers-time.ts";
 export function explainCampaign(view: CampaignView, look?: QueueLook): Explanation {
   const { amounts, of } = workersTime(view);
   const attribution = percentagesOf(amounts);
+  const obstacle = isQueueOut(view, look) ? "queue" : obstacleOf(view);
   const finding =
-    findingOfQueue(view, look) ??
-    findingOfState(view) ??
-    findingOfPresence(view) ??
-    findingOfTime(view, attribution, look);
+    obstacle === undefined ? findingOfTime(view, attribution, look) : findingOfObstacle(obstacle, view, look);
   return { ...finding, attribution, attributionOf: of };
 }

@@ -1,24 +1,9 @@
+import type { Obstacle } from "../obstacle.ts";
 import type { Share } from "../percentages.ts";
 
 /** What limits a campaign now, in a word: for machines; the sentence is for people. */
 export type Limit =
-  | "not_started"
-  | "paused"
-  | "being_cancelled"
-  | "too_early"
-  | "over"
-  | "no_workers"
-  | "no_feeder"
-  | "queue"
-  | "retries"
-  | "finding_actors"
-  | "deferred_actors"
-  | "store"
-  | "operator"
-  | "window"
-  | "tail"
-  | "feeding"
-  | "workers";
+  Obstacle | "too_early" | "retries" | "store" | "operator" | "window" | "tail" | "feeding" | "workers";
 
 /** What limits a campaign, where workers' time goes, and the one setting to turn. */
 export interface Explanation {

@@ -1,5 +1,5 @@
+import { needsQueue, queueLostText } from "../obstacle.ts";
 import { plural } from "../plural.ts";
-import { queueLostText } from "../progress.ts";
 import type { CampaignView } from "../view.ts";
 import { sentenceOf, type Finding } from "./explanation.ts";
 
@@ -9,27 +9,20 @@ export type QueueLook =
   /** `because` is a sentence; `answers`: Redis did answer, with a refusal. */
   | { readonly kind: "unreachable"; readonly because: string; readonly answers: boolean };
 
-/** Whether a campaign needs the queue now. */
-export function needsQueue({ campaign, counts }: CampaignView): boolean {
-  return campaign.state === "running" || (campaign.state === "draining" && counts.open.actors > 0);
+/**
+ * Whether it was seen from here that the queue, which the campaign needs, cannot be used. That counts only while no worker works on
+ * anything: they may well reach a Redis that this machine cannot.
+ */
+export function isQueueOut(view: CampaignView, look: QueueLook | undefined): boolean {
+  const isIdle = view.workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
+  return look?.kind === "unreachable" && needsQueue(view) && isIdle;
 }
 
-/**
- * Workers' word counts. What was seen from here counts only while none of them works on anything: they may well reach a Redis that this
- * machine cannot.
- */
-export function findingOfQueue(view: CampaignView, look: QueueLook | undefined): Finding | undefined {
-  const { workers } = view;
-  if (!needsQueue(view)) {
-    return undefined;
-  }
+/** What a queue that is out explains; workers' word on it comes first. */
+export function findingOfQueue({ workers }: CampaignView, look: QueueLook | undefined): Finding {
   const lost = queueLostText(workers);
-  const isIdle = workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
   const seen = look?.kind === "unreachable" ? look.because : undefined;
-  if (lost === undefined && (seen === undefined || !isIdle)) {
-    return undefined;
-  }
-  const because = lost === undefined || seen === undefined ? (lost ?? seen) : `${lost}. From here: ${seen}`;
+  const because = lost === undefined || seen === undefined ? (lost ?? seen ?? "") : `${lost}. From here: ${seen}`;
   const what =
     lost === undefined && look?.kind === "unreachable" && look.answers ? "cannot be used" : "cannot be reached";
   return {

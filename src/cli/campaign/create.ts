@@ -69,7 +69,7 @@ function digestOf(ids: readonly ActorId[]): string {
 async function startOnce(store: Store, campaign: Campaign, author: Author): Promise<Campaign> {
   return campaign.state === "paused" || campaign.state === "completed"
     ? campaign
-    : (await applyVerb(store, campaign.name, "start", author, Date.now())).campaign;
+    : (await applyVerb(store, campaign.name, "start", { author, nowMs: Date.now() })).campaign;
 }
 
 interface Members {

@@ -19,7 +19,7 @@ export async function setSettings(run: Run, name: string, flags: SetFlags): Prom
     throw new UsageError("Nothing to set: give --window, --rate, --bytes-rate or --concurrent.");
   }
   const store = await run.openStore();
-  const { settings } = await changeSettings(store, name, patch, authorOf(run, flags), nowMs);
+  const { settings } = await changeSettings(store, name, patch, { author: authorOf(run, flags), nowMs });
   await run.output.line(
     run.json
       ? JSON.stringify({ result: "changed", name, settings })

@@ -1,8 +1,9 @@
 import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../campaign/explain/explanation.ts";
-import { needsQueue, type QueueLook } from "../../campaign/explain/queue-finding.ts";
-import { readView, type CampaignView } from "../../campaign/view.ts";
+import type { QueueLook } from "../../campaign/explain/queue-finding.ts";
+import { needsQueue } from "../../campaign/obstacle.ts";
+import { findView, readView, type CampaignView } from "../../campaign/view.ts";
 import { UnavailableError } from "../../errors.ts";
 import { describeError } from "../describe-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -28,28 +29,32 @@ export function viewJson(view: CampaignView): string {
 export async function listAll(run: Run): Promise<undefined> {
   const store = await run.openStore({ readOnly: true });
   const campaigns = await listCampaigns(store);
-  if (run.json) {
-    for (const { name } of campaigns) {
-      await run.output.line(viewJson(await readView(store, name, Date.now())));
-    }
-    return;
-  }
-  if (campaigns.length === 0) {
+  if (campaigns.length === 0 && !run.json) {
     run.notes.say("There are no campaigns: ferry campaign create makes one.");
     return;
   }
   const rows = [];
-  for (const { name, state, createdAtMs, spec } of campaigns) {
-    const { progress } = await readView(store, name, Date.now());
+  for (const campaign of campaigns) {
+    const view = await findView(store, campaign, Date.now());
+    if (view === undefined) {
+      continue;
+    }
+    if (run.json) {
+      await run.output.line(viewJson(view));
+    }
+    const { name, state, createdAtMs, spec } = view.campaign;
     // A line must fit in 80 columns: show has the rest of the source, history who created it and when.
-    rows.push([name, state, progressText(progress), timeText(createdAtMs).slice(0, 10), spec.source.kind]);
+    rows.push([name, state, progressText(view.progress), timeText(createdAtMs).slice(0, 10), spec.source.kind]);
   }
   const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "SOURCE"];
-  for (const line of tableLines(
-    titles.map((title) => ({ title })),
-    rows,
-  )) {
-    await run.output.line(line);
+  if (!run.json) {
+    await sayLines(
+      run,
+      tableLines(
+        titles.map((title) => ({ title })),
+        rows,
+      ),
+    );
   }
 }
 

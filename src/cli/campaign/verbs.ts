@@ -23,10 +23,12 @@ export async function changeState(run: Run, name: string, verb: Verb, flags: Ver
   if (verb === "start") {
     await assertComplete(store, name);
   }
-  const done = await applyVerb(store, name, verb, authorOf(run, flags), Date.now());
+  const done = await applyVerb(store, name, verb, { author: authorOf(run, flags), nowMs: Date.now() });
   if (flags.wait === true) {
     run.notes.say(nextOf(verb, done));
-    await waitUntilIdle(run, store, name, () => applyVerb(store, name, "cancel", authorOf(run, flags), Date.now()));
+    await waitUntilIdle(run, store, name, () =>
+      applyVerb(store, name, "cancel", { author: authorOf(run, flags), nowMs: Date.now() }),
+    );
   }
   const view = await readView(store, name, Date.now());
   const { state } = view.campaign;

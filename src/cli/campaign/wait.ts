@@ -1,6 +1,7 @@
 import { isOver } from "../../campaign/campaign.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readView, type CampaignView } from "../../campaign/view.ts";
+import type { Store } from "../../store/store.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { readDuration } from "./flag-values.ts";
@@ -14,21 +15,32 @@ const SAY_EVERY_MS = 30_000;
 export async function waitFor(run: Run, name: string, flags: { timeout?: string }): Promise<ExitStatus> {
   const untilMs = flags.timeout === undefined ? Infinity : Date.now() + readDuration("--timeout", flags.timeout);
   const store = await run.openStore({ readOnly: true });
+  const view = await viewAtEnd(run, store, name, untilMs).catch((error: unknown) => {
+    if (run.signal.aborted) {
+      run.notes.say("No longer waiting; the campaign goes on.");
+    }
+    throw error;
+  });
+  await run.output.line(run.json ? viewJson(view) : plainLine(view));
+  if (!isOver(view.campaign)) {
+    run.notes.say("Not over yet; no longer waiting. The campaign goes on.");
+  }
+  return resultOf(view);
+}
+
+/** The campaign when it is over, or at that time. */
+async function viewAtEnd(run: Run, store: Store, name: string, untilMs: number): Promise<CampaignView> {
   let saidAtMs = 0;
   for (;;) {
     const view = await readView(store, name, Date.now());
     if (isOver(view.campaign) || Date.now() >= untilMs) {
-      await run.output.line(run.json ? viewJson(view) : plainLine(view));
-      if (!isOver(view.campaign)) {
-        run.notes.say("Not over yet; no longer waiting. The campaign goes on.");
-      }
-      return resultOf(view);
+      return view;
     }
     if (Date.now() - saidAtMs >= SAY_EVERY_MS) {
       saidAtMs = Date.now();
       run.notes.say(plainLine(view));
     }
-    await pause(run, Math.min(LOOK_EVERY_MS, untilMs - Date.now()));
+    await sleep(Math.min(LOOK_EVERY_MS, untilMs - Date.now()), undefined, { signal: run.signal });
   }
 }
 
@@ -37,14 +49,4 @@ export function resultOf({ campaign, counts }: CampaignView): ExitStatus {
   const { rejected, failed, deferred } = counts.done;
   const leftBehind = rejected.actors + failed.actors + deferred.actors;
   return campaign.state === "completed" && leftBehind === 0 ? EXIT.done : EXIT.rejected;
-}
-
-async function pause(run: Run, ms: number): Promise<void> {
-  await sleep(ms, undefined, { signal: run.signal }).catch((error: unknown) => {
-    if (run.signal.aborted) {
-      run.notes.say("No longer waiting; the campaign goes on.");
-    }
-    run.signal.throwIfAborted();
-    throw error;
-  });
 }

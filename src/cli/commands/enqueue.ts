@@ -54,7 +54,7 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   }
   const ids = idArguments.map(parseIdArgument);
   const listed = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
-  const store = await run.openStore({ priority: "batch" });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   const { produce } = await import("../produce.ts");
   return produce(run, {
     store,

@@ -55,7 +55,7 @@ export function registerRequeue(program: Command, runner: Runner): void {
 async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): Promise<ExitStatus> {
   const selection = readSelection(ids, flags, Date.now());
   const canary = flags.canary === undefined ? 0 : readCount("--canary", flags.canary);
-  const store = await run.openStore({ priority: "batch" });
+  const store = await run.openStore({ readOnly: true, priority: "batch" });
   if (flags.dryRun === true) {
     return sayDryRun(run, store, selection);
   }

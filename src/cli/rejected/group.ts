@@ -4,10 +4,13 @@ import { findRejects, type RejectState } from "../../campaign/rejects.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import type { Run } from "../run.ts";
 import { sayUnknownReason } from "../unknown-reason.ts";
+import { wrapped } from "../wrap-prose.ts";
 import { readFilter, type FilterFlags } from "./filter-options.ts";
 
 /** How much of a detail a person needs to tell groups apart. */
 const DETAIL_CHARACTERS = 150;
+/** Of the lines below a group's first one: with it they have 80 columns. */
+const INDENT = " ".repeat(11);
 
 /** Shows rejects by cause, most actors first. */
 export async function groupRejected(
@@ -24,10 +27,12 @@ export async function groupRejected(
     }
     const { reason, fingerprint, actors, bytes, detail, example } = group;
     const shown = detail.length > DETAIL_CHARACTERS ? `${detail.slice(0, DETAIL_CHARACTERS)}…` : detail;
-    await run.output.line(
-      `${String(actors).padStart(9)}  ${reason}  ${fingerprint}  ${formatByteSize(bytes)}\n` +
-        `           ${shown}\n           for example ${example}`,
-    );
+    const lines = [
+      `${String(actors).padStart(9)}  ${reason}  ${fingerprint}  ${formatByteSize(bytes)}`,
+      ...wrapped(shown.split(" "), 80 - INDENT.length).map((line) => `${INDENT}${line}`),
+      `${INDENT}for example ${example}`,
+    ];
+    await run.output.line(lines.join("\n"));
   }
   if (groups.length === 0 && flags.reason !== undefined) {
     await sayUnknownReason(run, store, flags.reason);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { CampaignSettings } from "../../../src/campaign/campaign.ts";
+import type { CampaignSettings, Limits } from "../../../src/campaign/campaign.ts";
 import { explainCampaign } from "../../../src/campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../../src/campaign/explain/explanation.ts";
 import type { QueueLook } from "../../../src/campaign/explain/queue-finding.ts";
@@ -168,6 +168,25 @@ describe("explain", () => {
     expect([at({ actorsPerSecond: 15 }), at({ actorsPerSecond: 500 })]).to.deep.equal(["workers", "workers"]);
     expect([at({ bytesPerSecond: 40 * 1024 }), at({ bytesPerSecond: 1e9 })]).to.deep.equal(["operator", "workers"]);
     expect(explain({ counts: countsOf({ open: 100 }), fleet: { actorsPerSecond: 9 } }).limit).to.equal("workers");
+  });
+
+  it("names those of the campaign's limits and the fleet's that are reached, and both where neither is", () => {
+    const held = worker({ recentSeconds: { throttled_operator: 3, write: 1 } });
+    const at = (own: Partial<CampaignSettings>, fleet: Limits): Explanation =>
+      explain({ workers: [held], fleet, campaign: campaignIn("running", { settings: { window: 1000, ...own } }) });
+    // The samples say 10 actors/s, and 100 actors are under way.
+    const loose = at({ actorsPerSecond: 5_000 }, { concurrentActors: 100 });
+    expect(loose.sentence).to.equal("It goes no faster than the fleet's limits allow: 100 actors at once.");
+    expect(loose.advice).to.equal("Raise or lift them: ferry throttle clear");
+    const tight = at({ actorsPerSecond: 10 }, { concurrentActors: 5_000 });
+    expect(tight.sentence).to.equal("It goes no faster than the campaign's own limits allow: 10 actors/s.");
+    const shared = at({ actorsPerSecond: 30, concurrentActors: 200 }, { actorsPerSecond: 40 });
+    expect(shared.sentence).to.equal(
+      "It goes no faster than the campaign's own limits allow: 30 actors/s, 200 actors at once; nor than the fleet's limits allow: 40 actors/s.",
+    );
+    expect(shared.advice).to.equal(
+      "Raise or lift them: ferry campaign set spring --rate off --concurrent off, and ferry throttle clear",
+    );
   });
 
   it("says how many had begun before there was a limit on actors at once", () => {

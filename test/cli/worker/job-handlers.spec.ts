@@ -105,7 +105,7 @@ describe("a job on behalf of a campaign that is over", () => {
       new FerryError("worker_lost", "The worker was lost."),
       { jobId: "j", attempt: 8 },
     );
-    await applyVerb(store, "c", "cancel", { who: "ada" }, 4);
+    await applyVerb(store, "c", "cancel", { author: { who: "ada" }, nowMs: 4 });
   });
 
   it("is run, and its outcome is the campaign's", async () => {
