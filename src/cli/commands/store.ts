@@ -30,7 +30,7 @@ export function registerStore(program: Command, runner: Runner): void {
 async function load(run: Run, file: string): Promise<undefined> {
   await assertReadable(file);
   const store = await run.openStore({ create: true, priority: "batch" });
-  const rows = await loadRows(store, readFileOrStandard(file, run.stdin), run.signal);
+  const rows = await loadRows(store, readFileOrStandard(file, run), run.signal);
   if (run.json) {
     await run.output.line(JSON.stringify({ rows }));
   } else {
