@@ -146,7 +146,13 @@ describe("telemetry/metrics", () => {
         Promise.resolve({ waiting: 4, active: 3, delayed: 2, failed: 1, isPaused: false, oldestWaitingMs: 1_500 }),
       connectedWorkers: () => Promise.resolve(5),
       redisFacts: () =>
-        Promise.resolve({ version: "7.0.0", evictionPolicy: "allkeys-lru", usedBytes: 25, maxBytes: 100 }),
+        Promise.resolve({
+          version: "7.0.0",
+          evictionPolicy: "allkeys-lru",
+          usedBytes: 25,
+          maxBytes: 100,
+          isReplica: false,
+        }),
     });
     expect(await samples(metrics)).to.include.members([
       'ferry_queue_jobs{state="waiting"} 4',
