@@ -57,6 +57,7 @@ export async function planCampaign(
     options.onProgress?.(examined, found);
   };
   for await (const actor of actors) {
+    options.signal.throwIfAborted();
     const { examined, examinedBytes } = estimator.count(actor.bytes);
     const isDue = examined < LEAST_ACTORS && examinedBytes < LEAST_BYTES;
     if (isDue || lotOf(actor.id) < options.samplePercent) {

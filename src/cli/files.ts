@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
-import { access, open } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { lstat, open } from "node:fs/promises";
+import { addAbortSignal } from "node:stream";
 import { UsageError } from "../errors.ts";
+import type { Surroundings } from "./run.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
@@ -45,7 +46,7 @@ export async function assertReadable(file: string): Promise<void> {
 
 /** Finds out before anything else happens. @throws UsageError where there is something of that name. */
 export async function assertAbsent(file: string): Promise<void> {
-  const isThere = await access(file).then(
+  const isThere = await lstat(file).then(
     () => true,
     () => false,
   );
@@ -54,9 +55,13 @@ export async function assertAbsent(file: string): Promise<void> {
   }
 }
 
-/** The bytes of a file, or of standard input. @throws UsageError while reading */
-export async function* readFileOrStandard(file: string, stdin: Readable): AsyncGenerator<Buffer, void, undefined> {
-  const stream = file === STANDARD ? stdin : createReadStream(file);
+/** The bytes of a file, or of standard input, until the command is interrupted. @throws UsageError while reading */
+export async function* readFileOrStandard(
+  file: string,
+  { stdin, signal }: Pick<Surroundings, "stdin" | "signal">,
+): AsyncGenerator<Buffer, void, undefined> {
+  // Whoever writes to standard input may take for ever.
+  const stream = addAbortSignal(signal, file === STANDARD ? stdin : createReadStream(file));
   try {
     for await (const chunk of stream) {
       yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));

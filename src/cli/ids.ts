@@ -1,9 +1,9 @@
-import type { Readable } from "node:stream";
 import { UsageError } from "../errors.ts";
 import { parseActorId, type ActorId } from "../formats/actor-id.ts";
 import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { readFileOrStandard, STANDARD } from "./files.ts";
 import { readLines } from "./lines.ts";
+import type { Surroundings } from "./run.ts";
 
 /** Longest line of a list of ids: an id and a comment. */
 const MAX_LINE = 10_000;
@@ -22,10 +22,10 @@ export function parseIdArgument(text: string): ActorId {
  * with it.
  * @throws UsageError with the number of the first line that is no id.
  */
-export async function readIdList(file: string, stdin: Readable): Promise<ActorId[]> {
+export async function readIdList(file: string, run: Pick<Surroundings, "stdin" | "signal">): Promise<ActorId[]> {
   const ids: ActorId[] = [];
   const name = file === STANDARD ? "standard input" : file;
-  for await (const { firstNumber, lines } of readLines(readFileOrStandard(file, stdin), MAX_LINE)) {
+  for await (const { firstNumber, lines } of readLines(readFileOrStandard(file, run), MAX_LINE)) {
     for (const [index, line] of lines.entries()) {
       const text = line.replace(/#.*$/, "").trim();
       if (text === "") {

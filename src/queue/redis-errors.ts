@@ -40,10 +40,7 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
     return unavailable("redis_full", `Redis at ${place} has reached its maxmemory: give it more, or make room.`);
   }
   if (text.startsWith(READ_ONLY)) {
-    return unavailable(
-      "redis_read_only",
-      `Redis at ${place} is a replica and takes no writes: give the primary's URL.`,
-    );
+    return redisReadOnly(url, cause);
   }
   if (isConnectionError(cause)) {
     return unavailable(
@@ -59,6 +56,16 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
   function unavailable(code: string, message: string): UnavailableError {
     return new UnavailableError(code, message, { details: { redis: place }, cause });
   }
+}
+
+/** A Redis that takes no writes, as an error `redis_read_only`. */
+export function redisReadOnly(url: string, cause?: unknown): UnavailableError {
+  const place = redactUrl(url);
+  return new UnavailableError(
+    "redis_read_only",
+    `Redis at ${place} is a replica and takes no writes: give the primary's URL.`,
+    { details: { redis: place }, cause },
+  );
 }
 
 /** ECONNREFUSED, ENOTFOUND, a TLS failure: whatever the operating system or TLS layer gave a code. */

@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 
 import { UnavailableError } from "../errors.ts";
 import { redactUrl } from "./redact-url.ts";
-import { redisUnavailable } from "./redis-errors.ts";
+import { redisReadOnly, redisUnavailable } from "./redis-errors.ts";
 import type { RedisOptions } from "./redis-options.ts";
 
 /** Oldest server with everything the queue's scripts call (LPOS, reliable fractional blocking); also what BullMQ recommends. */
@@ -15,6 +15,8 @@ export interface RedisFacts {
   readonly usedBytes: number;
   /** 0: no limit of its own. */
   readonly maxBytes: number;
+  /** A replica answers reads, and takes no writes. */
+  readonly isReplica: boolean;
 }
 
 /** Reads `RedisFacts`; one command, two where INFO does not name the eviction policy. */
@@ -25,19 +27,24 @@ export async function readRedisFacts(redis: Redis): Promise<RedisFacts> {
     evictionPolicy: info.get("maxmemory_policy") ?? (await configuredPolicy(redis)),
     usedBytes: Number(info.get("used_memory") ?? 0),
     maxBytes: Number(info.get("maxmemory") ?? 0),
+    isReplica: info.get("role") === "slave",
   };
 }
 
 /**
- * Refuses a Redis that could lose jobs: one that evicts keys would drop locks, jobs and deduplication keys one by one.
+ * Refuses a Redis that could lose jobs: one that evicts keys would drop locks, jobs and deduplication keys one by one. And a replica, on
+ * which a worker would see a queue without being able to take from it.
  * Returns what Redis says of itself; with `evictionPolicy: "unknown"` the caller warns, as nothing can be checked.
- * @throws UnavailableError `redis_evicts`, `redis_too_old`; or the error of an unreachable Redis.
+ * @throws UnavailableError `redis_evicts`, `redis_too_old`, `redis_read_only`; or the error of an unreachable Redis.
  */
 export async function assertRedisFit(redis: Redis, options: RedisOptions): Promise<RedisFacts> {
   const place = redactUrl(options.url);
   const facts = await readRedisFacts(redis).catch((error: unknown) => {
     throw redisUnavailable(options.url, error);
   });
+  if (facts.isReplica) {
+    throw redisReadOnly(options.url);
+  }
   if (facts.version !== "unknown" && isOlder(facts.version, MINIMUM_VERSION)) {
     throw new UnavailableError(
       "redis_too_old",

@@ -7,6 +7,7 @@ import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../src/campaign
 import { Estimator } from "../../src/campaign/plan-estimate.ts";
 import { readPlan, savePlan } from "../../src/campaign/plan-row.ts";
 import { durationAt, planCampaign, type Plan } from "../../src/campaign/plan.ts";
+import type { ActorId } from "../../src/formats/actor-id.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "../../src/migration/context.ts";
 import { examineActor } from "../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../src/migration/migrate-actor.ts";
@@ -43,7 +44,7 @@ describe("a plan", () => {
       }
     };
     const plan = (
-      patch: { samplePercent?: number; actors?: Parameters<typeof planCampaign>[0] } = {},
+      patch: { samplePercent?: number; actors?: Parameters<typeof planCampaign>[0]; signal?: AbortSignal } = {},
     ): Promise<Plan> => {
       let ms = 0;
       return planCampaign(patch.actors ?? actorsOfScan(dry, {}), {
@@ -51,7 +52,7 @@ describe("a plan", () => {
         migration: DEFAULT_MIGRATION_OPTIONS,
         samplePercent: patch.samplePercent ?? 100,
         concurrency: 4,
-        signal: new AbortController().signal,
+        signal: patch.signal ?? new AbortController().signal,
         clock: () => (ms += 1),
       });
     };
@@ -62,6 +63,25 @@ describe("a plan", () => {
       }
       return count;
     };
+
+    it("ends when it is interrupted while it looks for actors of which few are examined", async () => {
+      const interruption = new AbortController();
+      let found = 0;
+      function* endless(): Generator<{ id: ActorId; bytes: number }> {
+        for (;;) {
+          found += 1;
+          if (found === 500) {
+            interruption.abort(new Error("interrupted"));
+          }
+          if (found > 1_000) {
+            throw new Error("it went on");
+          }
+          yield { id: testActor(found).id, bytes: 0 };
+        }
+      }
+      const planned = plan({ samplePercent: 0.01, actors: endless(), signal: interruption.signal });
+      expect(await planned.catch(String)).to.equal("Error: interrupted");
+    });
 
     it("examines every fault there is as a migration would find it, small and large", async () => {
       const image = syntheticImage(5, "text");

@@ -2,6 +2,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { expect } from "chai";
 import { runCommandLine } from "../../src/cli/command-line.ts";
+import { InterruptedError } from "../../src/cli/interrupted-error.ts";
 import { Notes } from "../../src/cli/notes.ts";
 import { Output } from "../../src/cli/output.ts";
 import { ferry, ferryHere, FerryProcess, type CommandOptions } from "../support/cli.ts";
@@ -162,6 +163,22 @@ describe("bad input to ferry", function () {
     const { status, stderr } = await ferry(["outcomes", "--sate", "x"]);
     expect(status).to.equal(2);
     expect(stderr).to.match(/^ferry: Unknown option/);
+  });
+
+  it("ends when it is interrupted while it waits for its input", async () => {
+    const interruption = new AbortController();
+    const stderr = new PassThrough({ encoding: "utf8" });
+    const ended = runCommandLine(["enqueue", "--from", "-"], {
+      environment: {},
+      stdin: new PassThrough(),
+      output: new Output(new PassThrough()),
+      notes: new Notes(stderr),
+      signal: interruption.signal,
+    });
+    setImmediate(() => {
+      interruption.abort(new InterruptedError("SIGTERM"));
+    });
+    expect([await ended, stderr.read()]).to.deep.equal([143, "ferry: Interrupted.\n"]);
   });
 
   it("ends quietly when nobody reads its output any more", async () => {

@@ -79,6 +79,26 @@ describe("ferry v1 import and v2 export", function () {
       .with.length(2 * 4096);
   });
 
+  it("says which actor has a part of a file that could not be read to its end, and how to begin anew", async () => {
+    await writeFile(folder.in("db"), syntheticImage(9, "text"));
+    // A file that can be opened, and not read.
+    const { status, stderr } = await ferryHere([
+      "v1",
+      "import",
+      folder.in("db"),
+      "--journal",
+      "/proc/self/mem",
+      "--store",
+      folder.store,
+    ]);
+    expect(status).to.equal(2);
+    const [, id = "", again] =
+      /^Actor ([0-9a-z]{30}) has a part of it.*--actor ([0-9a-z]{30}) --replace /.exec(stderr) ?? [];
+    expect(again).to.equal(id);
+    const { actor } = await importFile(folder.in("db"), "--actor", id, "--replace");
+    expect(expectedOfV1(actor, await dumped())).to.have.property("kind", "image");
+  });
+
   it("exports what was imported, after its migration", async () => {
     const db = new sqlite.Database(folder.in("db"));
     db.exec(

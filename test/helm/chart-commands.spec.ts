@@ -28,14 +28,23 @@ describeWith(["helm"], "commands", ({ helm }) => {
     });
   });
 
-  it("are repeated by an upgrade only when their arguments changed: Jobs are named for them", async () => {
+  it("are other Jobs where an upgrade changes their pods, which Kubernetes would refuse, and else the same", async () => {
     const names = async (...set: string[]): Promise<string[]> =>
       ofKind(await chart.render("commands", ...set), "Job").map(({ metadata }) => metadata.name);
-    const before = await names();
-    expect(await names("image.tag=v2", "worker.concurrency=9")).to.deep.equal(before);
-    const after = await names("requeue.reason=wal_present");
-    expect(after[0]).to.equal(before[0]);
-    expect(after[1]).not.to.equal(before[1]);
+    const [enqueue, requeue] = await names();
+    expect(await names("keda.pollingInterval=60")).to.deep.equal([enqueue, requeue]);
+    for (const set of ["image.tag=v2", "redis.prefix=other", "jobs.nodeSelector.disk=fast"]) {
+      expect(await names(set), set).not.to.include.oneOf([enqueue, requeue]);
+    }
+    const [sameEnqueue, otherRequeue] = await names("requeue.reason=wal_present");
+    expect(sameEnqueue).to.equal(enqueue);
+    expect(otherRequeue).not.to.equal(requeue);
+  });
+
+  it("stay when they have finished: Helm would make anew, and so run again, what is gone", async () => {
+    for (const command of await commands()) {
+      expect(jobSpecOf(command)).not.to.have.property("ttlSecondsAfterFinished");
+    }
   });
 
   it("are tried again when a dependency could not be reached, and not when they would fail again", async () => {
@@ -60,6 +69,6 @@ describeWith(["helm"], "commands", ({ helm }) => {
     });
     expect(environmentOf(job)).to.include({ TZ: "UTC", JOBS: "1" });
     expect(containerOf(job).volumeMounts).to.deep.include({ name: "ids", mountPath: "/ids", readOnly: true });
-    expect(jobSpecOf(job)).to.include({ backoffLimit: 0, ttlSecondsAfterFinished: 3600 });
+    expect(jobSpecOf(job)).to.include({ backoffLimit: 0 });
   });
 });

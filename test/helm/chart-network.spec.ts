@@ -54,5 +54,8 @@ describeWith(["helm"], "the NetworkPolicy", ({ helm }) => {
     expect(await portIn("redis://cache")).to.equal(6379);
     expect(await portIn("rediss://cache.example.com:6390/3")).to.equal(6390);
     expect(await portIn("redis://user1@cache:7000/15")).to.equal(7000);
+    expect(await portIn("redis://cache:7000?family=6")).to.equal(7000);
+    expect(await portIn("redis://[fd00::10]")).to.equal(6379);
+    expect(await portIn("redis://[fd00::10]:7000")).to.equal(7000);
   });
 });

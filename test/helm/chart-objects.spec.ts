@@ -85,6 +85,7 @@ describeWith(["helm"], "the chart", ({ helm }) => {
     for (const { kind, metadata } of await chart.render(
       "commands",
       `fullnameOverride=${"a-long-name-".repeat(4).slice(0, 39)}x`,
+      "schedules.nightly.args={campaign,list}",
     )) {
       expect(metadata.name.length, metadata.name).to.be.at.most(kind === "CronJob" ? 52 : 63);
     }
@@ -184,8 +185,12 @@ describeWith(["helm"], "the notes", ({ helm }) => {
       expect(notes).to.contain(warning);
     }
     expect(notes).to.contain("campaigns are not fed");
+    expect(await chart.notes("commands"))
+      .to.contain("enqueue.enabled is true: an upgrade")
+      .and.contain("requeue.enabled");
     expect(await chart.notes("keda")).to.contain("does not know keda.sh/v1alpha1");
     expect(await chart.notes("keda", [], ["keda.sh/v1alpha1"])).not.to.contain("does not know");
+    expect(await chart.notes("secure", ["networkPolicy.redis.port=null"])).to.contain("port 6379 only");
     const fine = await chart.notes("secure", ["metrics.podMonitor.enabled=true"], ["monitoring.coreos.com/v1"]);
     expect(fine).not.to.contain("Worth a look");
   });

@@ -69,6 +69,12 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
   ["a scan of given actors", "commands", ["enqueue.actors[0]=a"], "exactly one of enqueue.scan and enqueue.actors"],
   ["an enqueue of nothing", "commands", ["enqueue.scan=false"], "exactly one of enqueue.scan and enqueue.actors"],
   ["a requeue of nothing", "commands", ["requeue.reason="], "exactly one of requeue.reason and requeue.actors"],
+  [
+    "a schedule whose campaigns' names would be too long",
+    "commands",
+    ["fullnameOverride=rivet-production-europe1"],
+    "schedules.nightly names campaigns $(JOB_NAME), which has 41 characters in this release, and 40 are allowed",
+  ],
   ["two monitors", "monitoring", ["metrics.podMonitor.enabled=true"], "every pod would be scraped twice"],
   [
     "alerts without runbooks",

@@ -115,7 +115,7 @@ describeWith(["helm"], "the environment of the pods", ({ helm }) => {
       FERRY_REDIS_USERNAME: "ferry",
       FERRY_LOG_LEVEL: "debug",
       FERRY_LOG_FORMAT: "pretty",
-      FERRY_METRICS_HOST: "0.0.0.0",
+      FERRY_METRICS_HOST: "::",
       FERRY_METRICS_PORT: "8080",
       FERRY_CONCURRENCY: "4",
       FERRY_DRAIN_TIMEOUT: "300s",

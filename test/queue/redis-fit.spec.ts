@@ -59,6 +59,19 @@ describe("queue/redis", () => {
       }
     });
 
+    it("refuses a replica, on which a worker with --drain would find nothing and be done", async () => {
+      const redis = await TestRedis.start({ args: ["--replicaof", "127.0.0.1", String(await freePort())] });
+      try {
+        const error = await refusal(redis.url);
+        expect([error.code, error.message]).to.deep.equal([
+          "redis_read_only",
+          `Redis at ${redis.url} is a replica and takes no writes: give the primary's URL.`,
+        ]);
+      } finally {
+        await redis.stop();
+      }
+    });
+
     it("reads the policy where CONFIG is forbidden", async () => {
       const redis = await TestRedis.start({ args: ["--rename-command", "CONFIG", ""] });
       try {

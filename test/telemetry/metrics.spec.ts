@@ -161,7 +161,8 @@ describe("telemetry/metrics", () => {
         counts: () =>
           Promise.resolve({ waiting: 4, active: 3, delayed: 2, failed: 1, isPaused: false, oldestWaitingMs: 1_500 }),
         connectedWorkers: () => Promise.resolve(5),
-        redisFacts: () => Promise.resolve({ version: "7.0.0", evictionPolicy, usedBytes: 25, maxBytes: 100 }),
+        redisFacts: () =>
+          Promise.resolve({ version: "7.0.0", evictionPolicy, usedBytes: 25, maxBytes: 100, isReplica: false }),
       });
     await sample("allkeys-lru");
     expect(await samples(metrics)).to.include.members([

@@ -6,7 +6,6 @@ failed), 2 (usage) and 4 (a bug) would come out the same again.
 {{- define "ferry.jobSpec" -}}
 {{- $jobs := .root.Values.jobs -}}
 backoffLimit: {{ $jobs.backoffLimit | int64 }}
-ttlSecondsAfterFinished: {{ $jobs.ttlSecondsAfterFinished | int64 }}
 podFailurePolicy:
   rules:
     - action: FailJob
@@ -20,15 +19,19 @@ template:
   {{- include "ferry.podTemplate" (dict "root" .root "component" .component "values" $jobs "command" (concat (list "dist/src/cli/main.js") .args) "env" $env "serves" false "restartPolicy" "Never") | nindent 2 }}
 {{- end -}}
 
-{{/* A Job whose name follows its arguments: a Job cannot change, and an upgrade must not repeat what has not changed. */}}
+{{/*
+A Job whose name follows its spec: Kubernetes refuses to change a Job's pod, and so would refuse an upgrade. It stays when it has finished,
+as Helm makes anew what is gone, and would run it again.
+*/}}
 {{- define "ferry.oneJob" -}}
+{{- $spec := include "ferry.jobSpec" . -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "ferry.fullname" .root }}-{{ .component }}-{{ toJson .args | sha256sum | trunc 8 }}
+  name: {{ include "ferry.fullname" .root }}-{{ .component }}-{{ $spec | sha256sum | trunc 8 }}
   labels:
     {{- include "ferry.labels" (dict "root" .root "component" .component) | nindent 4 }}
   {{- include "ferry.annotations" (dict "root" .root) }}
 spec:
-  {{- include "ferry.jobSpec" . | nindent 2 }}
+  {{- $spec | nindent 2 }}
 {{- end -}}

@@ -22,7 +22,7 @@ FERRY_LOG_LEVEL: {{ .Values.log.level | quote }}
 FERRY_LOG_FORMAT: {{ .Values.log.format | quote }}
 {{- /* The feeder reads it too: it works out how many workers the backlog calls for. */}}
 FERRY_CONCURRENCY: {{ .Values.worker.concurrency | int64 | quote }}
-FERRY_METRICS_HOST: "0.0.0.0"
+FERRY_METRICS_HOST: {{ .Values.service.host | quote }}
 FERRY_METRICS_PORT: {{ .Values.service.port | quote }}
 {{- range $name, $value := dict
       "FERRY_LAYOUT" $m.layout "FERRY_TARGET" $m.target "FERRY_RUNNERS_DRAINED" $m.runnersDrained

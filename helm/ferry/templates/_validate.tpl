@@ -87,6 +87,14 @@ refused unknown keys and wrong types.
 {{- end -}}
 {{- end -}}
 
+{{- range $key, $schedule := $v.schedules -}}
+{{- /* The clock's controller adds a hyphen and eight digits; a campaign's name has 40 characters at most. */ -}}
+{{- $longest := add (len (include "ferry.fullname" $)) (len $key) 10 -}}
+{{- if and (gt $longest 40) (has "create" $schedule.args) (has "$(JOB_NAME)" $schedule.args) -}}
+{{- $wrong = append $wrong (printf "schedules.%s names campaigns $(JOB_NAME), which has %d characters in this release, and 40 are allowed: shorten the schedule's key or set fullnameOverride." $key $longest) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled -}}
 {{- $wrong = append $wrong "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every pod would be scraped twice and every sum doubled. Enable one." -}}
 {{- end -}}

@@ -50,7 +50,7 @@ export async function readSelection(
   if (confirm !== undefined) {
     throw new UsageError("--confirm goes with --campaign.");
   }
-  return { ids: from === undefined ? idTexts.map(parseIdArgument) : await readIdList(from, run.stdin) };
+  return { ids: from === undefined ? idTexts.map(parseIdArgument) : await readIdList(from, run) };
 }
 
 /** The actors of a selection. */

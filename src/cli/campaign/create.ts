@@ -38,7 +38,7 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   assertCampaignName(name);
   const read = await readSpec(flags);
   const limits = readLimits(flags, Date.now());
-  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
+  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run);
   const author = authorOf(run, flags);
   // Not with batch priority: held back for long it would leave a campaign with half of its list, for the same command to go on with.
   const store = await run.openStore();

@@ -100,7 +100,7 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
     throw new UsageError("--save keeps a plan with a campaign: name one that was created.");
   }
   const spec = await readSource({ ...flags, sample: undefined });
-  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
+  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run);
   return { kind: "source", spec, ids };
 }
 

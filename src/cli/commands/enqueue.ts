@@ -53,7 +53,7 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
     throw new UsageError("Nothing to enqueue: give actor ids, --from FILE, or --scan.");
   }
   const ids = idArguments.map(parseIdArgument);
-  const listed = flags.from === undefined ? [] : await readIdList(flags.from, run.stdin);
+  const listed = flags.from === undefined ? [] : await readIdList(flags.from, run);
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const { produce } = await import("../produce.ts");
   return produce(run, {

@@ -1,14 +1,13 @@
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { fromHex, prefixRange } from "../../formats/bytes.ts";
-import { assertReadable, fileError, readFileOrStandard, STANDARD } from "../files.ts";
-import { Output } from "../output.ts";
+import type { KeyValue } from "../../store/store.ts";
+import { assertReadable, readFileOrStandard, STANDARD } from "../files.ts";
 import { ALL_ROWS, dumpRows } from "../rows/dump-rows.ts";
 import { loadRows } from "../rows/load-rows.ts";
-import { formatRow } from "../rows/row-line.ts";
+import { rowTexts } from "../rows/row-line.ts";
 import type { Run, Runner } from "../run.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** `ferry store load` and `ferry store dump`: rows in and out as lines. */
 export function registerStore(program: Command, runner: Runner): void {
@@ -31,7 +30,7 @@ export function registerStore(program: Command, runner: Runner): void {
 async function load(run: Run, file: string): Promise<undefined> {
   await assertReadable(file);
   const store = await run.openStore({ create: true, priority: "batch" });
-  const rows = await loadRows(store, readFileOrStandard(file, run.stdin), run.signal);
+  const rows = await loadRows(store, readFileOrStandard(file, run), run.signal);
   if (run.json) {
     await run.output.line(JSON.stringify({ rows }));
   } else {
@@ -46,35 +45,18 @@ async function dump(run: Run, file: string, prefixHex: string): Promise<undefine
   }
   const range = prefix.length === 0 ? ALL_ROWS : prefixRange(prefix);
   const store = await run.openStore({ readOnly: true, priority: "batch" });
-  const writeTo = async (output: Output): Promise<void> => {
-    for await (const rows of dumpRows(store, range, run.signal)) {
-      if (rows.length > 0) {
-        await output.text(rows.map((row) => `${formatRow(row)}\n`).join(""));
-      }
-    }
-    await output.flush();
-  };
-  if (file === STANDARD) {
-    await writeTo(run.output);
+  const texts = textsOf(dumpRows(store, range, run.signal));
+  if (file !== STANDARD) {
+    await writeWholeFile(file, texts);
     return;
   }
-  await writeWhole(file, writeTo);
+  for await (const text of texts) {
+    await run.output.text(text);
+  }
 }
 
-/** Writes a file of the final name only when it is complete. */
-async function writeWhole(file: string, writeTo: (output: Output) => Promise<void>): Promise<void> {
-  const partial = `${file}.${process.pid}.partial`;
-  const stream = createWriteStream(partial);
-  try {
-    await writeTo(new Output(stream));
-    await new Promise<void>((resolve, reject) => {
-      stream.once("error", reject);
-      stream.end(resolve);
-    });
-    await rename(partial, file);
-  } catch (error) {
-    stream.destroy();
-    await rm(partial, { force: true });
-    throw fileError(file, "write", error);
+async function* textsOf(batches: AsyncIterable<readonly KeyValue[]>): AsyncGenerator<string, void, undefined> {
+  for await (const rows of batches) {
+    yield* rowTexts(rows);
   }
 }

@@ -57,9 +57,14 @@ async function importFile(run: Run, database: string, flags: ImportFlags): Promi
   await prepareActor(store, id, flags, run.signal);
   const writer = new RowWriter(store, { label: "import", signal: run.signal });
   let bytes = 0;
-  // The main file last: until its size is there, nobody takes a half imported actor for a whole one.
-  for (const { tag, file } of files.reverse()) {
-    bytes = await importOne(run, { id, tag, file, writer });
+  try {
+    // The main file last: until its size is there, nobody takes a half imported actor for a whole one.
+    for (const { tag, file } of files.reverse()) {
+      bytes = await importOne(run, { id, tag, file, writer });
+    }
+  } catch (error) {
+    run.notes.say(`Actor ${id} has a part of it: the same command with --actor ${id} --replace begins anew.`);
+    throw error;
   }
   await run.output.line(run.json ? JSON.stringify({ actorId: id, bytes }) : id);
 }
@@ -69,7 +74,7 @@ async function importOne(
   source: { id: ActorId; tag: FileTag; file: string; writer: RowWriter },
 ): Promise<number> {
   const by: Writer = { version: `ferry ${ferryVersion()}`, updateTsMs: Date.now() };
-  const chunks = v1Chunks(readFileOrStandard(source.file, run.stdin));
+  const chunks = v1Chunks(readFileOrStandard(source.file, run));
   const rows = v1FileRows(source.id, source.tag, { chunks, writer: by });
   for (;;) {
     const next = await rows.next();

@@ -1,4 +1,3 @@
-import { open, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Author } from "../../campaign/campaign-store.ts";
@@ -7,6 +6,7 @@ import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";
 import { FormatError } from "../../formats/format-error.ts";
+import { PAGE_BYTES } from "../../formats/sqlite-header.ts";
 import { discardStorage, type DiscardRefusal } from "../../migration/discard-storage.ts";
 import type { PageBatch } from "../../migration/pages.ts";
 import { storeRows } from "../../migration/rows.ts";
@@ -14,10 +14,10 @@ import type { Target } from "../../migration/targets/target.ts";
 import { readV2Pages } from "../../migration/v2-image.ts";
 import type { KeyRange, Store } from "../../store/store.ts";
 import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
-import { assertAbsent, fileError } from "../files.ts";
+import { assertAbsent } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import { dumpRows } from "../rows/dump-rows.ts";
-import { formatRow } from "../rows/row-line.ts";
+import { rowTexts } from "../rows/row-line.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
 import { targetOfActors } from "../targets-of-actors.ts";
@@ -84,7 +84,7 @@ async function discard(run: Run, id: ActorId, file: string, author: Author): Pro
     for (const range of ranges) {
       for await (const batch of dumpRows(store, range, run.signal)) {
         rows += batch.length;
-        yield batch.map((row) => `${formatRow(row)}\n`).join("");
+        yield* rowTexts(batch);
       }
     }
   }
@@ -110,8 +110,8 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
       throw new UsageError(`Actor ${id} was written to during the export: try again while it sleeps.`);
     }
   };
-  const pages = readV2Pages({ store, target }, id, pageCount, run.signal);
-  const bytes = await writePages(file, pages, assertAtRest).catch(async (error: unknown) => {
+  const pages = pagesOf(readV2Pages({ store, target }, id, pageCount, run.signal));
+  await writeWholeFile(file, pages, assertAtRest).catch(async (error: unknown) => {
     if (error instanceof FormatError) {
       // Pages that went while they were read.
       await assertAtRest();
@@ -119,35 +119,15 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
     throw error;
   });
   if (run.json) {
-    await run.output.line(JSON.stringify({ actorId: id, pages: pageCount, bytes, file }));
+    await run.output.line(JSON.stringify({ actorId: id, pages: pageCount, bytes: pageCount * PAGE_BYTES, file }));
   } else {
     run.notes.say(`${pageCount} pages written to ${file}.`);
   }
 }
 
-/** Writes pages beside the file and moves them to its name when all are there and `check` agrees. */
-async function writePages(file: string, pages: AsyncIterable<PageBatch>, check: () => Promise<void>): Promise<number> {
-  const partial = `${file}.${process.pid}.partial`;
-  let bytes = 0;
-  try {
-    const handle = await open(partial, "wx");
-    try {
-      for await (const batch of pages) {
-        for (const page of batch.pages) {
-          await handle.write(page);
-          bytes += page.length;
-        }
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await check();
-    await rename(partial, file);
-    return bytes;
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw fileError(file, "write", error);
+async function* pagesOf(batches: AsyncIterable<PageBatch>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { pages } of batches) {
+    yield* pages;
   }
 }
 

@@ -9,8 +9,7 @@ const MAX_LINE = 4 * 1024 * 1024;
 /** Reads an evidence bundle to its end and says what it holds. @throws FormatError, UsageError */
 export async function inspectBundle(run: Run, file: string): Promise<undefined> {
   const reader = new EvidenceReader();
-  for await (const { lines } of readLines(readFileOrStandard(file, run.stdin), MAX_LINE)) {
-    run.signal.throwIfAborted();
+  for await (const { lines } of readLines(readFileOrStandard(file, run), MAX_LINE)) {
     for (const line of lines) {
       reader.push(line);
     }

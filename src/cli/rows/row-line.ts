@@ -8,12 +8,19 @@ import { LIMITS, type KeyValue } from "../../store/store.ts";
 const AS_WRITTEN = /^\{"k":"([0-9a-f]*)","v":"([0-9a-f]*)"\}$/;
 /** Keys from here on are FoundationDB's own. */
 const SYSTEM_KEYS = 0xff;
+const ROWS_OF_TEXT = 250;
 
 /** Longest line that can be a row: the store's limits in hex, and room for JSON's spaces. */
 export const MAX_ROW_LINE = 2 * (LIMITS.keyBytes + LIMITS.valueBytes) + 1_000;
 
-export function formatRow({ key, value }: KeyValue): string {
-  return `{"k":"${toHex(key)}","v":"${toHex(value)}"}`;
+/** Rows as texts of some lines each, with their line breaks: the text of a whole batch would take its memory twice more. */
+export function* rowTexts(rows: readonly KeyValue[]): Generator<string, void, undefined> {
+  for (let from = 0; from < rows.length; from += ROWS_OF_TEXT) {
+    yield rows
+      .slice(from, from + ROWS_OF_TEXT)
+      .map(({ key, value }) => `{"k":"${toHex(key)}","v":"${toHex(value)}"}\n`)
+      .join("");
+  }
 }
 
 /** The row of a line, or what keeps it from being one. */

@@ -1,0 +1,48 @@
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { expect } from "chai";
+import { ferry, ferryHere } from "../support/cli.ts";
+import { formatRows } from "../support/row-lines.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
+
+const ACTOR = testActor(1);
+
+describe("files that ferry writes as a whole", function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+
+  beforeEach(async () => {
+    const input = formatRows(v1Rows(ACTOR, syntheticImage(20, "random")));
+    await ferryHere(["store", "load", "-", "--store", folder.store], { input });
+  });
+
+  it("are not there, nor a part of them, where the disk takes less than it is given", async () => {
+    const args = ["rejected", "export", ACTOR.id, "--include-pages", "-o", folder.in("evidence")];
+    const whole = await ferryHere([...args, "--store", folder.store]);
+    const { length } = await readFile(folder.in("evidence"));
+    await writeFile(folder.in("evidence"), "as it was");
+    const { status, stderr } = await ferry([...args, "--store", folder.store], { maxFileBytes: length - 1 });
+    expect([whole.status, status]).to.deep.equal([0, 2]);
+    expect(stderr).to.match(/^ferry: Cannot write .*evidence: .*\.\n$/);
+    expect(await readFile(folder.in("evidence"), "utf8")).to.equal("as it was");
+    expect(await readdir(folder.path)).to.have.members(["evidence", "store"]);
+  });
+
+  it("take no device's, link's or directory's place, and say so before anything is read", async () => {
+    await symlink("/dev/null", folder.in("link"));
+    await mkdir(folder.in("directory"));
+    for (const [name, why] of [
+      ["link", "it is no plain file"],
+      ["directory", "it is a directory"],
+    ] as const) {
+      const { status, stderr } = await ferryHere(["store", "dump", folder.in(name), "--store", folder.store]);
+      expect([status, stderr]).to.deep.equal([2, `ferry: Cannot write ${folder.in(name)}: ${why}.\n`]);
+    }
+    expect((await lstat(folder.in("link"))).isSymbolicLink()).to.equal(true);
+  });
+
+  it("can be read by who made them alone", async () => {
+    await ferryHere(["store", "dump", folder.in("rows"), "--store", folder.store]);
+    expect((await lstat(folder.in("rows"))).mode & 0o077).to.equal(0);
+  });
+});
