@@ -14,8 +14,9 @@ export interface ImageRows extends Rows {
   together<T>(read: (rows: Rows) => Promise<T>): Promise<T>;
 }
 
-/** Bytes read in one transaction. */
+/** Bytes read in one transaction, with what a row takes besides its own: of page indexes there would be tens of thousands at once. */
 const TRANSACTION_BYTES = 1024 * 1024;
+const ROW_BYTES = 256;
 
 /** Rows in a store, read over as many transactions as it takes: fit for rows that nobody changes, or whose change is found out later. */
 export function storeRows(store: Store, signal: AbortSignal): ImageRows {
@@ -55,7 +56,7 @@ async function readPart(
       for await (const batch of tx.getRange(range, { snapshot: true })) {
         for (const row of batch) {
           rows.push(row);
-          bytes += row.key.length + row.value.length;
+          bytes += row.key.length + row.value.length + ROW_BYTES;
         }
         const last = rows.at(-1);
         if (bytes >= TRANSACTION_BYTES && last !== undefined) {

@@ -15,6 +15,7 @@ const INCREMENT = new URL("./processes/increment.ts", import.meta.url);
 const WRITE_PAIRS = new URL("./processes/write-pairs.ts", import.meta.url);
 const WRITE_AND_LOOK = new URL("./processes/write-and-look.ts", import.meta.url);
 const FILL = new URL("./processes/fill.ts", import.meta.url);
+const FILL_AND_CLOSE = new URL("./processes/fill-and-close.ts", import.meta.url);
 const everything = { begin: new Uint8Array(), end: Uint8Array.of(0xff) };
 
 describe("an embedded store and several processes", function () {
@@ -104,6 +105,11 @@ describe("an embedded store and several processes", function () {
       });
       expect((await readValues()).size).to.equal(0);
     }
+  });
+
+  it("close behind a commit that found no room", async () => {
+    const limited = ["sh", "-c", 'ulimit -f 4000 && exec "$0" "$@"', ...NODE];
+    expect(await outputOf(start(limited, FILL_AND_CLOSE))).to.equal("failed, closed");
   });
 
   it("say that the disk is full, can still be read, and go on when there is room", async function () {
