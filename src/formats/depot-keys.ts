@@ -156,6 +156,20 @@ export function pageKey(branch: Uint8Array, pgno: number): Uint8Array {
   return concatBytes(pagesPrefix(branch), u32be(pgno));
 }
 
+/** The same of pages one after the other, `endPgno` excluded, as views of one array: a large image has tens of thousands. */
+export function pageKeys(branch: Uint8Array, firstPgno: number, endPgno: number): Uint8Array[] {
+  const prefix = pagesPrefix(branch);
+  const keyBytes = prefix.length + 4;
+  const bytes = newBytes((endPgno - firstPgno) * keyBytes);
+  const view = viewOf(bytes);
+  return Array.from({ length: endPgno - firstPgno }, (_, index) => {
+    const begin = index * keyBytes;
+    bytes.set(prefix, begin);
+    view.setUint32(begin + prefix.length, firstPgno + index);
+    return bytes.subarray(begin, begin + keyBytes);
+  });
+}
+
 export function deltasPrefix(branch: Uint8Array): Uint8Array {
   return key(PARTITION.rows, "/", branch, "/DELTA/");
 }

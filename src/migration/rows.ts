@@ -16,7 +16,7 @@ export interface ImageRows extends Rows {
 
 /** Bytes read in one transaction, with what a row takes besides its own: of page indexes there would be tens of thousands at once. */
 const TRANSACTION_BYTES = 1024 * 1024;
-const ROW_BYTES = 256;
+const ROW_BYTES = 512;
 
 /** Rows in a store, read over as many transactions as it takes: fit for rows that nobody changes, or whose change is found out later. */
 export function storeRows(store: Store, signal: AbortSignal): ImageRows {

@@ -73,6 +73,12 @@ describe("Depot's keys", () => {
     expect(keys.trailingInteger(prefix, prefix, 4)).to.equal(undefined);
   });
 
+  it("of pages one after the other are those of each", () => {
+    const pgnos = [254, 255, 256, 257];
+    expect(keys.pageKeys(br, 254, 258)).to.deep.equal(pgnos.map((pgno) => keys.pageKey(br, pgno)));
+    expect(keys.pageKeys(br, 5, 5)).to.deep.equal([]);
+  });
+
   it("lie together where a cluster's databases are looked for", () => {
     const within = (key: Uint8Array): boolean =>
       Buffer.compare(key, keys.DEPOT_RANGE.begin) >= 0 && Buffer.compare(key, keys.DEPOT_RANGE.end) < 0;

@@ -1,7 +1,7 @@
 import { SHARD_PAGES } from "../../../formats/db-head.ts";
 import { ByteBuffer } from "../../../formats/byte-buffer.ts";
 import { u64be } from "../../../formats/bytes.ts";
-import { deltaChunkKey, pageKey } from "../../../formats/depot-keys.ts";
+import { deltaChunkKey, pageKeys } from "../../../formats/depot-keys.ts";
 import { LTX_HEADER_BYTES, LtxEncoder } from "../../../formats/ltx.ts";
 import { PAGE_BYTES } from "../../../formats/sqlite-header.ts";
 import type { KeyValue } from "../../../store/store.ts";
@@ -115,8 +115,8 @@ export class DepotStager implements Stager {
       this.#countedBytes += 3 * row.key.length + row.value.length;
     }
     const value = u64be(BigInt(txid));
-    for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
-      this.#rows.push({ key: pageKey(branch, pgno), value });
+    for (const key of pageKeys(branch, firstPgno, endPgno)) {
+      this.#rows.push({ key, value });
     }
     this.#nextPgno = endPgno;
     this.#storageBytes += (endPgno - firstPgno) * PAGE_ROW_BYTES;
