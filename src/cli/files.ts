@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { lstat, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { UsageError } from "../errors.ts";
 import type { Surroundings } from "./run.ts";
@@ -41,17 +41,6 @@ export async function assertReadable(file: string): Promise<void> {
     }
   } catch (error) {
     throw fileError(file, "read", error);
-  }
-}
-
-/** Finds out before anything else happens. @throws UsageError where there is something of that name. */
-export async function assertAbsent(file: string): Promise<void> {
-  const isThere = await lstat(file).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) {
-    throw new UsageError(`Cannot write ${file}: ${REASONS["EEXIST"] ?? ""}.`);
   }
 }
 

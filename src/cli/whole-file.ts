@@ -1,17 +1,26 @@
-import { lstat, open, rename, rm, writeFile } from "node:fs/promises";
+import { link, lstat, open, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
 import { fileError } from "./files.ts";
 
+/** How a file gets its name. */
+interface Naming {
+  /** Ends before that where it throws. */
+  readonly check?: () => Promise<void>;
+  /** Whether nothing of that name may be replaced, as for what is removed elsewhere once it is written. Default: no. */
+  readonly isNew?: boolean;
+}
+
 /**
- * Writes actors' data beside the file, and moves it to its name when all is on the disk and `check` has not thrown.
+ * Writes actors' data beside the file, and gives it its name when all is on the disk.
  * @throws UsageError where it cannot be written
  */
 export async function writeWholeFile(
   file: string,
   parts: AsyncIterable<string | Uint8Array>,
-  check: () => Promise<void> = () => Promise.resolve(),
+  { check, isNew = false }: Naming = {},
 ): Promise<void> {
-  await assertReplaceable(file);
+  await (isNew ? undefined : assertReplaceable(file));
   const partial = `${file}.${process.pid}.partial`;
   try {
     // Only for who made it: it can be the actor's data.
@@ -23,11 +32,28 @@ export async function writeWholeFile(
     } finally {
       await handle.close();
     }
-    await check();
-    await rename(partial, file);
+    await check?.();
+    if (isNew) {
+      // Refused where there is something, also where that came meanwhile.
+      await link(partial, file);
+      await syncFolder(dirname(file));
+    } else {
+      await rename(partial, file);
+    }
   } catch (error) {
-    await rm(partial, { force: true });
     throw fileError(file, "write", error);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** Without it the file's name could be gone after a loss of power. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

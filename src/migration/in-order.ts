@@ -26,10 +26,3 @@ export async function* inOrder<T>(
     await Promise.allSettled(running);
   }
 }
-
-/** What `map` makes of each item. */
-export async function* mapped<T, U>(source: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U, void, undefined> {
-  for await (const item of source) {
-    yield map(item);
-  }
-}

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { ferry, ferryHere } from "../support/cli.ts";
+import { writeWholeFile } from "../../src/cli/whole-file.ts";
 import { formatRows } from "../support/row-lines.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
@@ -26,6 +27,20 @@ describe("files that ferry writes as a whole", function () {
     expect(stderr).to.match(/^ferry: Cannot write .*evidence: .*\.\n$/);
     expect(await readFile(folder.in("evidence"), "utf8")).to.equal("as it was");
     expect(await readdir(folder.path)).to.have.members(["evidence", "store"]);
+  });
+
+  it("take no place that another took meanwhile, where they are to be new", async () => {
+    const check = (): Promise<void> => writeFile(folder.in("new"), "another's");
+    // eslint-disable-next-line @typescript-eslint/require-await -- what is written comes piece by piece
+    const parts = async function* (): AsyncGenerator<string> {
+      yield "ours";
+    };
+    const written = writeWholeFile(folder.in("new"), parts(), { check, isNew: true });
+    expect(await written.catch(String)).to.contain("it exists already");
+    expect(await readFile(folder.in("new"), "utf8")).to.equal("another's");
+    await writeWholeFile(folder.in("next"), parts(), { isNew: true });
+    expect(await readFile(folder.in("next"), "utf8")).to.equal("ours");
+    expect(await readdir(folder.path)).to.have.members(["new", "next", "store"]);
   });
 
   it("take no device's, link's or directory's place, and say so before anything is read", async () => {

@@ -41,6 +41,7 @@ export async function listAll(run: Run): Promise<undefined> {
     }
     if (run.json) {
       await run.output.line(viewJson(view));
+      continue;
     }
     const { name, state, createdAtMs, spec } = view.campaign;
     // A line must fit in 80 columns: show has the rest of the source, history who created it and when.

@@ -14,7 +14,6 @@ import type { Target } from "../../migration/targets/target.ts";
 import { readV2Pages } from "../../migration/v2-image.ts";
 import type { KeyRange, Store } from "../../store/store.ts";
 import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
-import { assertAbsent } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import { dumpRows } from "../rows/dump-rows.ts";
 import { rowTexts } from "../rows/row-line.ts";
@@ -63,12 +62,11 @@ const REFUSALS: Readonly<Record<DiscardRefusal, string>> = {
 };
 
 async function discard(run: Run, id: ActorId, file: string, author: Author): Promise<undefined> {
-  // It may hold another actor's rows, which are nowhere else.
-  await assertAbsent(file);
   const store = await run.openStore();
   let rows = 0;
   const refusal = await discardStorage({ store, ledger, now: Date.now }, id, {
-    save: (ranges) => writeWholeFile(file, linesOf(ranges)),
+    // One that is there may hold another actor's rows, which are nowhere else.
+    save: (ranges) => writeWholeFile(file, linesOf(ranges), { isNew: true }),
     detail: detailOf(author, file),
   });
   if (refusal !== undefined) {
@@ -111,7 +109,7 @@ async function exportImage(run: Run, id: ActorId, file: string): Promise<undefin
     }
   };
   const pages = pagesOf(readV2Pages({ store, target }, id, pageCount, run.signal));
-  await writeWholeFile(file, pages, assertAtRest).catch(async (error: unknown) => {
+  await writeWholeFile(file, pages, { check: assertAtRest }).catch(async (error: unknown) => {
     if (error instanceof FormatError) {
       // Pages that went while they were read.
       await assertAtRest();

@@ -1,19 +1,4 @@
-import { ByteBuffer } from "../../formats/byte-buffer.ts";
 import { SHARD_PAGES } from "../../formats/db-head.ts";
-import { Pool } from "../../formats/pool.ts";
-
-/** Shards read in one transaction: about a megabyte where nothing compresses. */
-const SHARDS_TOGETHER = 4;
-/** Such transactions ahead of their use. */
-export const READ_AHEAD = 2;
-/** Room for each page of a blob of which half compresses to little. */
-const ROOM_FOR_PAGE_BYTES = 2_800;
-
-/** What the blobs of shards are put together in while an image of so many pages is read, each used again. */
-export function blobMemories(pageCount: number): Pool<ByteBuffer> {
-  const roomBytes = Math.min(pageCount, SHARD_PAGES) * ROOM_FOR_PAGE_BYTES;
-  return new Pool(() => new ByteBuffer(0, roomBytes), SHARDS_TOGETHER * (READ_AHEAD + 1));
-}
 
 /** The pages of one shard as PIDX names them: which txid holds which page. */
 export interface ShardOutline {
@@ -42,23 +27,6 @@ export async function* walkShards(
     }
   } finally {
     await pidx.return(undefined);
-  }
-}
-
-/** A few shards at a time. */
-export async function* shardsTogether(
-  outlines: AsyncGenerator<ShardOutline, void, undefined>,
-): AsyncGenerator<readonly ShardOutline[], void, undefined> {
-  let together: ShardOutline[] = [];
-  for await (const outline of outlines) {
-    together.push(outline);
-    if (together.length === SHARDS_TOGETHER) {
-      yield together;
-      together = [];
-    }
-  }
-  if (together.length > 0) {
-    yield together;
   }
 }
 

@@ -4,19 +4,10 @@ import { decodeTxid } from "../../../formats/depot-head.ts";
 import { pageKey, pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, type LtxBlock } from "../../../formats/ltx.ts";
-import { inOrder, mapped } from "../../in-order.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
-import {
-  blobMemories,
-  isCovered,
-  READ_AHEAD,
-  shardBegin,
-  shardNumber,
-  shardsTogether,
-  walkShards,
-  type ShardOutline,
-} from "../shard-walk.ts";
+import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
+import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { type Delta, DeltaCache } from "./delta-cache.ts";
 
@@ -29,11 +20,8 @@ export interface BranchView {
 }
 
 /** The blocks of a shard's pages that are in a DELTA or a SHARD, by page number. */
-interface ShardBlocks {
-  readonly outline: ShardOutline;
+interface ShardBlocks extends ReadShard {
   readonly blocks: ReadonlyMap<number, Uint8Array>;
-  /** What blocks lie in, to be used again. */
-  readonly memories: readonly ByteBuffer[];
 }
 
 /**
@@ -49,24 +37,20 @@ export async function* readBranchBlocks(
   const begin = shardBegin(firstPgno);
   const memories = blobMemories(view.pageCount);
   const deltas = new DeltaCache(view.branch, memories);
-  const groups = shardsTogether(walkShards(readPidx(rows, view, begin), view.pageCount, begin));
-  const tasks = mapped(groups, (outlines) => async () => readTogether(rows, view, outlines, deltas));
-  for await (const shards of inOrder(tasks, READ_AHEAD)) {
-    const blocks: Uint8Array[] = [];
-    for (const shard of shards) {
-      blocks.push(...(await blocksOf(shard, missing)));
-    }
-    yield { firstPgno: shards[0]?.outline.firstPgno ?? begin, blocks };
-    for (const memory of shards.flatMap((shard) => shard.memories)) {
-      memories.give(memory);
-    }
-  }
+  yield* readByShards(walkShards(readPidx(rows, view, begin), view.pageCount, begin), {
+    memories,
+    read: (outlines) => readTogether(rows, view, outlines, deltas),
+    blocksOf: (shard) => blocksOf(shard, missing),
+  });
 }
 
-async function blocksOf({ outline, blocks }: ShardBlocks, missing: MissingBlock): Promise<Uint8Array[]> {
+async function blocksOf(
+  { firstPgno, endPgno, txidOf, blocks }: ShardBlocks,
+  missing: MissingBlock,
+): Promise<Uint8Array[]> {
   const all: Uint8Array[] = [];
-  for (let pgno = outline.firstPgno; pgno < outline.endPgno; pgno += 1) {
-    const txid = outline.txidOf.get(pgno);
+  for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
+    const txid = txidOf.get(pgno);
     const block = blocks.get(pgno) ?? (txid === undefined ? await missing(pgno) : undefined);
     if (block === undefined) {
       throw new FormatError("page_missing", "A page of the Depot image is in no DELTA and no SHARD.", {
@@ -117,7 +101,7 @@ async function readShardBlocks(
       }
     }
   }
-  return { outline, blocks, memories };
+  return { ...outline, blocks, memories };
 }
 
 /** Whether no other shard has pages in a blob. */

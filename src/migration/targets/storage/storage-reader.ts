@@ -6,30 +6,19 @@ import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
 import type { Pool } from "../../../formats/pool.ts";
 import { assertPieces, decodeSplitHead, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
 import { deltaTxidPrefix, pidxKey, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
-import { inOrder, mapped } from "../../in-order.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
-import {
-  blobMemories,
-  isCovered,
-  READ_AHEAD,
-  shardBegin,
-  shardNumber,
-  shardsTogether,
-  walkShards,
-  type ShardOutline,
-} from "../shard-walk.ts";
+import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
+import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
 const NO_BLOCKS: ReadonlyMap<number, Uint8Array> = new Map();
 
 /** The same with the shard's own blocks, where a page is in no DELTA. */
-interface ShardPlan extends ShardOutline {
+interface ShardPlan extends ReadShard {
   readonly shardBlocks: ReadonlyMap<number, Uint8Array>;
-  /** What the blocks lie in, to be used again. */
-  readonly memory?: ByteBuffer;
 }
 
 /**
@@ -45,21 +34,12 @@ export async function* readStorageBlocks(
   const begin = shardBegin(firstPgno);
   const deltas = new Map<bigint, DeltaCursor>();
   const memories = blobMemories(pageCount);
-  const shards = shardsTogether(walkShards(readPidx(rows, id, begin), pageCount, begin));
-  const tasks = mapped(shards, (outlines) => readTogether(rows, id, outlines, memories));
   try {
-    for await (const plans of inOrder(tasks, READ_AHEAD)) {
-      const blocks: Uint8Array[] = [];
-      for (const plan of plans) {
-        blocks.push(...(await blocksOf(plan, (page) => seek(rows, id, page, deltas), missing)));
-      }
-      yield { firstPgno: plans[0]?.firstPgno ?? begin, blocks };
-      for (const { memory } of plans) {
-        if (memory !== undefined) {
-          memories.give(memory);
-        }
-      }
-    }
+    yield* readByShards(walkShards(readPidx(rows, id, begin), pageCount, begin), {
+      memories,
+      read: (outlines) => readTogether(rows, id, outlines, memories),
+      blocksOf: (plan) => blocksOf(plan, (page) => seek(rows, id, page, deltas), missing),
+    });
     for (const cursor of deltas.values()) {
       await cursor.drain();
     }
@@ -97,24 +77,25 @@ async function seek(
   return cursor.seek(pgno);
 }
 
-function readTogether(
+async function readTogether(
   rows: ImageRows,
   id: ActorId,
   outlines: readonly ShardOutline[],
   memories: Pool<ByteBuffer>,
-): () => Promise<ShardPlan[]> {
-  if (outlines.every(isCovered)) {
-    return () => Promise.resolve(outlines.map((outline) => ({ ...outline, shardBlocks: NO_BLOCKS })));
-  }
+): Promise<ShardPlan[]> {
+  const coveredPlan = (outline: ShardOutline): ShardPlan => ({ ...outline, shardBlocks: NO_BLOCKS, memories: [] });
   const planOf = async (from: Rows, outline: ShardOutline): Promise<ShardPlan> => {
     if (isCovered(outline)) {
-      return { ...outline, shardBlocks: NO_BLOCKS };
+      return coveredPlan(outline);
     }
     const memory = memories.take();
     const shardBlocks = await readShard(from, id, shardNumber(outline), memory);
-    return { ...outline, shardBlocks, memory };
+    return { ...outline, shardBlocks, memories: [memory] };
   };
-  return async () => rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
+  // What PIDX covers needs no transaction.
+  return outlines.every(isCovered)
+    ? outlines.map(coveredPlan)
+    : rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
 }
 
 async function* readPidx(
