@@ -67,40 +67,62 @@ export type EntryRow =
  * @throws FormatError `entry_corrupt` when it is not a key of an entry's row.
  */
 export function decodeRowKey(subspace: Uint8Array, rowKey: Uint8Array): EntryRow {
+  const end = entryKeyEnd(subspace, rowKey);
+  const index = chunkIndexOf(rowKey, end);
+  const key = entryKeyOf(subspace, rowKey, end);
+  return index === undefined ? { kind: "metadata", key } : { kind: "chunk", key, index };
+}
+
+/*
+ * The same in parts, for a large image has two rows for each page. Rows that begin with the same bytes up to where K' ends are of one
+ * entry.
+ */
+
+/** Where K' ends in a row's key. @throws FormatError `entry_corrupt` */
+export function entryKeyEnd(subspace: Uint8Array, rowKey: Uint8Array): number {
   const begin = subspace.length + 2;
   if (!startsWith(rowKey, subspace) || rowKey[begin - 2] !== NESTED || rowKey[begin - 1] !== BYTE_STRING) {
     throw corrupt("A row of the actor's key-value space has a key of another form.", rowKey);
   }
-  const { key, end } = unescapeKey(rowKey, begin);
+  for (let offset = begin; offset < rowKey.length; offset += 1) {
+    if (rowKey[offset] === 0) {
+      offset += 1;
+      if (rowKey[offset] === 0) {
+        return offset + 1;
+      }
+      if (offset < rowKey.length && rowKey[offset] !== 0xff) {
+        throw corrupt("A row's key holds more than its entry's key.", rowKey);
+      }
+    }
+  }
+  throw corrupt("A row's key ends inside its entry's key.", rowKey);
+}
+
+/** The chunk that a row is by what follows K' in its key; undefined for the metadata row. @throws FormatError `entry_corrupt` */
+export function chunkIndexOf(rowKey: Uint8Array, end: number): number | undefined {
   if (rowKey.length === end + METADATA_SUFFIX.length && startsWith(rowKey, METADATA_SUFFIX, end)) {
-    return { kind: "metadata", key };
+    return undefined;
   }
   const index = startsWith(rowKey, DATA_PREFIX, end) ? decodeTupleInteger(rowKey, end + DATA_PREFIX.length) : undefined;
   if (index === undefined) {
     throw corrupt("A row's key ends in neither a metadata mark nor a chunk index.", rowKey);
   }
-  return { kind: "chunk", key, index };
+  return index;
 }
 
-/** K out of K' from `begin` on, and where K' ends. */
-function unescapeKey(rowKey: Uint8Array, begin: number): { key: Uint8Array; end: number } {
-  const unescaped = newBytes(rowKey.length - begin);
+/** K out of a row's key in which K' ends at `end`. */
+export function entryKeyOf(subspace: Uint8Array, rowKey: Uint8Array, end: number): Uint8Array {
+  const begin = subspace.length + 2;
+  const zerosEnd = end - 2;
   let length = 0;
-  for (let offset = begin; offset < rowKey.length; offset += 1) {
-    const byte = rowKey[offset] ?? 0;
-    if (byte === 0) {
-      const mark = rowKey[offset + 1];
-      if (mark === 0) {
-        return { key: unescaped.subarray(0, length), end: offset + 2 };
-      }
-      if (mark !== 0xff) {
-        throw corrupt("A row's key holds more than its entry's key.", rowKey);
-      }
-      offset += 1;
-    }
-    unescaped[length++] = byte;
+  for (let offset = begin; offset < zerosEnd; offset += rowKey[offset] === 0 ? 2 : 1) {
+    length += 1;
   }
-  throw corrupt("A row's key ends inside its entry's key.", rowKey);
+  const key = newBytes(length);
+  for (let offset = begin, index = 0; index < length; offset += rowKey[offset] === 0 ? 2 : 1, index += 1) {
+    key[index] = rowKey[offset] ?? 0;
+  }
+  return key;
 }
 
 /** An entry's metadata: the version of the process that wrote it (text, as bytes) and when, in ms since the epoch. */

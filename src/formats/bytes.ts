@@ -54,13 +54,13 @@ export function equalBytes(a: Uint8Array | undefined, b: Uint8Array | undefined)
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-/** Whether `prefix` is what `bytes` hold from `at` on. */
-export function startsWith(bytes: Uint8Array, prefix: Uint8Array, at = 0): boolean {
-  if (bytes.length < at + prefix.length) {
+/** Whether `prefix`, or its first `length` bytes, is what `bytes` hold from `at` on. */
+export function startsWith(bytes: Uint8Array, prefix: Uint8Array, at = 0, length = prefix.length): boolean {
+  if (bytes.length < at + length) {
     return false;
   }
   // Byte by byte: prefixes are short, and the view that Buffer.compare would need costs more than they do.
-  for (let index = 0; index < prefix.length; index += 1) {
+  for (let index = 0; index < length; index += 1) {
     if (bytes[at + index] !== prefix[index]) {
       return false;
     }
@@ -136,6 +136,25 @@ export function u64be(value: bigint): Uint8Array {
   const bytes = newBytes(8);
   viewOf(bytes).setBigUint64(0, value);
   return bytes;
+}
+
+/** The big-endian integer in four bytes of a longer array. Without a view: an image has such a key for each of its pages. */
+export function u32At(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  );
+}
+
+/** The number a key ends in, when it is `prefix` and a u32; else undefined. */
+export function trailingU32(key: Uint8Array, prefix: Uint8Array): number | undefined {
+  return key.length === prefix.length + 4 && startsWith(key, prefix) ? u32At(key, prefix.length) : undefined;
+}
+
+/** The same of a u64. */
+export function trailingU64(key: Uint8Array, prefix: Uint8Array): bigint | undefined {
+  return key.length === prefix.length + 8 && startsWith(key, prefix)
+    ? viewOf(key).getBigUint64(prefix.length)
+    : undefined;
 }
 
 export const ASCII = new TextEncoder();

@@ -211,12 +211,3 @@ export function legacyHeadKey(database: ActorId): Uint8Array {
 export function databasePinsPrefix(branch: Uint8Array): Uint8Array {
   return key(PARTITION.databasePins, "/", branch, "/");
 }
-
-/** The page number or txid at the end of a key: what follows `prefix`, when it is of the right length. */
-export function trailingInteger(rowKey: Uint8Array, prefix: Uint8Array, bytes: 4 | 8): bigint | undefined {
-  if (rowKey.length !== prefix.length + bytes) {
-    return undefined;
-  }
-  const view = viewOf(rowKey);
-  return bytes === 4 ? BigInt(view.getUint32(prefix.length)) : view.getBigUint64(prefix.length);
-}

@@ -1,4 +1,4 @@
-import { concatBytes, u32be, viewOf } from "./bytes.ts";
+import { concatBytes, u32At, u32be, viewOf } from "./bytes.ts";
 import { FormatError } from "./format-error.ts";
 
 /*
@@ -46,7 +46,7 @@ export function decodeV1Key(key: Uint8Array): V1Key {
       return { kind: "metadata", tag };
     }
     if (key[2] === 1 && key.length === 8) {
-      return { kind: "chunk", tag, index: viewOf(key).getUint32(4) };
+      return { kind: "chunk", tag, index: u32At(key, 4) };
     }
   }
   return { kind: "other" };

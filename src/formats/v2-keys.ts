@@ -1,5 +1,5 @@
 import type { ActorId } from "./actor-id.ts";
-import { ASCII, asciiBytes, concatBytes, startsWith, u32be, u64be, viewOf } from "./bytes.ts";
+import { ASCII, asciiBytes, concatBytes, u32be, u64be } from "./bytes.ts";
 import { KEYWORD, packTuple } from "./tuple.ts";
 
 /*
@@ -57,9 +57,4 @@ export function shardPrefix(id: ActorId): Uint8Array {
 
 export function shardKey(id: ActorId, shard: number): Uint8Array {
   return concatBytes(shardPrefix(id), u32be(shard));
-}
-
-/** The number a key ends in, when it is `prefix` and a u32; else undefined. */
-export function trailingU32(key: Uint8Array, prefix: Uint8Array): number | undefined {
-  return key.length === prefix.length + 4 && startsWith(key, prefix) ? viewOf(key).getUint32(prefix.length) : undefined;
 }

@@ -1,6 +1,7 @@
 import { compareBytes, equalBytes, keyAfter } from "../formats/bytes.ts";
 import { placedRows } from "../store/placed-rows.ts";
 import type { KeyRange, KeyValue, RangeOptions, Store, Transaction } from "../store/store.ts";
+import { pulled } from "./pulled.ts";
 
 /** Rows that can be read, from wherever they are: what a reader of images needs. */
 export interface Rows {
@@ -22,15 +23,18 @@ const ROW_BYTES = 512;
 export function storeRows(store: Store, signal: AbortSignal): ImageRows {
   return {
     get: async (key) => store.transact(async (tx) => tx.get(key, { snapshot: true }), { label: "read_v2", signal }),
-    async *getRange(range, options) {
+    getRange(range, options) {
       let begin: Uint8Array | undefined = range.begin;
-      while (begin !== undefined) {
-        const part = await readPart(store, { begin, end: range.end }, signal);
-        if (part.rows.length > 0) {
-          yield placedRows(part.rows, options?.into);
+      return pulled(async () => {
+        while (begin !== undefined) {
+          const { rows, next } = await readPart(store, { begin, end: range.end }, signal);
+          begin = next;
+          if (rows.length > 0) {
+            return placedRows(rows, options?.into);
+          }
         }
-        begin = part.next;
-      }
+        return undefined;
+      });
     },
     together: async (read) => store.transact(async (tx) => read(transactionRows(tx)), { label: "read_v2", signal }),
   };

@@ -13,11 +13,13 @@ import {
   prefixRange,
   startsWith,
   toHex,
+  trailingU32,
+  trailingU64,
   u32be,
   u64be,
   viewOf,
 } from "../../src/formats/bytes.ts";
-import { anyBytes, asPooledBuffer, holds } from "../support/reference-properties.ts";
+import { anyBytes, asPooledBuffer, holds, prefixes } from "../support/reference-properties.ts";
 
 describe("bytes", () => {
   it("join parts into a new array that shares nothing with them", () => {
@@ -102,6 +104,27 @@ describe("bytes", () => {
   it("hold big-endian integers", () => {
     expect(toHex(u32be(0xfffefdfc))).to.equal("fffefdfc");
     expect(toHex(u64be(0xfffefdfcfbfaf9f8n))).to.equal("fffefdfcfbfaf9f8");
+  });
+
+  it("end in a big-endian integer behind a prefix, or do not", () => {
+    const prefix = Uint8Array.of(7, 0);
+    for (const value of [0, 1, 0x01020304, 0x7fffffff, 0x80000000, 0xffffffff]) {
+      expect(trailingU32(asPooledBuffer(concatBytes(prefix, u32be(value))), prefix)).to.equal(value);
+    }
+    for (const value of [0n, 0x0102030405060708n, 2n ** 64n - 1n]) {
+      expect(trailingU64(asPooledBuffer(concatBytes(prefix, u64be(value))), prefix)).to.equal(value);
+    }
+    const four = concatBytes(prefix, u32be(5));
+    const eight = concatBytes(prefix, u64be(5n));
+    for (const cut of prefixes(eight)) {
+      expect(trailingU32(cut, prefix), toHex(cut)).to.equal(cut.length === four.length ? 0 : undefined);
+      expect(trailingU64(cut, prefix), toHex(cut)).to.equal(undefined);
+    }
+    for (const key of [eight, concatBytes(eight, Uint8Array.of(0))]) {
+      expect(trailingU32(key, prefix)).to.equal(undefined);
+    }
+    expect(trailingU32(four, Uint8Array.of(7, 1))).to.equal(undefined);
+    expect(trailingU64(eight, Uint8Array.of(6, 0))).to.equal(undefined);
   });
 
   it("are new ones of zeros each time, however many share memory", () => {

@@ -66,13 +66,6 @@ describe("Depot's keys", () => {
     expect(keys.vtxPrefix(br)).to.have.lengthOf(0x18);
   });
 
-  it("end in an integer, or are not of their kind", () => {
-    const prefix = keys.pagesPrefix(br);
-    expect(keys.trailingInteger(keys.pageKey(br, 0xffffffff), prefix, 4)).to.equal(0xffffffffn);
-    expect(keys.trailingInteger(keys.commitKey(br, 7n), keys.commitsPrefix(br), 8)).to.equal(7n);
-    expect(keys.trailingInteger(prefix, prefix, 4)).to.equal(undefined);
-  });
-
   it("of pages one after the other are those of each", () => {
     const pgnos = [254, 255, 256, 257];
     expect(keys.pageKeys(br, 254, 258)).to.deep.equal(pgnos.map((pgno) => keys.pageKey(br, pgno)));

@@ -11,13 +11,11 @@ import {
   pidxPrefix,
   shardKey,
   shardPrefix,
-  trailingU32,
   V2_SUBSPACE,
   v2ActorPrefix,
 } from "../../src/formats/v2-keys.ts";
-import { asPooledBuffer, prefixes } from "../support/reference-properties.ts";
 import { logicalKey } from "../support/reference.ts";
-import { bytesOf, testActor } from "../support/v1-actors.ts";
+import { testActor } from "../support/v1-actors.ts";
 
 const ACTOR = testActor(6);
 const { id } = ACTOR;
@@ -46,15 +44,5 @@ describe("v2 keys", () => {
   it("have the lengths that the storage used is counted with", () => {
     expect(metaKey(id)).to.have.lengthOf(META_KEY_BYTES);
     expect(pidxKey(id, 1)).to.have.lengthOf(PIDX_KEY_BYTES);
-  });
-
-  it("give their trailing number, and none for other keys", () => {
-    const prefix = shardPrefix(id);
-    expect(trailingU32(asPooledBuffer(shardKey(id, 0xfffffffe)), prefix)).to.equal(0xfffffffe);
-    for (const cut of prefixes(shardKey(id, 5))) {
-      expect(trailingU32(cut, prefix)).to.equal(undefined);
-    }
-    expect(trailingU32(bytesOf(shardKey(id, 5), 0), prefix)).to.equal(undefined);
-    expect(trailingU32(shardKey(testActor(7).id, 5), prefix)).to.equal(undefined);
   });
 });

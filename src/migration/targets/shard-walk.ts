@@ -8,26 +8,38 @@ export interface ShardOutline {
   readonly txidOf: ReadonlyMap<number, bigint>;
 }
 
+/** A row of PIDX. */
+export interface PageTxid {
+  readonly pgno: number;
+  readonly txid: bigint;
+}
+
 /** Walks PIDX, in page order, beside the shards of pages `begin`, a shard's first, to `pageCount`. Ends PIDX's reading when it is ended. */
 export async function* walkShards(
-  pidx: AsyncGenerator<{ pgno: number; txid: bigint }>,
+  pidx: AsyncIterable<readonly PageTxid[]>,
   pageCount: number,
   begin = 1,
 ): AsyncGenerator<ShardOutline, void, undefined> {
-  try {
-    let next = await pidx.next();
-    for (let firstPgno = begin; firstPgno <= pageCount; firstPgno = nextShard(firstPgno)) {
-      const endPgno = Math.min(nextShard(firstPgno), pageCount + 1);
-      const txidOf = new Map<number, bigint>();
-      while (next.done !== true && next.value.pgno < endPgno) {
-        txidOf.set(next.value.pgno, next.value.txid);
-        next = await pidx.next();
+  let shard = emptyOutline(begin, pageCount);
+  for await (const rows of pidx) {
+    for (const { pgno, txid } of rows) {
+      for (; pgno >= shard.endPgno && shard.firstPgno <= pageCount; shard = emptyOutline(shard.endPgno, pageCount)) {
+        yield shard;
       }
-      yield { firstPgno, endPgno, txidOf };
+      if (shard.firstPgno > pageCount) {
+        return;
+      }
+      shard.txidOf.set(pgno, txid);
     }
-  } finally {
-    await pidx.return(undefined);
   }
+  for (; shard.firstPgno <= pageCount; shard = emptyOutline(shard.endPgno, pageCount)) {
+    yield shard;
+  }
+}
+
+/** The outline of the shard that begins with a page, before anything is known of PIDX; `firstPgno` is past `pageCount` where there is none. */
+function emptyOutline(firstPgno: number, pageCount: number): ShardOutline & { readonly txidOf: Map<number, bigint> } {
+  return { firstPgno, endPgno: Math.min(nextShard(firstPgno), pageCount + 1), txidOf: new Map() };
 }
 
 /** Whether PIDX names every page, so that the SHARD row is not needed. */

@@ -15,8 +15,10 @@ export interface CommitRecord {
 
 /** Makes the record of a version out of what its transactions wrote, each key and range once. */
 export function commitRecord(version: bigint, timeMs: number, writes: WriteSet): CommitRecord {
+  const sorted = [...writes.keys].sort();
   // Once each: transactions that share a commit mostly add to the same counters.
-  return { version, timeMs, keys: [...new Set(writes.keys)].sort(), ranges: coalesce(writes.ranges) };
+  const keys = sorted.filter((key, index) => key !== sorted[index - 1]);
+  return { version, timeMs, keys, ranges: coalesce(writes.ranges) };
 }
 
 /**

@@ -11,7 +11,10 @@ const MAP_BYTES = 2 ** 40;
 /** Read snapshots at once, of all processes; 64 bytes each in the lock file. */
 export const MAX_READERS = 4_096;
 
-/** A table of LMDB with plain bytes on both sides; of `rows`, a value that is read is good until the next row is. */
+/** Values of `rows` up to here are copies when they are read. */
+export const COPIED_BYTES = 64;
+
+/** A table of LMDB with plain bytes on both sides; of `rows`, a longer value that is read is good until the next row is. */
 export type LmdbTable = Database<Uint8Array, Uint8Array>;
 
 /** The three tables of a store. */
@@ -75,20 +78,28 @@ const rowKeyEncoder = {
     return start + 1 + key.length;
   },
   readKey(source: Uint8Array, start: number, end: number): Uint8Array {
-    const key = newBytes(end - start - 1);
-    // Byte by byte: keys are short, and there is one for each row of an image.
-    for (let index = 0; index < key.length; index += 1) {
-      key[index] = source[start + 1 + index] ?? 0;
-    }
-    return key;
+    return copyOfBytes(source, start + 1, end);
   },
 };
 
-/** Values as they are: what is read is a view of the binding's buffer, good until it is asked for the next row. */
+/** Byte by byte, for what is short. */
+function copyOfBytes(source: Uint8Array, begin: number, end: number): Uint8Array {
+  const copy = newBytes(end - begin);
+  for (let index = 0; index < copy.length; index += 1) {
+    copy[index] = source[begin + index] ?? 0;
+  }
+  return copy;
+}
+
+/**
+ * Values as they are: what is read is a view of the binding's buffer, good until it is asked for the next row. A short one is copied at
+ * once, for less than the view would cost: a large image has one for each page.
+ */
 const rowValueEncoder = {
   encode: (value: Uint8Array): Uint8Array => value,
   // The buffer is longer than it says, and only `subarray` minds what it says.
-  decode: (bytes: Buffer): Uint8Array => bytes.subarray(0, bytes.length),
+  decode: (bytes: Buffer): Uint8Array =>
+    bytes.length > COPIED_BYTES ? bytes.subarray(0, bytes.length) : copyOfBytes(bytes, 0, bytes.length),
 };
 
 /** Marks a new environment as a store of ours, and refuses one that something else made. */

@@ -1,7 +1,7 @@
 import type { Transaction as LmdbTransactionHandle } from "lmdb";
-import type { LmdbTable } from "./lmdb-environment.ts";
+import { COPIED_BYTES, type LmdbTable } from "./lmdb-environment.ts";
 import { bucketKey, decodeBucket, encodeBucket, isLongKey, keyAfterBucket, withRow } from "./long-keys.ts";
-import { placedIn, placedRows } from "../placed-rows.ts";
+import { placedIn, placedRow } from "../placed-rows.ts";
 import type { KeyRange, KeyValue, ValueRoom } from "../store.ts";
 
 /** Where to read: in a read snapshot, or, when absent, in the write transaction under way. */
@@ -111,36 +111,30 @@ export class LmdbRows {
     return true;
   }
 
-  read(request: RowsRequest, from: ReadFrom): RowsBatch {
-    const { range, maxRows, targetBytes } = request;
+  read({ range, reverse, maxRows, targetBytes, into }: RowsRequest, from: ReadFrom): RowsBatch {
     const rows: KeyValue[] = [];
     if (maxRows <= 0 || Buffer.compare(range.begin, range.end) >= 0) {
       return { rows, isComplete: true };
     }
     let bytes = 0;
-    for (const row of this.#rowsOf(request, from)) {
+    const isLast = (row: KeyValue): boolean => {
       rows.push(row);
       bytes += row.key.length + row.value.length;
-      if (rows.length >= maxRows || bytes >= targetBytes) {
-        return { rows, isComplete: false };
-      }
-    }
-    return { rows, isComplete: true };
-  }
-
-  *#rowsOf({ range, reverse, into }: RowsRequest, from: ReadFrom): Generator<KeyValue> {
+      return rows.length >= maxRows || bytes >= targetBytes;
+    };
     const { start, end } = storedRange(range);
     const bounds = reverse
       ? { start: end, end: start, reverse, exclusiveStart: true, inclusiveEnd: true }
       : { start, end };
-    for (const row of this.#table.getRange(from === undefined ? bounds : { ...bounds, transaction: from })) {
-      if (isLongKey(row.key)) {
-        const rows = decodeBucket(row.key, row.value).filter(({ key }) => isWithin(key, range));
-        yield* placedRows(reverse ? rows.reverse() : rows, into);
-      } else {
-        yield { key: row.key, value: (into && placedIn(into, row.value)) ?? copyOf(row.value) };
+    for (const { key, value } of this.#table.getRange(from === undefined ? bounds : { ...bounds, transaction: from })) {
+      const isDone = isLongKey(key)
+        ? bucketRows({ key, value }, range, reverse).some((row) => isLast(placedRow(row, into)))
+        : isLast({ key, value: (into && placedIn(into, value)) ?? copyOf(value) });
+      if (isDone) {
+        return { rows, isComplete: false };
       }
     }
+    return { rows, isComplete: true };
   }
 
   #bucket(key: Uint8Array, from: ReadFrom): KeyValue[] {
@@ -161,6 +155,12 @@ export class LmdbRows {
   }
 }
 
+/** The rows within a range of a bucket, in the order asked for. */
+function bucketRows({ key, value }: KeyValue, range: KeyRange, reverse: boolean): KeyValue[] {
+  const rows = decodeBucket(key, value).filter((row) => isWithin(row.key, range));
+  return reverse ? rows.reverse() : rows;
+}
+
 function storedRange(range: KeyRange): { start: Uint8Array; end: Uint8Array } {
   return {
     start: isLongKey(range.begin) ? bucketKey(range.begin) : range.begin,
@@ -178,6 +178,9 @@ function isWithin(key: Uint8Array, range: KeyRange): boolean {
  */
 function copyOf(value: Uint8Array): Uint8Array {
   const { length } = value;
+  if (length <= COPIED_BYTES) {
+    return value;
+  }
   if (length > SHARING_BYTES) {
     return Buffer.from(value);
   }

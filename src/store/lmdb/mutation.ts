@@ -2,25 +2,19 @@ import type { KeyString, KeyStringRange } from "./key-string.ts";
 import { keyAfter, toKeyString } from "./key-string.ts";
 import { ADD_OPERAND_BYTES, RANGE_OVERHEAD_BYTES } from "../limits.ts";
 
-/** A key, and its name among the keys of conflicts. */
-interface NamedKey {
-  readonly key: Uint8Array;
-  readonly name: KeyString;
-}
-
 /** One write of a transaction, in the order in which its body made them. */
 export type Mutation =
-  | (NamedKey & { readonly type: "set"; readonly value: Uint8Array })
-  | (NamedKey & { readonly type: "clear" })
-  | {
-      readonly type: "clearRange";
-      readonly begin: Uint8Array;
-      readonly end: Uint8Array;
-      readonly names: KeyStringRange;
-    }
-  | (NamedKey & { readonly type: "add"; readonly delta: bigint })
+  | { readonly type: "set"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "clear"; readonly key: Uint8Array }
+  | { readonly type: "clearRange"; readonly begin: Uint8Array; readonly end: Uint8Array }
+  | { readonly type: "add"; readonly key: Uint8Array; readonly delta: bigint }
   | { readonly type: "stampKey"; readonly key: Uint8Array; readonly offset: number; readonly value: Uint8Array }
-  | (NamedKey & { readonly type: "stampValue"; readonly offset: number; readonly value: Uint8Array });
+  | { readonly type: "stampValue"; readonly key: Uint8Array; readonly offset: number; readonly value: Uint8Array };
+
+/** The range of keys that is cleared. */
+export function rangeName({ begin, end }: { begin: Uint8Array; end: Uint8Array }): KeyStringRange {
+  return { begin: toKeyString(begin), end: toKeyString(end) };
+}
 
 /** What a commit wrote, as others have to know it: keys, and ranges cleared. */
 export interface WriteSet {
@@ -41,11 +35,11 @@ export function writeSetOf(mutations: readonly Mutation[], stamp: Uint8Array): W
   const ranges: KeyStringRange[] = [];
   for (const mutation of mutations) {
     if (mutation.type === "clearRange") {
-      ranges.push(mutation.names);
+      ranges.push(rangeName(mutation));
     } else if (mutation.type === "stampKey") {
       keys.push(toKeyString(withVersionstamp(mutation.key, mutation.offset, stamp)));
     } else {
-      keys.push(mutation.name);
+      keys.push(toKeyString(mutation.key));
     }
   }
   return { keys, ranges };

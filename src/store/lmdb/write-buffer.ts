@@ -10,7 +10,7 @@ import {
   toKeyString,
 } from "./key-string.ts";
 import { VERSIONSTAMP_BYTES } from "../limits.ts";
-import { type Mutation, stampedKeyRange } from "./mutation.ts";
+import { type Mutation, rangeName, stampedKeyRange } from "./mutation.ts";
 import type { KeyValue } from "../store.ts";
 
 /** What the transaction itself says about one key. */
@@ -41,20 +41,19 @@ export class WriteBuffer {
   #hasStamps = false;
 
   set(key: Uint8Array, value: Uint8Array): void {
-    this.mutations.push({ type: "set", key, name: toKeyString(key), value });
+    this.mutations.push({ type: "set", key, value });
   }
 
   clear(key: Uint8Array): void {
-    this.mutations.push({ type: "clear", key, name: toKeyString(key) });
+    this.mutations.push({ type: "clear", key });
   }
 
   clearRange(begin: Uint8Array, end: Uint8Array): void {
-    const names = { begin: toKeyString(begin), end: toKeyString(end) };
-    this.mutations.push({ type: "clearRange", begin, end, names });
+    this.mutations.push({ type: "clearRange", begin, end });
   }
 
   add(key: Uint8Array, delta: bigint): void {
-    this.mutations.push({ type: "add", key, name: toKeyString(key), delta });
+    this.mutations.push({ type: "add", key, delta });
   }
 
   setVersionstampedKey(key: Uint8Array, offset: number, value: Uint8Array): void {
@@ -62,7 +61,7 @@ export class WriteBuffer {
   }
 
   setVersionstampedValue(key: Uint8Array, value: Uint8Array, offset: number): void {
-    this.mutations.push({ type: "stampValue", key, name: toKeyString(key), offset, value });
+    this.mutations.push({ type: "stampValue", key, offset, value });
   }
 
   /** Whether the transaction wrote nothing that a read could see. */
@@ -158,16 +157,16 @@ export class WriteBuffer {
   #apply(mutation: Mutation): void {
     switch (mutation.type) {
       case "set":
-        this.#put(mutation.name, { kind: "value", key: mutation.key, value: mutation.value });
+        this.#put(toKeyString(mutation.key), { kind: "value", key: mutation.key, value: mutation.value });
         break;
       case "clear":
-        this.#put(mutation.name, { kind: "value", key: mutation.key, value: undefined });
+        this.#put(toKeyString(mutation.key), { kind: "value", key: mutation.key, value: undefined });
         break;
       case "clearRange":
-        this.#applyClearRange(mutation.names);
+        this.#applyClearRange(rangeName(mutation));
         break;
       case "add":
-        this.#applyAdd(mutation.name, mutation.key, mutation.delta);
+        this.#applyAdd(toKeyString(mutation.key), mutation.key, mutation.delta);
         break;
       case "stampKey":
         this.#hasStamps = true;
@@ -175,7 +174,7 @@ export class WriteBuffer {
         break;
       case "stampValue":
         this.#hasStamps = true;
-        this.#put(mutation.name, { kind: "unreadable", key: mutation.key });
+        this.#put(toKeyString(mutation.key), { kind: "unreadable", key: mutation.key });
         break;
     }
   }

@@ -44,11 +44,10 @@ describe("the resolver of one of several processes", () => {
     if (read !== undefined) {
       reads.addKey(toKeyString(bytes(read.key)));
     }
-    const name = toKeyString(bytes(key));
     return {
       reads,
       readVersion: read?.version,
-      mutations: [{ type: "set", key: bytes(key), name, value: bytes("1") }],
+      mutations: [{ type: "set", key: bytes(key), value: bytes("1") }],
       affectedBytes: 1,
     };
   };

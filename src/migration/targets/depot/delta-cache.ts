@@ -1,6 +1,6 @@
 import type { ByteBuffer } from "../../../formats/byte-buffer.ts";
-import { prefixRange } from "../../../formats/bytes.ts";
-import { deltaPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
+import { prefixRange, trailingU32 } from "../../../formats/bytes.ts";
+import { deltaPrefix } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx } from "../../../formats/ltx.ts";
 import type { Pool } from "../../../formats/pool.ts";
@@ -57,7 +57,7 @@ export class DeltaCache {
     let chunks = 0;
     for await (const batch of rows.getRange(prefixRange(prefix), { into: (length) => memory.appendRoom(length) })) {
       for (const row of batch) {
-        if (trailingInteger(row.key, prefix, 4) !== BigInt(chunks)) {
+        if (trailingU32(row.key, prefix) !== chunks) {
           throw new FormatError("delta_invalid", "A DELTA has a chunk missing.", { txid: txid.toString() });
         }
         chunks += 1;

@@ -1,6 +1,6 @@
-import { compareBytes, equalBytes, prefixRange, toHex } from "../../../formats/bytes.ts";
+import { compareBytes, equalBytes, prefixRange, toHex, trailingU64 } from "../../../formats/bytes.ts";
 import { decodeDepotCommit, decodeTxid } from "../../../formats/depot-head.ts";
-import { commitsPrefix, trailingInteger, vtxPrefix } from "../../../formats/depot-keys.ts";
+import { commitsPrefix, vtxPrefix } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import type { Rows } from "../../rows.ts";
 import type { BranchView } from "./depot-reader.ts";
@@ -19,7 +19,7 @@ export async function assertHistory(rows: Rows, view: BranchView): Promise<void>
   for await (const batch of rows.getRange(prefixRange(prefix))) {
     for (const row of batch) {
       txid += 1n;
-      if (trailingInteger(row.key, prefix, 8) !== txid) {
+      if (trailingU64(row.key, prefix) !== txid) {
         throw invalid("COMMITS has a gap.", { txid });
       }
       const commit = decodeDepotCommit(row.value);

@@ -1,13 +1,15 @@
 import type { ByteBuffer } from "../../../formats/byte-buffer.ts";
-import { prefixRange } from "../../../formats/bytes.ts";
+import { equalBytes, prefixRange, trailingU32, trailingU64 } from "../../../formats/bytes.ts";
 import { decodeTxid } from "../../../formats/depot-head.ts";
-import { pageKey, pagesPrefix, shardPrefix, trailingInteger } from "../../../formats/depot-keys.ts";
+import { pageKey, pagesPrefix, shardPrefix } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, type LtxBlock } from "../../../formats/ltx.ts";
+import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
+import { pulled } from "../../pulled.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
 import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
-import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import { isCovered, type PageTxid, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { type Delta, DeltaCache } from "./delta-cache.ts";
 
@@ -109,26 +111,39 @@ function isWithin({ firstPgno, lastPgno }: Delta, outline: ShardOutline): boolea
   return (firstPgno ?? outline.firstPgno) >= outline.firstPgno && (lastPgno ?? 0) < outline.endPgno;
 }
 
-async function* readPidx(
-  rows: Rows,
-  view: BranchView,
-  begin: number,
-): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
+function readPidx(rows: Rows, view: BranchView, begin: number): AsyncIterable<readonly PageTxid[]> {
   const prefix = pagesPrefix(view.branch);
   const all = prefixRange(prefix);
   const range = begin === 1 ? all : { ...all, begin: pageKey(view.branch, begin) };
-  for await (const batch of rows.getRange(range)) {
-    for (const row of batch) {
-      const pgno = trailingInteger(row.key, prefix, 4);
-      if (pgno === undefined || pgno === 0n || row.value.length !== 8) {
-        throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
-      }
-      const txid = decodeTxid(row.value);
-      if (txid <= view.headTxid) {
-        yield { pgno: Number(pgno), txid };
-      }
+  const batches = rows.getRange(range)[Symbol.asyncIterator]();
+  return pulled(
+    async () => {
+      const batch = await batches.next();
+      return batch.done === true ? undefined : pagesOf(batch.value, prefix, view.headTxid);
+    },
+    async () => batches.return?.(),
+  );
+}
+
+/** What rows of PIDX say, those of later txids left out. */
+function pagesOf(rows: readonly KeyValue[], prefix: Uint8Array, headTxid: bigint): PageTxid[] {
+  const pages: PageTxid[] = [];
+  // Pages of one DELTA follow one another, and its txid is decoded once.
+  let last: { readonly value: Uint8Array; readonly txid: bigint } | undefined;
+  for (const { key, value } of rows) {
+    const pgno = trailingU32(key, prefix);
+    if (pgno === undefined || pgno === 0 || value.length !== 8) {
+      throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
+    }
+    if (last === undefined || !equalBytes(last.value, value)) {
+      last = { value, txid: decodeTxid(value) };
+    }
+    const { txid } = last;
+    if (txid <= headTxid) {
+      pages.push({ pgno, txid });
     }
   }
+  return pages;
 }
 
 /** The newest version of a shard up to the head, one value whatever its size. */
@@ -137,7 +152,7 @@ async function readShard(rows: Rows, view: BranchView, shard: number): Promise<r
   let newest: Uint8Array | undefined;
   for await (const batch of rows.getRange(prefixRange(prefix))) {
     for (const row of batch) {
-      const txid = trailingInteger(row.key, prefix, 8);
+      const txid = trailingU64(row.key, prefix);
       newest = txid !== undefined && txid <= view.headTxid ? row.value : newest;
     }
   }

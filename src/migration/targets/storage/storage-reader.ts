@@ -1,16 +1,16 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import type { ByteBuffer } from "../../../formats/byte-buffer.ts";
-import { viewOf } from "../../../formats/bytes.ts";
+import { trailingU32, viewOf } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { decodeLtx, LtxDecoder, type LtxBlock } from "../../../formats/ltx.ts";
 import type { Pool } from "../../../formats/pool.ts";
 import { assertPieces, decodeSplitHead, physicalKey, piecePrefix } from "../../../formats/split-value.ts";
-import { deltaTxidPrefix, pidxKey, pidxPrefix, shardKey, trailingU32, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
+import { deltaTxidPrefix, pidxKey, pidxPrefix, shardKey, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
 import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
-import { isCovered, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import { isCovered, type PageTxid, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
@@ -50,7 +50,7 @@ export async function* readStorageBlocks(
 
 async function blocksOf(
   plan: ShardPlan,
-  seekIn: (page: { pgno: number; txid: bigint }) => Promise<Uint8Array | undefined>,
+  seekIn: (page: PageTxid) => Promise<Uint8Array | undefined>,
   missing: MissingBlock = () => Promise.resolve(undefined),
 ): Promise<Uint8Array[]> {
   const blocks: Uint8Array[] = [];
@@ -69,7 +69,7 @@ async function blocksOf(
 async function seek(
   rows: Rows,
   id: ActorId,
-  { pgno, txid }: { pgno: number; txid: bigint },
+  { pgno, txid }: PageTxid,
   deltas: Map<bigint, DeltaCursor>,
 ): Promise<Uint8Array | undefined> {
   const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
@@ -98,23 +98,19 @@ async function readTogether(
     : rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
 }
 
-async function* readPidx(
-  rows: Rows,
-  id: ActorId,
-  begin: number,
-): AsyncGenerator<{ pgno: number; txid: bigint }, void, undefined> {
+async function* readPidx(rows: Rows, id: ActorId, begin: number): AsyncGenerator<readonly PageTxid[], void, undefined> {
   const prefix = physicalKey(V2_SUBSPACE, pidxPrefix(id));
   const all = logicalRange(pidxPrefix(id));
   const range = begin === 1 ? all : { ...all, begin: physicalKey(V2_SUBSPACE, pidxKey(id, begin)) };
   for await (const batch of rows.getRange(range)) {
-    for (const row of batch) {
+    yield batch.map((row) => {
       const pgno = trailingU32(row.key, prefix);
       const head = decodeSplitHead(row.value);
       if (pgno === undefined || head.kind !== "inline" || head.value.length !== 8) {
         throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
       }
-      yield { pgno, txid: viewOf(head.value).getBigUint64(0) };
-    }
+      return { pgno, txid: viewOf(head.value).getBigUint64(0) };
+    });
   }
 }
 
