@@ -16,7 +16,7 @@ import { readProgress, type StagedRange } from "./stage-progress.ts";
 import { discardOwnStage, readSurroundings } from "./surroundings.ts";
 import type { StagedImage, StagedSpec } from "./targets/target.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
-import { outcomeOf } from "./verdict.ts";
+import { outcomeOf, staysMigrated } from "./verdict.ts";
 
 /*
  * The transactions with which a stage begins and ends. Each looks again at everything it depends on, and knows a commit of its own whose
@@ -151,7 +151,8 @@ async function endStage(
         target.discardStage(tx, id, fence.lease.head);
       }
       dropLease(tx, id);
-      const outcome = outcomeFor(changed ?? verdict);
+      const found = changed ?? verdict;
+      const outcome = staysMigrated(found, previous) ? previous : outcomeFor(found);
       ledger.write(tx, outcome, previous);
       return outcome;
     },

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { readOutcome } from "../../../src/campaign/ledger.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";
@@ -26,7 +27,7 @@ import { encodeReferenceHead, logicalKey, physicalRows, sha256, type ReferenceHe
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../../support/v1-actors-sqlite.ts";
 import { PAGE, v1Rows, type Row, type TestActor } from "../../support/v1-actors.ts";
-import { assertSound, IMAGE, LEASE_MS, scene, WAYS } from "./fault-scenes.ts";
+import { assertSound, COMPETITORS, IMAGE, LEASE_MS, scene, WAYS, type Scene } from "./fault-scenes.ts";
 import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 
 /*
@@ -245,6 +246,26 @@ describe("Depot's look at v2's older form", () => {
         await putEngineDatabase();
         expect(await attempted()).to.include({ reason: "already_migrated" });
       });
+    });
+
+    it(`keeps in the ledger what Ferry migrated there where the engine brings v1 to Depot before any commit, ${way}`, async () => {
+      const brought = COMPETITORS["the engine commits the database"];
+      const begun = async (): Promise<Scene & { first: Outcome }> => {
+        const met = await scene(new MemoryStore());
+        const context = { ...depotContext(met.store, met.world), target: storageTarget };
+        const options = { ...DEFAULT_MIGRATION_OPTIONS, ...migration };
+        return { ...met, first: await migrateActor(context, met.actor.id, options, new AbortController().signal) };
+      };
+      const whole = await begun();
+      const counted = new FaultyStore(whole.store);
+      await attempt(counted, whole.world, whole.actor, { migration });
+      for (let at = 1; at <= counted.commits.length; at += 1) {
+        const met = await begun();
+        const faulty = new FaultyStore(met.store, at, async () => brought?.(met, migration));
+        expect(await attempt(faulty, met.world, met.actor, { migration }), `commit ${at}`).to.deep.equal(met.first);
+        expect(await readOutcome(met.store, met.actor.id), `commit ${at}`).to.deep.equal(met.first);
+        expect(await assertSound(met), `commit ${at}`).to.equal("engine");
+      }
     });
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {
