@@ -138,11 +138,12 @@ describe("Depot's look at v2's older form", () => {
         ]);
       }
 
-      async function migrates(): Promise<void> {
+      async function migrates(): Promise<Outcome> {
         expect(await examined()).to.include({ state: "migrated" });
         const outcome = await attempted();
         expect(outcome).to.include({ state: "migrated" });
         expect(sha256(assertReadable(await dumpRows(store), prepared.actor).image)).to.equal(sha256(IMAGE));
+        return outcome;
       }
 
       it("does not mind that there is nothing", async () => {
@@ -161,7 +162,23 @@ describe("Depot's look at v2's older form", () => {
         const context = { ...depotContext(store, prepared.world), target: storageTarget };
         const first = await migrateActor(context, prepared.actor.id, options, new AbortController().signal);
         expect(first.state).to.equal("migrated");
-        await migrates();
+        expect(await migrates()).not.to.have.property("detail");
+      });
+
+      it("is no look at what Depot itself had: an image of Ferry's that is gone from there is told, whatever came between", async () => {
+        expect(await migrates()).not.to.have.property("detail");
+        const pointers = (await dumpRows(store)).filter(({ key }) => key[0] === 2 && key[1] === 0x10);
+        const awake = lifeFieldRow(prepared.actor, "ENVOY_KEY", workflowId(3));
+        await clearKeys(
+          store,
+          pointers.map(({ key }) => key),
+        );
+        await putRows(store, [awake]);
+        expect(await attempted()).to.include({ state: "deferred" });
+        await clearKeys(store, [awake.key]);
+        const again = await attempted();
+        expect(again).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+        expect(again.detail).to.match(/^Ferry had migrated the actor before, and v2 held nothing of that any more/);
       });
 
       for (const [title, head] of Object.entries(UNSAFE)) {
