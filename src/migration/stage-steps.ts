@@ -128,8 +128,10 @@ async function endStage(
   const { context, id, options, signal } = fence.attempt;
   const { target, ledger } = context;
   const nowMs = context.now();
+  let runs = 0;
   return context.store.transact(
     async (tx) => {
+      runs += 1;
       const [torn, refused, previous, held] = await Promise.all([
         reasonToDefer(tx, id, plan),
         image === undefined ? undefined : target.reasonNotToSwitch(tx, id, image),
@@ -141,6 +143,10 @@ async function endStage(
       const possible = [verdict, ...OPERATORS_VERDICTS, TORN, ...(refused === undefined ? [] : [refused])];
       if (held === undefined && isOneOf(previous, possible.map(outcomeFor))) {
         // A commit whose result was unknown did happen; what has changed since does not matter.
+        return previous;
+      }
+      if (held === undefined && runs > 1 && refused !== undefined && staysMigrated(refused, previous)) {
+        // Or one that changed nothing in the ledger.
         return previous;
       }
       await fence.assertHeld(tx);

@@ -283,6 +283,12 @@ describe("Depot's look at v2's older form", () => {
         expect(await readOutcome(met.store, met.actor.id), `commit ${at}`).to.deep.equal(met.first);
         expect(await assertSound(met), `commit ${at}`).to.equal("engine");
       }
+      const met = await begun();
+      const last = counted.commits.length;
+      const faulty = new FaultyStore(met.store, last, async () => brought?.(met, migration));
+      // After the conflict that this comes to, the same once more.
+      const unknown = new FaultyStore(faulty, last + 1, "unknown_happened");
+      expect(await attempt(unknown, met.world, met.actor, { migration })).to.deep.equal(met.first);
     });
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {
