@@ -47,11 +47,14 @@ const waiverKey = (id: ActorId): Uint8Array => ferryKey("waiver", id);
 
 /** Leaves a rejected or failed actor on v1. Jobs of it that are under way or come later skip it. */
 export async function waiveActor(store: Store, id: ActorId, decision: Decision): Promise<WaiveResult> {
+  let runs = 0;
   return store.transact(
     async (tx) => {
+      runs += 1;
       const [waiver, outcome] = await Promise.all([readWaiverIn(tx, id), ledger.read(tx, id)]);
       if (waiver !== undefined && outcome?.reason === "waived") {
-        return "already_waived";
+        // A commit whose result was unknown did happen, where it is this very decision.
+        return runs > 1 && waiver.at === decision.at && waiver.who === decision.who ? "waived" : "already_waived";
       }
       if (outcome === undefined || !REJECT_STATES.some((state) => state === outcome.state)) {
         return "not_rejected";
@@ -78,11 +81,16 @@ export async function waiveActor(store: Store, id: ActorId, decision: Decision):
 
 /** Takes a waiver back: the actor is again what it was when it was waived, unless something newer is recorded. */
 export async function unwaiveActor(store: Store, id: ActorId, decision: Decision): Promise<UnwaiveResult> {
+  let runs = 0;
   return store.transact(
     async (tx) => {
+      runs += 1;
       const [waiver, outcome] = await Promise.all([readWaiverIn(tx, id), ledger.read(tx, id)]);
       if (waiver === undefined) {
-        return "not_waived";
+        // A commit whose result was unknown did happen, where this very event is there.
+        const isDone = runs > 1 && (await tx.get(eventKey(id, { action: "unwaived", ...decision }))) !== undefined;
+        const stands = REJECT_STATES.some((state) => state === outcome?.state) ? "unwaived" : "unwaived_only";
+        return isDone ? stands : "not_waived";
       }
       tx.clear(waiverKey(id));
       record(tx, id, { action: "unwaived", ...decision });
@@ -120,7 +128,11 @@ async function readWaiverIn(tx: Transaction, id: ActorId): Promise<Waiver | unde
 }
 
 function record(tx: Transaction, id: ActorId, event: WaiverEvent): void {
-  tx.set(ferryKey("waiver_history", id, event.at, event.action), encodeJson(event));
+  tx.set(eventKey(id, event), encodeJson(event));
+}
+
+function eventKey(id: ActorId, { at, action }: WaiverEvent): Uint8Array {
+  return ferryKey("waiver_history", id, at, action);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { link, lstat, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
@@ -21,7 +22,8 @@ export async function writeWholeFile(
   { check, isNew = false }: Naming = {},
 ): Promise<void> {
   await (isNew ? undefined : assertReplaceable(file));
-  const partial = `${file}.${process.pid}.partial`;
+  // Not the process's id: in containers that share a folder it is the same, and each would take the other's away.
+  const partial = `${file}.${randomUUID()}.partial`;
   try {
     // Only for who made it: it can be the actor's data.
     const handle = await open(partial, "wx", 0o600);

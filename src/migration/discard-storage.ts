@@ -12,8 +12,8 @@ import { surveyV1 } from "./v1/survey.ts";
 /**
  * Why an actor's rows in v2's older form stay.
  *
- * - `not_rejected`: Depot's last look at it did not end with `storage_v2_written`; nothing asks for it.
  * - `no_rows`: there are none.
+ * - `not_rejected`: Depot's last look at it did not end with `storage_v2_written`; nothing asks for it.
  * - `no_v1_data`: they may be all that there is of it.
  * - `actor_awake`, `migration_in_progress`: for now.
  * - `written_meanwhile`: since they were saved.
@@ -83,11 +83,12 @@ async function look(
     readActorState(tx, id),
     surveyV1(tx, id, 0),
   ]);
-  if (outcome?.state !== "rejected" || outcome.reason !== REASON) {
-    return "not_rejected";
-  }
+  // Asked first: where they went with a commit whose result is unknown, the actor may have been migrated since.
   if (head === undefined) {
     return "no_rows";
+  }
+  if (outcome?.state !== "rejected" || outcome.reason !== REASON) {
+    return "not_rejected";
   }
   if (v1.kind === "none") {
     return "no_v1_data";

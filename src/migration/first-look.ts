@@ -107,7 +107,7 @@ function decideLarge(attempt: Attempt, v1: Exclude<V1Survey, { kind: "none" }>, 
 /** What the target says of such an image. @throws FormatError whose code is the reject reason. */
 function admissionOf(
   { context }: Attempt,
-  { v2 }: Surroundings,
+  { v2, isGone }: Surroundings,
   image: ImageOutline,
 ): Admission | { readonly kind: "verdict"; readonly verdict: Verdict } {
   if (v2 instanceof FormatError) {
@@ -115,12 +115,19 @@ function admissionOf(
   }
   const verdict = context.target.admit(v2, image);
   return verdict === undefined
-    ? { claim: claimOf(v2), isPrepared: v2.kind !== "unprepared" }
+    ? { claim: claimOf(v2, isGone), isPrepared: v2.kind !== "unprepared" }
     : { kind: "verdict", verdict };
 }
 
 const NO_CLAIM: Claim = {};
+/** v1 is what is left, and what the engine itself would take; but nobody asked for a database to become an older one. */
+const MIGRATED_AGAIN =
+  "Ferry had migrated the actor before, and v2 held nothing of that any more: v1 was migrated again, without what was written to v2 since. See docs/runbooks/already_migrated.md.";
 
-function claimOf(v2: V2State): Claim {
-  return v2.kind === "absent" ? v2 : NO_CLAIM;
+function claimOf(v2: V2State, isGone: boolean): Claim {
+  const claim = v2.kind === "absent" ? v2 : NO_CLAIM;
+  if (!isGone) {
+    return claim;
+  }
+  return { ...claim, advice: claim.advice === undefined ? MIGRATED_AGAIN : `${MIGRATED_AGAIN} ${claim.advice}` };
 }

@@ -4,7 +4,7 @@ import type { Attempt } from "./attempt.ts";
 import { discardOwnStage, type Surroundings } from "./surroundings.ts";
 import { dropLease, isInForce } from "./lease.ts";
 import type { Outcome, Verdict } from "./outcome.ts";
-import { outcomeOf } from "./verdict.ts";
+import { outcomeOf, staysMigrated } from "./verdict.ts";
 
 /**
  * Records a verdict that leaves v1 and v2 as they are. The one thing it removes is what an earlier attempt of Ferry's left behind:
@@ -22,8 +22,7 @@ export function recordVerdict(
     dropLease(tx, id);
     discardOwnStage(attempt, tx, surroundings);
   }
-  if (verdict.state === "skipped" && previous?.state === "migrated") {
-    // Ferry itself migrated it: what is recorded says more than "skipped" would, and stands.
+  if (staysMigrated(verdict, previous)) {
     context.ledger.write(tx, previous, previous);
     return previous;
   }

@@ -16,7 +16,7 @@ import { readProgress, type StagedRange } from "./stage-progress.ts";
 import { discardOwnStage, readSurroundings } from "./surroundings.ts";
 import type { StagedImage, StagedSpec } from "./targets/target.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
-import { outcomeOf } from "./verdict.ts";
+import { outcomeOf, staysMigrated } from "./verdict.ts";
 
 /*
  * The transactions with which a stage begins and ends. Each looks again at everything it depends on, and knows a commit of its own whose
@@ -128,8 +128,10 @@ async function endStage(
   const { context, id, options, signal } = fence.attempt;
   const { target, ledger } = context;
   const nowMs = context.now();
+  let runs = 0;
   return context.store.transact(
     async (tx) => {
+      runs += 1;
       const [torn, refused, previous, held] = await Promise.all([
         reasonToDefer(tx, id, plan),
         image === undefined ? undefined : target.reasonNotToSwitch(tx, id, image),
@@ -143,6 +145,10 @@ async function endStage(
         // A commit whose result was unknown did happen; what has changed since does not matter.
         return previous;
       }
+      if (held === undefined && runs > 1 && refused !== undefined && staysMigrated(refused, previous)) {
+        // Or one that changed nothing in the ledger.
+        return previous;
+      }
       await fence.assertHeld(tx);
       const changed = reasonOfOperator(previous, options) ?? torn ?? refused;
       if (image !== undefined && changed === undefined) {
@@ -151,7 +157,8 @@ async function endStage(
         target.discardStage(tx, id, fence.lease.head);
       }
       dropLease(tx, id);
-      const outcome = outcomeFor(changed ?? verdict);
+      const found = changed ?? verdict;
+      const outcome = staysMigrated(found, previous) ? previous : outcomeFor(found);
       ledger.write(tx, outcome, previous);
       return outcome;
     },

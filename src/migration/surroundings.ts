@@ -1,5 +1,5 @@
 import type { ActorState } from "../formats/actor-state.ts";
-import { formatErrorOf, type FormatError } from "../formats/format-error.ts";
+import { FormatError, formatErrorOf } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { Attempt } from "./attempt.ts";
 import { readLease, type HeldLease } from "./lease.ts";
@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly ownStage: boolean;
   readonly actor: ActorState;
   readonly previous: Outcome | undefined;
+  /** Whether v2 had an image that Ferry brought there, and has none any more. */
+  readonly isGone: boolean;
 }
 
 export async function readSurroundings({ context, id }: Attempt, tx: Transaction): Promise<Surroundings> {
@@ -26,7 +28,12 @@ export async function readSurroundings({ context, id }: Attempt, tx: Transaction
     context.ledger.read(tx, id),
   ]);
   const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
-  return { v2, lease, ownStage, actor, previous };
+  const isGone = previous !== undefined && hasNoImage(v2) && (await context.target.hadImage(tx, id, previous));
+  return { v2, lease, ownStage, actor, previous, isGone };
+}
+
+function hasNoImage(v2: V2State | FormatError): boolean {
+  return !(v2 instanceof FormatError) && (v2.kind === "absent" || v2.kind === "migrating");
 }
 
 /** Removes what an earlier attempt of Ferry's staged and did not switch to. */

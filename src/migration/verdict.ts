@@ -33,6 +33,14 @@ export function outcomeOf(
   };
 }
 
+/**
+ * Whether the ledger keeps what it has: Ferry itself migrated the actor, which says more than that a later attempt found nothing to do. The very
+ * same outcome is written then.
+ */
+export function staysMigrated(found: Verdict, previous: Outcome | undefined): previous is Outcome {
+  return found.state === "skipped" && previous?.state === "migrated";
+}
+
 /** Whether an operator has left the actor on v1: whatever an attempt comes to then, that is what stands. */
 export function isWaived(found: Verdict | Outcome | undefined): boolean {
   return found?.state === "skipped" && found.reason === "waived";

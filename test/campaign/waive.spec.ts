@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ledger, readOutcome } from "../../src/campaign/ledger.ts";
-import { readWaivers, waiveActor } from "../../src/campaign/waive.ts";
+import { readWaivers, unwaiveActor, waiveActor } from "../../src/campaign/waive.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore, type GatePoint } from "../support/memory-store.ts";
@@ -71,6 +71,16 @@ describe("a waiver", () => {
       return waive(where);
     });
     await expectWaived(store, await attempt(store, ACTOR, new TestClock(), IN_STEPS));
+  });
+
+  it("is said as it was made and taken back where the commits' results are unknown, and only then", async () => {
+    const store = await storeWhere({ label: "none", point: "begin" }, waive);
+    const back = { ...DECISION, at: "2024-01-03T00:00:00.000Z" };
+    expect(await waiveActor(new FaultyStore(store, 1, "unknown_happened"), ACTOR.id, DECISION)).to.equal("waived");
+    expect(await waive(store)).to.equal("already_waived");
+    expect(await unwaiveActor(new FaultyStore(store, 1, "unknown_happened"), ACTOR.id, back)).to.equal("unwaived");
+    expect(await unwaiveActor(store, ACTOR.id, back)).to.equal("not_waived");
+    expect(await readOutcome(store, ACTOR.id)).to.deep.equal(FAILED);
   });
 
   it("is found again after a last commit of unknown result", async () => {

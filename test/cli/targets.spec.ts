@@ -19,7 +19,7 @@ import { bytesOf, fileRows, TAG, testActor, v1Rows, type Row } from "../support/
 const IMAGE = sqliteImageOfPages(3);
 /** Actors that no engine knows: their namespace can only come from the job. */
 const ACTORS = [1, 2].map(testActor);
-const [FIRST] = ACTORS.map(({ id }) => id);
+const [FIRST, SECOND] = ACTORS.map(({ id }) => id);
 /** Not hot: with `--journal rollback` the actor migrates. */
 const JOURNAL = new Uint8Array(512);
 const STORAGE_ROW: Row = {
@@ -350,17 +350,23 @@ describe("the target of jobs and campaigns", function () {
       0,
       "1 good, 0 bad, 1 brought to Depot since.\n",
     ]);
-    expect(await said(...cleanup, "before", "--delete", "--confirm", "before")).to.deep.equal([
-      0,
-      "1 superseded, 1 removed\n",
-    ]);
+    const deleted = [...cleanup, "before", "--delete", "--confirm", "before"];
+    for (const args of [deleted, [...cleanup, "before"], ["cleanup", "--hold", "0s", "--delete", SECOND ?? ""]]) {
+      const [status, stderr] = await said(...args);
+      expect([status, stderr], args.join(" ")).to.deep.equal([2, stderr]);
+      expect(stderr).to.match(/an engine that reads Depot has nothing of them but v1.*say --target storage/);
+    }
+    expect(await said(...deleted, "--target", "storage")).to.deep.equal([0, "1 superseded, 1 removed\n"]);
     expect(await said("rollback", "--campaign", "before", "--dry-run")).to.deep.equal([
       1,
       "1 superseded, 1 no_v1_data\n",
     ]);
     expect(await said(...cleanup, "after")).to.deep.equal([0, "1 removable\n"]);
     expect(await said("rollback", "--campaign", "after", "--confirm", "after")).to.deep.equal([0, "1 rolled_back\n"]);
-    expect(await said(...cleanup, "before")).to.deep.equal([0, "1 not_migrated, 1 no_v1_data\n"]);
+    expect(await said(...cleanup, "before", "--target", "storage")).to.deep.equal([
+      0,
+      "1 not_migrated, 1 no_v1_data\n",
+    ]);
   });
 
   describe("of an actor that v2's older form has newer data of", () => {

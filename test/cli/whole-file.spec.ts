@@ -8,6 +8,22 @@ import { syntheticImage, testActor, v1Rows } from "../support/v1-actors.ts";
 
 const ACTOR = testActor(1);
 
+/** Lets those who come through when there are so many of them. */
+function barrier(count: number): () => Promise<void> {
+  let waiting = count;
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    waiting -= 1;
+    if (waiting === 0) {
+      open();
+    }
+    return opened;
+  };
+}
+
 describe("files that ferry writes as a whole", function () {
   this.timeout(60_000);
   const folder = temporaryFolder();
@@ -42,6 +58,24 @@ describe("files that ferry writes as a whole", function () {
     expect(await readFile(folder.in("next"), "utf8")).to.equal("ours");
     expect(await readdir(folder.path)).to.have.members(["new", "next", "store"]);
   });
+
+  it("are written beside each other, the last in place of the others, or the first where they are to be new", async () => {
+    const bothBegun = new Map(["plain", "new"].map((name) => [name, barrier(2)]));
+    const write = (name: string, text: string, isNew: boolean): Promise<string> => {
+      // eslint-disable-next-line @typescript-eslint/require-await -- what is written comes piece by piece
+      const parts = async function* (): AsyncGenerator<string> {
+        yield text;
+      };
+      const check = async (): Promise<void> => bothBegun.get(name)?.();
+      return writeWholeFile(folder.in(name), parts(), { check, isNew }).then(() => text, String);
+    };
+    expect(await Promise.all(["a", "b"].map(async (text) => write("plain", text, false)))).to.deep.equal(["a", "b"]);
+    expect(await readFile(folder.in("plain"), "utf8")).to.be.oneOf(["a", "b"]);
+    const [one = "", other = ""] = await Promise.all(["a", "b"].map(async (text) => write("new", text, true)));
+    expect([one, other].filter((ending) => ending.includes("it exists already"))).to.have.length(1);
+    expect([one, other]).to.include(await readFile(folder.in("new"), "utf8"));
+    expect(await readdir(folder.path)).to.have.members(["plain", "new", "store"]);
+  }).timeout(5_000);
 
   it("take no device's, link's or directory's place, and say so before anything is read", async () => {
     await symlink("/dev/null", folder.in("link"));

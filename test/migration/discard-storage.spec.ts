@@ -88,6 +88,24 @@ describe("the removal of what v2's older form holds of an actor", () => {
     }
   });
 
+  it("is known to have happened also where the actor was migrated since", async () => {
+    let begun = 0;
+    const from = store;
+    store = new MemoryStore({
+      from,
+      gate: async (point, label) => {
+        begun += point === "begin" && label === "discard" ? 1 : 0;
+        // Once to look, once to discard, and now to find out.
+        if (begun === 3) {
+          begun += 1;
+          await record({ state: "migrated", reason: "" });
+        }
+      },
+    });
+    await discard(new FaultyStore(store, 1, "unknown_happened"));
+    expect(v2RowsOf(ACTOR, store.dump())).to.deep.equal([]);
+  });
+
   it("is refused where the rows were written since they were saved, before it and between it and its commit", async () => {
     const write = (value: number) => async (): Promise<void> =>
       putRows(store, physicalRows(logicalKey(ACTOR, "/META"), Uint8Array.of(value)));

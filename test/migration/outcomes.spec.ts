@@ -1,9 +1,11 @@
 import { expect } from "chai";
 import type { MigrationOptions } from "../../src/migration/context.ts";
+import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import type { Store } from "../../src/store/store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import {
   attempt,
+  contextOn,
   dumpRows,
   endingOf,
   describeEnding,
@@ -21,6 +23,7 @@ import {
   physicalRows,
   readV2,
   sha256,
+  v2RowsOf,
   type ReferenceHead,
 } from "../support/reference.ts";
 import {
@@ -166,6 +169,40 @@ forEachStore((makeStore) => {
         const rows = [...GOOD, ...engineStage(clock, 60_000), ...entryRows(ACTOR, fileChunkK(0, 9), IMAGE.slice(0, 9))];
         const ending = await expectUntouched(await makeStore(), rows, options, clock);
         expect(ending).to.equal("rejected chunk_unexpected");
+      });
+    });
+
+    describe(`an actor that Ferry migrated, and of which v2 has nothing any more (${way})`, () => {
+      const lost = async (store: Store): Promise<void> =>
+        store.transact(async (tx) => {
+          for (const { key } of v2RowsOf(ACTOR, await dumpRows(store))) {
+            tx.clear(key);
+          }
+        });
+
+      it("is migrated again as v1 has it, and that is said", async () => {
+        const store = await makeStore();
+        const clock = new TestClock();
+        await loadRows(store, GOOD);
+        const first = await attempt(store, ACTOR, clock, options);
+        expect(first).to.include({ state: "migrated" }).and.not.to.have.property("detail");
+        for (const rest of [[], [metaRow({ headTxid: 0n, nextTxid: 1n, origin: 2 })]]) {
+          await lost(store);
+          await loadRows(store, rest);
+          const again = await attempt(store, ACTOR, clock, options);
+          expect(again).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+          expect(again.detail).to.match(/^Ferry had migrated the actor before, and v2 held nothing of that any more/);
+        }
+      });
+
+      it("is migrated again without a word where an operator took it back", async () => {
+        const store = await makeStore();
+        const clock = new TestClock();
+        await loadRows(store, GOOD);
+        await attempt(store, ACTOR, clock, options);
+        await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false });
+        const again = await attempt(store, ACTOR, clock, { ...options, rolledBack: "migrate" });
+        expect(again).to.include({ state: "migrated" }).and.not.to.have.property("detail");
       });
     });
 

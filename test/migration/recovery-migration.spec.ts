@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeWalFrame, encodeWalHeader, WAL_VERSION } from "../../src/formats/wal.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { readMigratedActor } from "../../src/migration/migrated-actor.ts";
 import { changeInV1 } from "../../src/migration/v1-change.ts";
@@ -18,11 +19,13 @@ import {
 import { firstDifference, readV2, sha256 } from "../support/reference.ts";
 import { rollbackCrashes, walCrashes, type CrashCase } from "../support/sqlite-crashes.ts";
 import { bytesOf, entryRows, fileChunkK, fileRows, PAGE, TAG, testActor, type Row } from "../support/v1-actors.ts";
+import { journalOf } from "./recovery/built-journal.ts";
 import { Random } from "./recovery/random.ts";
 import { aftermath, openWalWithWasm, openWithWasm } from "./recovery/sqlite-oracle.ts";
 
 const actor = testActor(7);
 const CASES = 60;
+const CRASH = { title: "made by hand", alsoExists: [] } as const;
 
 /** An actor as v1 holds these files. */
 function rowsOf(files: CrashCase): Row[] {
@@ -148,6 +151,21 @@ describe("migrating what a crash left behind", () => {
       expect(await changeSince(store)).to.match(/another one than was migrated/);
     });
 
+    it("rejects an image that a journal or a log makes smaller than a page of v2's: it is no empty database", async () => {
+      const main = pageSized(512, 2);
+      const journal = journalOf(2, { records: [] });
+      const rolledBack = await migrate(rowsOf({ ...CRASH, main, journal }), { journal: "rollback" });
+      expect(rolledBack.outcome).to.include({ state: "rejected", reason: "page_size_unsupported" });
+      const wal = logOf(main.subarray(0, 512));
+      const applied = await migrate(rowsOf({ ...CRASH, main, wal }), { wal: "apply" });
+      expect(applied.outcome).to.include({ state: "rejected", reason: "page_size_unsupported" });
+      const cut = pageSized(PAGE, 1).subarray(0, 2_000);
+      const header = { pageSize: PAGE };
+      const cutOff = { ...CRASH, main: cut, journal: journalOf(1, { records: [], header }) };
+      const stillCut = await migrate(rowsOf(cutOff), { journal: "rollback" });
+      expect(stillCut.outcome).to.include({ state: "rejected", reason: "size_not_page_aligned" });
+    });
+
     it("refuses a journal whose metadata is missing", async () => {
       const rows = rowsOf(hot()).filter(({ key }) => !isJournalMetadata(key));
       const { outcome } = await migrate(rows, { journal: "rollback" });
@@ -194,6 +212,28 @@ describe("migrating what a crash left behind", () => {
     });
   });
 });
+
+/** Pages of this size, the first of which begins as a database's does. */
+function pageSized(pageSize: number, pages: number): Uint8Array {
+  const main = new Uint8Array(pages * pageSize);
+  main.set(Buffer.from("SQLite format 3\0"));
+  main.set([pageSize >> 8, pageSize & 0xff], 16);
+  return main;
+}
+
+/** A log of one commit, which leaves a database of this page alone. */
+function logOf(page: Uint8Array): Uint8Array {
+  const salt = [1, 2] as const;
+  const start = encodeWalHeader({
+    bigEndianChecksums: false,
+    version: WAL_VERSION,
+    pageSize: page.length,
+    checkpointSequence: 0,
+    salt,
+  });
+  const frame = encodeWalFrame({ pageNumber: 1, commitPages: 1, page }, start.header, start.checksum);
+  return bytesOf(start.bytes, frame.bytes);
+}
 
 function isV1({ key }: Row): boolean {
   return Buffer.from(key).toString("hex").startsWith("1415031548");

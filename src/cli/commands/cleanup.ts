@@ -4,6 +4,7 @@ import { TokenBucket } from "../../campaign/token-bucket.ts";
 import { UsageError } from "../../errors.ts";
 import { cleanupActor, type CleanupOptions, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
 import type { MigrationContext } from "../../migration/context.ts";
+import { holdsDepot } from "../../migration/targets/choose-target.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { parseDuration } from "../../config/duration.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";
@@ -62,6 +63,9 @@ command again; and of target storage when it was brought to Depot since (superse
 v1_changed and runs_on_v1 the exit status is 1. v1 is read once and v2 twice, with --delete and without. Other entries of the actor's
 key-value space stay in any case. Stopped in the middle, the command can simply be run again.
 
+In a cluster that holds rows of Depot, actors of target storage are cleaned up only where --target storage is said: an engine that reads
+Depot has nothing of them but v1, and without it they start empty.
+
 Actors of ferry enqueue and ferry requeue, and of a campaign that was deleted, are named by their ids; --confirm goes with --campaign.
 Who removed v1, when and why is kept with each actor (ferry inspect ID), and with --campaign in that campaign's history.
 
@@ -89,6 +93,7 @@ async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): P
   const counts = await saidCounts(run, { end: endOf, changes: deletes }, async (counted) => {
     try {
       const context = await commandContext(run, store, selection, checker);
+      await assertFormIsRead(run, context);
       const options = { holdMs, delete: deletes, ...author };
       await inHistory(deed, counted, () => cleanUpAll(run, context, { actors, perSecond, options }, counted));
     } finally {
@@ -96,6 +101,19 @@ async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): P
     }
   });
   return BAD.some((reason) => counts.of(reason) > 0) ? EXIT.rejected : EXIT.done;
+}
+
+/**
+ * Where the engine has come to read Depot, v1 is what it and Ferry still bring an actor there from; an actor of the older form would start empty
+ * without it. @throws UsageError unless the flag says that form.
+ */
+async function assertFormIsRead({ config }: Run, { store, target }: MigrationContext): Promise<void> {
+  const isSaid = config.given.get("target") === "flag";
+  if (target.name === "storage" && !isSaid && (await store.transact(holdsDepot, { label: "choose_target" }))) {
+    throw new UsageError(
+      "The cluster holds rows of Depot, and these actors were migrated to the older form of v2: an engine that reads Depot has nothing of them but v1. Bring them to Depot first; where the engine reads the older form, say --target storage.",
+    );
+  }
 }
 
 async function cleanUpAll(

@@ -45,7 +45,7 @@ export function registerV2(program: Command, runner: Runner): void {
 }
 
 const DISCARD_HELP = `
-What v1 holds is what ferry requeue then brings to Depot. Who removed the rows, and why, is in the actor's outcome (ferry inspect ID). Where the newer data is in the rows, put it there before:
+What v1 holds is what ferry requeue then brings to Depot. Who removed the rows, and why, is in the actor's outcome (ferry inspect ID). Where the newer data is in the rows, put it there before, and see to it that the actor sleeps from the first of these to the last: what it writes in between is in ID.rows alone.
 
   ferry v2 export ID newer.sqlite --target storage
   ferry v1 import newer.sqlite --actor ID --replace

@@ -1,10 +1,11 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
-import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
+import { campaignLedger, deferDelayMs, readCampaignActor } from "../../campaign/campaign-ledger.ts";
 import { returnActors, stillOpen } from "../../campaign/feed.ts";
 import { rolledBackBy } from "../../campaign/campaign.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { requeueLedger } from "../../campaign/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";
 import { reasonOfOperator } from "../../migration/reasons.ts";
@@ -97,16 +98,25 @@ function campaignOf({ campaign, onBehalfOf }: MigrationRequest): string | undefi
   return campaign ?? onBehalfOf;
 }
 
-/** What a request wants of an actor that was taken back to v1: it says so itself, or the source of the campaign that feeds it does. */
+/**
+ * What a request wants of an actor that was taken back to v1: it says so itself, or the source of the campaign that feeds it does. That asks
+ * once: a campaign can come to have a second job of an actor, and what was taken back after the first was done stays there.
+ */
 async function rolledBackFor(
-  gate: CampaignGate,
-  { campaign, rolledBack }: MigrationRequest,
+  { gate, store }: Pick<JobHandlerOptions, "gate" | "store">,
+  { campaign, actorId, rolledBack }: MigrationRequest,
 ): Promise<Pick<MigrationOptions, "rolledBack">> {
   const source = campaign === undefined ? undefined : await gate.sourceOf(campaign);
-  if (source !== undefined) {
-    return rolledBackBy(source);
+  if (campaign === undefined || source === undefined) {
+    return rolledBack === undefined ? {} : { rolledBack };
   }
-  return rolledBack === undefined ? {} : { rolledBack };
+  const asked = rolledBackBy(source);
+  return asked.rolledBack === undefined || (await isDoneWith(store, campaign, actorId)) ? {} : asked;
+}
+
+async function isDoneWith(store: Store, campaign: string, id: ActorId): Promise<boolean> {
+  const actor = await store.transact(async (tx) => readCampaignActor(tx, campaign, id), { label: "campaign" });
+  return actor?.standing === "done";
 }
 
 /** The ledger that records a request's outcome: a campaign's counts its actors along. */
@@ -150,7 +160,7 @@ async function migrate(
   };
   let recorded: Outcome;
   try {
-    const migration = { ...options.optionsOf(request.options), ...(await rolledBackFor(options.gate, request)) };
+    const migration = { ...options.optionsOf(request.options), ...(await rolledBackFor(options, request)) };
     const campaign = campaignOf(request);
     recorded = await migrateActor(
       { ...context, target: await options.targetOf(request.options) },
@@ -199,7 +209,7 @@ async function recordFailure(
   const finishedAtMs = Date.now();
   const records = ledgerOf(request);
   const reason = error instanceof FerryError ? error.code : "other";
-  const wanted = await rolledBackFor(options.gate, request);
+  const wanted = await rolledBackFor(options, request);
   const outcome = await store.transact(
     async (tx) => {
       const previous = await records.read(tx, request.actorId);

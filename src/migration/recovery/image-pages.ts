@@ -9,12 +9,15 @@ const BATCH_PAGES = 256;
 /** Reads ahead of the one being used. */
 const READ_AHEAD = 3;
 
-/** An image as 4,096-byte pages, in order, 1 MiB at a time; bytes behind the last whole page, which a check refuses before, are left out. */
+/**
+ * An image as 4,096-byte pages, in order, 1 MiB at a time. The last page of one that ends within it is filled up with zeros: it is given all the
+ * same, as one that is smaller than a page would pass for empty, and what refuses such an image looks at its first page.
+ */
 export async function* readImagePages(
   image: ByteSource,
   signal: AbortSignal,
 ): AsyncGenerator<PageBatch, void, undefined> {
-  const pageCount = Math.floor(image.size / PAGE_BYTES);
+  const pageCount = Math.ceil(image.size / PAGE_BYTES);
   const batches: (() => Promise<PageBatch>)[] = [];
   for (let first = 0; first < pageCount; first += BATCH_PAGES) {
     const count = Math.min(BATCH_PAGES, pageCount - first);
@@ -29,7 +32,14 @@ export async function* readImagePages(
 function split(bytes: Uint8Array): Uint8Array[] {
   const pages: Uint8Array[] = [];
   for (let offset = 0; offset < bytes.length; offset += PAGE_BYTES) {
-    pages.push(bytes.subarray(offset, offset + PAGE_BYTES));
+    const page = bytes.subarray(offset, offset + PAGE_BYTES);
+    pages.push(page.length === PAGE_BYTES ? page : filledUp(page));
   }
   return pages;
+}
+
+function filledUp(end: Uint8Array): Uint8Array {
+  const page = new Uint8Array(PAGE_BYTES);
+  page.set(end);
+  return page;
 }

@@ -3,12 +3,17 @@ import { prefixRange } from "../../formats/bytes.ts";
 import { DEPOT_RANGE } from "../../formats/depot-keys.ts";
 import { V2_SUBSPACE } from "../../formats/v2-keys.ts";
 import { hasRows } from "../../store/read-rows.ts";
-import type { Store } from "../../store/store.ts";
+import type { Store, Transaction } from "../../store/store.ts";
 
 /** What can be asked for: a form of v2, or the one that the cluster's engine uses. */
 export const TARGET_CHOICES = ["storage", "depot", "auto"] as const;
 export type TargetChoice = (typeof TARGET_CHOICES)[number];
 export type TargetName = Exclude<TargetChoice, "auto">;
+
+/** Whether the cluster has any row of Depot: its engine reads that form then, or is about to. */
+export async function holdsDepot(tx: Transaction): Promise<boolean> {
+  return hasRows(tx, DEPOT_RANGE, { snapshot: true });
+}
 
 /**
  * The form of v2 to write. `auto` takes the one that has rows in the cluster: the engine writes only one of them.
@@ -26,7 +31,7 @@ export async function chooseTarget(
   }
   const { depot, storage } = await store.transact(
     async (tx) => ({
-      depot: await hasRows(tx, DEPOT_RANGE, { snapshot: true }),
+      depot: await holdsDepot(tx),
       storage: await hasRows(tx, prefixRange(V2_SUBSPACE), { snapshot: true }),
     }),
     { label: "choose_target", ...(signal === undefined ? {} : { signal }) },

@@ -2,7 +2,7 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import type { FormatError } from "../../formats/format-error.ts";
 import type { PhysicalRow } from "../../formats/split-value.ts";
 import type { KeyValue, Transaction } from "../../store/store.ts";
-import type { Layout, Verdict } from "../outcome.ts";
+import type { Layout, Outcome, Verdict } from "../outcome.ts";
 import type { BlockBatch } from "../pages.ts";
 import type { ImageRows, Rows } from "../rows.ts";
 
@@ -24,7 +24,7 @@ export interface Claim {
   readonly basis?: Uint8Array;
   /** Images of at most so many pages are the engine's own to migrate. */
   readonly engineMigratesPages?: number;
-  /** What the operator has to do once the actor is migrated. */
+  /** What the operator has to know, or to do, once the actor is migrated. */
   readonly advice?: string;
 }
 
@@ -152,6 +152,11 @@ export interface Target {
   beganAsFerrys(tx: Transaction, id: ActorId): Promise<boolean>;
   /** Whether Ferry has brought the actor to another form of v2 since, so that nobody reads the image here any more; serializable. */
   isSuperseded(tx: Transaction, id: ActorId): Promise<boolean>;
+  /**
+   * Whether Ferry had brought an actor to this form of which it finds no image now: that is gone, and `undo` did not take it away. Of an actor
+   * of which the ledger says `previous`; serializable.
+   */
+  hadImage(tx: Transaction, id: ActorId, previous: Outcome): Promise<boolean>;
   /** Page count of the actor's complete v2 image, or undefined when there is none. */
   readPageCount(rows: Rows, id: ActorId): Promise<number | undefined>;
   /** Writes a whole image, with all its rows, and makes it the actor's, in the transaction that saw the state `absent`. */

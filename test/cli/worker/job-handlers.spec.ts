@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { CampaignGate } from "../../../src/campaign/campaign-gate.ts";
 import { readCounts } from "../../../src/campaign/campaign-counts.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
+import { returnActors } from "../../../src/campaign/feed.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
 import { rollbackLedger } from "../../../src/campaign/rollback-ledger.ts";
 import { waiveActor } from "../../../src/campaign/waive.ts";
@@ -179,11 +180,21 @@ describe("an actor that was taken back to v1", () => {
       expect(await jobOn(store, { campaign: "c" }, true)).to.equal("");
     });
 
+    it("stays there where the campaign has a second job of it, as Redis had lost the first", async () => {
+      expect(await jobOn(store, { campaign: "c" })).to.equal("skipped rolled_back");
+    });
+
     it("stays there where that job's workers went silent too often", async () => {
       const request = { actorId: ACTOR.id, campaign: "c", requestedAt: "" };
       const error = new FerryError("worker_lost", "The workers of this job went silent too often.");
       await workerOn(store).handlers.onExhausted(request, error, { jobId: "j", attempt: 1, isRestart: true });
     });
+  });
+
+  it("is migrated by a job of such a campaign that has put it back meanwhile", async () => {
+    await openInCampaign(store, "list");
+    await returnActors(store, "c", [ACTOR.id], 5);
+    expect(await jobOn(store, { campaign: "c" })).to.equal("migrated");
   });
 
   it("is migrated by a campaign's job that starts once more before it was done", async () => {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { readOutcome } from "../../../src/campaign/ledger.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";
@@ -26,7 +27,7 @@ import { encodeReferenceHead, logicalKey, physicalRows, sha256, type ReferenceHe
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../../support/v1-actors-sqlite.ts";
 import { PAGE, v1Rows, type Row, type TestActor } from "../../support/v1-actors.ts";
-import { assertSound, IMAGE, LEASE_MS, scene, WAYS } from "./fault-scenes.ts";
+import { assertSound, COMPETITORS, IMAGE, LEASE_MS, scene, WAYS, type Scene } from "./fault-scenes.ts";
 import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 
 /*
@@ -137,11 +138,12 @@ describe("Depot's look at v2's older form", () => {
         ]);
       }
 
-      async function migrates(): Promise<void> {
+      async function migrates(): Promise<Outcome> {
         expect(await examined()).to.include({ state: "migrated" });
         const outcome = await attempted();
         expect(outcome).to.include({ state: "migrated" });
         expect(sha256(assertReadable(await dumpRows(store), prepared.actor).image)).to.equal(sha256(IMAGE));
+        return outcome;
       }
 
       it("does not mind that there is nothing", async () => {
@@ -160,7 +162,23 @@ describe("Depot's look at v2's older form", () => {
         const context = { ...depotContext(store, prepared.world), target: storageTarget };
         const first = await migrateActor(context, prepared.actor.id, options, new AbortController().signal);
         expect(first.state).to.equal("migrated");
-        await migrates();
+        expect(await migrates()).not.to.have.property("detail");
+      });
+
+      it("is no look at what Depot itself had: an image of Ferry's that is gone from there is told, whatever came between", async () => {
+        expect(await migrates()).not.to.have.property("detail");
+        const pointers = (await dumpRows(store)).filter(({ key }) => key[0] === 2 && key[1] === 0x10);
+        const awake = lifeFieldRow(prepared.actor, "ENVOY_KEY", workflowId(3));
+        await clearKeys(
+          store,
+          pointers.map(({ key }) => key),
+        );
+        await putRows(store, [awake]);
+        expect(await attempted()).to.include({ state: "deferred" });
+        await clearKeys(store, [awake.key]);
+        const again = await attempted();
+        expect(again).to.include({ state: "migrated", sha256: sha256(IMAGE) });
+        expect(again.detail).to.match(/^Ferry had migrated the actor before, and v2 held nothing of that any more/);
       });
 
       for (const [title, head] of Object.entries(UNSAFE)) {
@@ -245,6 +263,32 @@ describe("Depot's look at v2's older form", () => {
         await putEngineDatabase();
         expect(await attempted()).to.include({ reason: "already_migrated" });
       });
+    });
+
+    it(`keeps in the ledger what Ferry migrated there where the engine brings v1 to Depot before any commit, ${way}`, async () => {
+      const brought = COMPETITORS["the engine commits the database"];
+      const begun = async (): Promise<Scene & { first: Outcome }> => {
+        const met = await scene(new MemoryStore());
+        const context = { ...depotContext(met.store, met.world), target: storageTarget };
+        const options = { ...DEFAULT_MIGRATION_OPTIONS, ...migration };
+        return { ...met, first: await migrateActor(context, met.actor.id, options, new AbortController().signal) };
+      };
+      const whole = await begun();
+      const counted = new FaultyStore(whole.store);
+      await attempt(counted, whole.world, whole.actor, { migration });
+      for (let at = 1; at <= counted.commits.length; at += 1) {
+        const met = await begun();
+        const faulty = new FaultyStore(met.store, at, async () => brought?.(met, migration));
+        expect(await attempt(faulty, met.world, met.actor, { migration }), `commit ${at}`).to.deep.equal(met.first);
+        expect(await readOutcome(met.store, met.actor.id), `commit ${at}`).to.deep.equal(met.first);
+        expect(await assertSound(met), `commit ${at}`).to.equal("engine");
+      }
+      const met = await begun();
+      const last = counted.commits.length;
+      const faulty = new FaultyStore(met.store, last, async () => brought?.(met, migration));
+      // After the conflict that this comes to, the same once more.
+      const unknown = new FaultyStore(faulty, last + 1, "unknown_happened");
+      expect(await attempt(unknown, met.world, met.actor, { migration })).to.deep.equal(met.first);
     });
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {

@@ -149,6 +149,24 @@ describe("migration/recovery/image-pages", () => {
     expect(equalBytes(concatBytes(...pages), bytes)).to.equal(true);
   });
 
+  it("fills up the last page of one that ends within it, also where that is the only one", async () => {
+    for (const [length, count] of [
+      [0, 0],
+      [1, 1],
+      [4096, 1],
+      [257 * 4096 + 5, 258],
+    ] as const) {
+      const bytes = new Uint8Array(length).fill(7);
+      const pages: Uint8Array[] = [];
+      for await (const batch of readImagePages(new MemorySource(bytes), new AbortController().signal)) {
+        pages.push(...batch.pages);
+      }
+      expect(pages.map((page) => page.length)).to.deep.equal(new Array<number>(count).fill(4096));
+      const filled = concatBytes(bytes, new Uint8Array(count * 4096 - length));
+      expect(equalBytes(concatBytes(...pages), filled), String(length)).to.equal(true);
+    }
+  });
+
   it("stops when it is asked to", async () => {
     const controller = new AbortController();
     controller.abort();

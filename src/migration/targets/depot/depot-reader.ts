@@ -72,8 +72,12 @@ async function readTogether(
   outlines: readonly ShardOutline[],
   deltas: DeltaCache,
 ): Promise<ShardBlocks[]> {
-  const readAll = async (from: Rows): Promise<ShardBlocks[]> =>
-    Promise.all(outlines.map(async (outline) => readShardBlocks(from, view, outline, deltas)));
+  const readAll = async (from: Rows): Promise<ShardBlocks[]> => {
+    const reads = outlines.map(async (outline) => readShardBlocks(from, view, outline, deltas));
+    // Where one fails its transaction is tried again, and would find in the cache what others still read in the one that has ended.
+    await Promise.allSettled(reads);
+    return Promise.all(reads);
+  };
   const isLittle = outlines.every((outline) => isCovered(outline) && new Set(outline.txidOf.values()).size === 1);
   return isLittle ? rows.together(readAll) : readAll(rows);
 }

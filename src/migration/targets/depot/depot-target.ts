@@ -24,7 +24,7 @@ import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
-import { isOfBranch, readImageRow } from "./depot-image-row.ts";
+import { depotImageKey, isOfBranch, readImageRow } from "./depot-image-row.ts";
 import { txidsOf } from "./depot-layout.ts";
 import { MAX_PAGES, NEWER_ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { readBranchBlocks } from "./depot-reader.ts";
@@ -161,6 +161,10 @@ class DepotTarget implements Target {
   /** It is the last form that there is. */
   isSuperseded(): Promise<boolean> {
     return Promise.resolve(false);
+  }
+
+  async hadImage(tx: Transaction, id: ActorId): Promise<boolean> {
+    return (await tx.get(depotImageKey(id))) !== undefined;
   }
 
   async reasonNotToUndo(tx: Transaction, id: ActorId): Promise<UndoRefusal | undefined> {

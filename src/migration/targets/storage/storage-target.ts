@@ -44,6 +44,7 @@ export const storageTarget: Target = {
     return row !== undefined && decodeMetaRow(row).origin === "migrated_from_v1";
   },
   isSuperseded: async (tx, id) => (await tx.get(depotImageKey(id))) !== undefined,
+  hadImage: async (tx, id, previous) => previous.state === "migrated" && !(await storageTarget.isSuperseded(tx, id)),
   readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 import { deltaChunkKey, pageKey, shardPrefix } from "../../../../src/formats/depot-keys.ts";
 import { FormatError } from "../../../../src/formats/format-error.ts";
@@ -127,6 +128,39 @@ describe("the reader of Depot's images", () => {
     };
     expect(Buffer.compare(await read(troubled), IMAGE)).to.equal(0);
     expect(tries).to.equal(2);
+  });
+
+  it("leaves no read to a transaction that is tried again", async () => {
+    const rows = memoryRows(FERRYS);
+    const conflict = new StoreError("conflict", "tried again");
+    let ended = 0;
+    const troubled: ImageRows = {
+      ...rows,
+      together: async (body) => {
+        let hasEnded = false;
+        let reads = 0;
+        const failing: ImageRows = {
+          ...rows,
+          async *getRange(range, options) {
+            reads += 1;
+            if (reads === 1) {
+              throw conflict;
+            }
+            await setImmediate();
+            ended += hasEnded ? 1 : 0;
+            if (hasEnded) {
+              throw new Error("a transaction was used after its end");
+            }
+            yield* rows.getRange(range, options);
+          },
+        };
+        await body(failing).catch(() => undefined);
+        hasEnded = true;
+        return body(rows);
+      },
+    };
+    expect(Buffer.compare(await read(troubled), IMAGE)).to.equal(0);
+    expect(ended).to.equal(0);
   });
 
   it("says that rows are not there, whichever it is", async () => {
