@@ -8,13 +8,13 @@ import {
   type CampaignSource,
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
+import { IdList } from "../../campaign/id-list.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan-actors.ts";
 import { savePlan } from "../../campaign/plan-row.ts";
 import { durationAt, planCampaign } from "../../campaign/plan.ts";
 import type { V1Actor } from "../../campaign/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
-import type { ActorId } from "../../formats/actor-id.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
@@ -85,7 +85,7 @@ type What =
   | {
       readonly kind: "source";
       readonly spec: Pick<CampaignSpec, "source" | "filters">;
-      readonly ids: readonly ActorId[];
+      readonly ids: IdList;
     };
 
 async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): Promise<What> {
@@ -100,7 +100,7 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
     throw new UsageError("--save keeps a plan with a campaign: name one that was created.");
   }
   const spec = await readSource({ ...flags, sample: undefined });
-  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run);
+  const ids = flags.from === undefined ? new IdList() : await readIdList(flags.from, run);
   return { kind: "source", spec, ids };
 }
 
@@ -144,7 +144,7 @@ function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean):
 function actorsOf(
   store: Store,
   { source, filters }: { source: CampaignSpec["source"]; filters: CampaignFilters },
-  ids: readonly ActorId[],
+  ids: IdList,
 ): AsyncIterable<V1Actor> {
   switch (source.kind) {
     case "scan":

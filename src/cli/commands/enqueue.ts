@@ -71,8 +71,8 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
 
 async function* sourceOf(
   store: Store,
-  what: { given: readonly (readonly ActorId[])[]; isScan: boolean; signal: AbortSignal },
-): AsyncGenerator<readonly ActorId[], void, undefined> {
+  what: { given: readonly Iterable<ActorId>[]; isScan: boolean; signal: AbortSignal },
+): AsyncGenerator<Iterable<ActorId>, void, undefined> {
   yield* what.given;
   if (what.isScan) {
     yield* scanActors(store, what.signal);
