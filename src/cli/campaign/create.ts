@@ -19,6 +19,7 @@ import type { Run } from "../run.ts";
 import { campaignOptions } from "../targets.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
+import { sayHalfCreated } from "./half-created.ts";
 import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 import { readSpec, type SpecFlags } from "./spec-options.ts";
@@ -51,7 +52,9 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   };
   const { result, campaign } = await createCampaign(store, { name, spec, settings }, author, Date.now());
   const isComplete = campaign.scanFinished || campaign.state !== "created";
-  const members = isComplete ? undefined : await addMembers(run, store, { name, spec, ids });
+  const members = isComplete
+    ? undefined
+    : await addMembers(run, store, { name, spec, ids }).catch(sayHalfCreated(run, name));
   const now = flags.start === true ? await startOnce(store, campaign, author) : campaign;
   await (result === "created" ? sayCreated(run, now, members) : sayAlready(run, now, { settings, members }));
   sayHelpers(run, await readView(store, name, Date.now()));

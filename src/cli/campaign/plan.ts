@@ -25,6 +25,7 @@ import { migrationOptions } from "../migration-options.ts";
 import type { Run } from "../run.ts";
 import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
+import { assertWhole } from "./half-created.ts";
 import { planText } from "./plan-text.ts";
 import { sayLines } from "./show.ts";
 import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
@@ -125,7 +126,8 @@ async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
 }
 
 /** A plan is of the actors that wait, so it says something of the whole campaign only before it starts. */
-function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean): void {
+function assertPlannable(campaign: Campaign, save: boolean): void {
+  const { name, state, startedAtMs } = campaign;
   if (state === "completed") {
     throw new UsageError(`Campaign "${name}" is completed: nothing is left to plan.`);
   }
@@ -134,6 +136,7 @@ function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean):
       `Campaign "${name}" is cancelled: nothing of it will be migrated, and nothing is left to plan.`,
     );
   }
+  assertWhole(campaign);
   if (save && startedAtMs !== undefined) {
     throw new UsageError(
       `Campaign "${name}" was started already, and its report could not be compared with a plan of what is left: leave --save out.`,
