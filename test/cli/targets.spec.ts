@@ -218,6 +218,23 @@ describe("the target of jobs and campaigns", function () {
     expect((await work()).status).to.equal(0);
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
     expect(await pointers()).to.equal(2);
+
+    // From here on nobody says the namespace any more.
+    expect((await ferry(["verify", "--campaign", "spring"])).stderr).to.equal("2 good, 0 bad.\n");
+    expect((await ferry(["cleanup", "--campaign", "spring", "--hold", "0s"])).stderr).to.equal("2 removable\n");
+    expect((await ferry(["v2", "export", FIRST ?? "", folder.in("out")])).status).to.equal(0);
+    expect(sha256(await readFile(folder.in("out")))).to.equal(sha256(IMAGE));
+    const { stdout } = await ferry(["inspect", FIRST ?? ""]);
+    expect(stdout).to.match(/^namespace +unknown\nv2 bucket +unknown\nv2 branch +[0-9a-f]{32}, switched to by Ferry/m);
+    expect(stdout).to.match(/^v2 next +the engine reads this database/m);
+    await ferry(["enqueue", "--scan", "--force", "--target", "depot"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    expect((await ferry(["rollback", "--campaign", "spring", "--confirm", "spring"])).stderr).to.equal(
+      "2 rolled_back\n",
+    );
+    expect(await pointers()).to.equal(0);
+    expect((await ferry(["inspect", FIRST ?? ""])).stdout).to.match(/^v2 +no data$/m);
   });
 
   it("is that of the campaign however often its actors are asked again, also in the end", async () => {
