@@ -7,7 +7,15 @@ import { openStore } from "../../src/store/open-store.ts";
 import { makeFeeder, TestClock } from "../support/campaign-fleet.ts";
 import { ferryHere, type Ended } from "../support/cli.ts";
 import { pointerOf } from "../support/depot-reference.ts";
-import { bucketRows, BUCKET_BRANCH, clearKeys, dumpRows, NAMESPACE_ID } from "../support/depot-world.ts";
+import {
+  bucketRows,
+  BUCKET_BRANCH,
+  clearKeys,
+  dumpRows,
+  NAMESPACE_ID,
+  POOL_ROW,
+  sleepingActor,
+} from "../support/depot-world.ts";
 import { migrateHere } from "../support/migrate-here.ts";
 import { TestRedis } from "../support/redis.ts";
 import { encodeReferenceHead, logicalKey, physicalRows, referenceHead, sha256 } from "../support/reference.ts";
@@ -207,6 +215,16 @@ describe("the target of jobs and campaigns", function () {
     ) as Record<string, unknown>;
     expect(depot).to.have.nested.include({ "database.headTxid": "1", "database.origin": "ferry" });
     expect((await ferry(["rollback", FIRST ?? "", ...words])).stdout).to.equal(`${FIRST ?? ""} rolled_back\n`);
+  });
+
+  it("is planned as a campaign ends, also where no job has looked at the actors' pools yet", async () => {
+    const engine = [POOL_ROW, ...bucketRows(BUCKET_BRANCH), ...ACTORS.flatMap(sleepingActor)];
+    await load(engine);
+    const plan = ["campaign", "plan", "--scan", "--target", "depot"];
+    expect((await ferry([...plan, "--runners-drained", "yes"])).stdout).to.match(/^migrated +2 /m);
+    expect((await ferry(plan)).stdout).to.match(/^deferred +2 .*\n +pool_on_v1 +2$/m);
+    await ferry(["campaign", "create", "spring", "--scan", "--target", "depot"]);
+    expect((await ferry(["campaign", "plan", "spring", "--runners-drained", "yes"])).stdout).to.match(/^migrated +2 /m);
   });
 
   it("stays that of the campaign when its rejected actors are asked again, with a namespace this time", async () => {

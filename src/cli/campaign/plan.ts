@@ -32,6 +32,8 @@ import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
 
 const DEFAULT_SAMPLE_PERCENT = 2;
 const SAY_EVERY_MS = 5_000;
+/** What a campaign comes to, and not what its first ten seconds do: only its jobs remember when they first saw a pool. */
+const AHEAD = { takesPoolsForSettled: true } as const;
 
 /** Flags of `ferry campaign plan`; here `sample` is how much is examined, not who takes part. */
 export interface PlanFlags extends SourceFlags {
@@ -116,12 +118,12 @@ async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
   if (what.kind === "campaign") {
     const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
     assertPlannable(campaign, what.save);
-    const target = await targetOfCampaign(run.config, store, what.name);
+    const target = await targetOfCampaign(run.config, store, what.name, AHEAD);
     const { source, options } = campaign.spec;
     return { source, actors: actorsOfCampaign(store, campaign), options, target };
   }
   const options = await campaignOptions(run.config, store);
-  const target = await new Targets(run.config, store).of(options);
+  const target = await new Targets(run.config, store, Date.now, AHEAD).of(options);
   return { source: what.spec.source, actors: actorsOf(store, what.spec, what.ids), options, target };
 }
 
