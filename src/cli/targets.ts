@@ -9,6 +9,7 @@ import type { Target } from "../migration/targets/target.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
+import type { Run } from "./run.ts";
 
 /** How long a look at the cluster holds where the configuration names no target: one for every small actor would be half of all transactions. */
 const UNSAID_MS = 10_000;
@@ -97,6 +98,25 @@ export async function targetOfCampaign(
 export async function jobOptions(config: Config, store: Store): Promise<RequestOptions> {
   const options = requestOptions(config);
   return options["target"] === undefined ? options : { ...options, target: await chooseTarget(store, config.target) };
+}
+
+/** Says where jobs name no target, and workers may refuse them that are told none either: what they are told is not known here. */
+export async function noteUnsaidTarget(
+  run: Pick<Run, "config" | "notes">,
+  store: Store,
+  asked: RequestOptions,
+): Promise<void> {
+  if (asked["target"] !== undefined || run.config.given.has("target")) {
+    return;
+  }
+  await chooseTarget(store, undefined).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) {
+      throw error;
+    }
+    run.notes.say(
+      "The cluster holds rows of Depot, and these jobs name no target: a worker that is told none fails them. Say --target depot, or --target storage.",
+    );
+  });
 }
 
 /** What jobs of a campaign ask for: its target is always among it, so that no worker's configuration mixes another in. @throws UsageError */

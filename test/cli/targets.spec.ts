@@ -183,9 +183,14 @@ describe("the target of jobs and campaigns", function () {
     const refused = await ferry(["campaign", "create", "after", "--scan"]);
     expect(refused.status).to.equal(2);
     expect(refused.stderr).to.match(/holds rows of Depot.*say --target depot, or --target storage/);
-    await ferry(["enqueue", FIRST ?? ""]);
+    const unsaid = "these jobs name no target: a worker that is told none fails them";
+    expect((await ferry(["enqueue", FIRST ?? ""])).stderr).to.contain(unsaid);
     await work();
     expect(await outcomes()).to.deep.equal(["failed usage"]);
+    expect((await ferry(["requeue", FIRST ?? ""])).stderr).to.contain(unsaid);
+    expect((await ferry(["requeue", FIRST ?? "", "--target", "depot"])).stderr).not.to.contain("target");
+    const told = await ferry(["enqueue", FIRST ?? ""], { env: { FERRY_TARGET: "depot" } });
+    expect(told.stderr).not.to.contain("target");
   });
 
   it("comes with the job, and the image can be read with the same words", async () => {

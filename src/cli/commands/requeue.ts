@@ -13,7 +13,7 @@ import { confirmMany } from "../requeue/confirm-many.ts";
 import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { jobOptions } from "../targets.ts";
+import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
 
 interface RequeueFlags extends FilterFlags {
@@ -66,6 +66,7 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   }
   // Workers that serve a campaign need not be configured for its target, and must not write another for the actors it left.
   const options = await withTargetOf(store, campaigns, await jobOptions(run.config, store));
+  await noteUnsaidTarget(run, store, options);
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),
