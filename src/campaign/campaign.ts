@@ -75,6 +75,11 @@ export function isOver({ state }: Pick<Campaign, "state">): boolean {
   return state === "completed" || state === "cancelled";
 }
 
+/** Whether its actors were not added to the end: some are missing, and it must not start. Those of a scan are found while it runs. */
+export function isHalfCreated({ spec, scanFinished }: Pick<Campaign, "spec" | "scanFinished">): boolean {
+  return spec.source.kind !== "scan" && !scanFinished;
+}
+
 /** Where an actor stands in a campaign: waiting to be fed, fed, put off, or done with. */
 export type ActorStanding = "todo" | "open" | "later" | "done";
 

@@ -41,7 +41,7 @@ export interface EnqueueOptions {
 
 /** Puts actors on the queue as they come from their source, no faster than the window has room. */
 export async function enqueueActors(
-  source: AsyncIterable<readonly ActorId[]> | Iterable<readonly ActorId[]>,
+  source: AsyncIterable<Iterable<ActorId>> | Iterable<Iterable<ActorId>>,
   options: EnqueueOptions,
 ): Promise<EnqueueCounts> {
   let counts: EnqueueCounts = { enqueued: 0, alreadyQueued: 0, queuedAfterActive: 0, alreadyDone: 0 };
@@ -68,7 +68,7 @@ export async function enqueueActors(
 
 /** Batches of one size: a scan finds a few here and a few there, and each batch is a transaction and some round trips. */
 async function* inBatches(
-  source: AsyncIterable<readonly ActorId[]> | Iterable<readonly ActorId[]>,
+  source: AsyncIterable<Iterable<ActorId>> | Iterable<Iterable<ActorId>>,
 ): AsyncGenerator<ActorId[], void, undefined> {
   let batch: ActorId[] = [];
   for await (const ids of source) {

@@ -1,10 +1,11 @@
-import type { Campaign } from "./campaign.ts";
+import { isHalfCreated, type Campaign } from "./campaign.ts";
 import type { CampaignCounts } from "./campaign-counts.ts";
 import type { Heartbeat } from "./fleet.ts";
 import { plural } from "./plural.ts";
 
 /** What keeps a campaign from getting on whatever its pace was, by its state and by who and what is there. */
 export type Obstacle =
+  | "half_created"
   | "not_started"
   | "paused"
   | "over"
@@ -29,7 +30,7 @@ export interface Standing {
 export function obstacleOf({ campaign, counts, workers, feeding }: Standing): Obstacle | undefined {
   switch (campaign.state) {
     case "created":
-      return "not_started";
+      return isHalfCreated(campaign) ? "half_created" : "not_started";
     case "paused":
       return "paused";
     case "completed":

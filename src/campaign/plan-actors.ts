@@ -5,6 +5,7 @@ import type { Store } from "../store/store.ts";
 import { allRows } from "./audit.ts";
 import type { Campaign, CampaignFilters } from "./campaign.ts";
 import { todoPrefix } from "./campaign-keys.ts";
+import { inParts, type IdList } from "./id-list.ts";
 import { listOutcomes } from "./ledger.ts";
 import { passesFilters } from "./membership.ts";
 import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "./v1-actors.ts";
@@ -29,15 +30,13 @@ export async function* actorsOfScan(store: Store, filters: CampaignFilters): Asy
   }
 }
 
-/** Given actors that pass the filters, each once; the ids are held in memory. */
+/** Actors of a list that pass the filters. */
 export async function* actorsOfList(
   store: Store,
-  ids: Iterable<ActorId>,
+  ids: IdList,
   filters: CampaignFilters,
 ): AsyncGenerator<V1Actor, void, undefined> {
-  const once = [...new Set(ids)];
-  for (let start = 0; start < once.length; start += LIST_BATCH) {
-    const part = once.slice(start, start + LIST_BATCH);
+  for (const part of inParts(ids, LIST_BATCH)) {
     yield* await sized(store, part, filters);
   }
 }

@@ -173,6 +173,8 @@ function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undef
 function obstacleText(obstacle: Obstacle, facts: ProgressFacts): string {
   const { campaign, counts, workers } = facts;
   switch (obstacle) {
+    case "half_created":
+      return "not created to its end: some of its actors are missing";
     case "not_started":
       return "not started";
     case "paused":

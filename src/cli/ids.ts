@@ -1,3 +1,4 @@
+import { IdList } from "../campaign/id-list.ts";
 import { UsageError } from "../errors.ts";
 import { parseActorId, type ActorId } from "../formats/actor-id.ts";
 import { assertFormatError, FormatError } from "../formats/format-error.ts";
@@ -18,12 +19,12 @@ export function parseIdArgument(text: string): ActorId {
 }
 
 /**
- * The ids of a list: one per line, blank lines and what follows `#` left out. All of it is read and checked before anything is done
- * with it.
+ * The distinct ids of a list: one per line, blank lines and what follows `#` left out. All of it is read and checked before anything is
+ * done with it.
  * @throws UsageError with the number of the first line that is no id.
  */
-export async function readIdList(file: string, run: Pick<Surroundings, "stdin" | "signal">): Promise<ActorId[]> {
-  const ids: ActorId[] = [];
+export async function readIdList(file: string, run: Pick<Surroundings, "stdin" | "signal">): Promise<IdList> {
+  const ids = new IdList();
   const name = file === STANDARD ? "standard input" : file;
   for await (const { firstNumber, lines } of readLines(readFileOrStandard(file, run), MAX_LINE)) {
     for (const [index, line] of lines.entries()) {
@@ -32,7 +33,7 @@ export async function readIdList(file: string, run: Pick<Surroundings, "stdin" |
         continue;
       }
       try {
-        ids.push(parseActorId(text));
+        ids.add(parseActorId(text));
       } catch (error) {
         assertFormatError(error);
         throw new UsageError(

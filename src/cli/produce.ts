@@ -17,7 +17,7 @@ import type { Run } from "./run.ts";
 /** What a producer's command puts on the queue, and how. */
 export interface Production {
   readonly store: Store;
-  readonly source: AsyncIterable<readonly ActorId[]>;
+  readonly source: AsyncIterable<Iterable<ActorId>>;
   /** Options of these jobs. */
   readonly options: RequestOptions;
   /** What the request for an actor says besides, of which the ledger says `previous`. */

@@ -21,6 +21,7 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
   for (const register of Object.values<RegisterCommand>(commands)) {
     register(program, runner);
   }
+  addHelp(program);
   quieten(program, {
     // Nobody waits for help to be written: a reader who has had enough of it must not end up as an unhandled rejection.
     // Commander wraps its own part of it, and leaves what comes after that as it is.
@@ -37,6 +38,28 @@ const HELP_COLUMNS = 80;
 const AFTER_HELP = `
 Flags beat environment variables, which beat defaults.
 Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug; 128 and the signal's number when interrupted (130 after Ctrl-C).`;
+
+/** `ferry help campaign show`, and the same in each group. Commander's own looks one level down, and shows all there is for a slip. */
+function addHelp(group: Command): void {
+  group.commands.filter(({ commands: below }) => below.length > 0).forEach(addHelp);
+  group
+    .helpCommand(false)
+    .command("help")
+    .description("display help for command")
+    .argument("[command...]")
+    .action((names: string[]) => {
+      commandAt(group, names).help();
+    });
+}
+
+function commandAt(group: Command, names: readonly string[]): Command {
+  let command: Command = group;
+  for (const name of names) {
+    const next = command.commands.find((below) => below.name() === name);
+    command = next ?? command.error(`error: unknown command '${name}'`, { code: "commander.unknownCommand" });
+  }
+  return command;
+}
 
 /** Commands take such settings over from their parent only when they are made after it has them. */
 function quieten(command: Command, output: OutputConfiguration): void {

@@ -1,5 +1,6 @@
 import { findCampaign } from "../campaign/campaign-store.ts";
 import type { Campaign } from "../campaign/campaign.ts";
+import { inParts } from "../campaign/id-list.ts";
 import { readOutcomes } from "../campaign/ledger.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
@@ -18,7 +19,7 @@ const IDS_PER_TRANSACTION = 200;
  * The target of actors that a command names: what its flags say, else that of the campaign in which they were last asked for, else the
  * configured one. @throws UsageError for actors of different targets.
  */
-export async function targetOfActors(config: Config, store: Store, ids: readonly ActorId[]): Promise<Target> {
+export async function targetOfActors(config: Config, store: Store, ids: Iterable<ActorId>): Promise<Target> {
   return new Targets(config, store).of(await optionsOf(config, store, ids));
 }
 
@@ -27,7 +28,7 @@ export async function depotOptionsOfActor(config: Config, store: Store, id: Acto
   return depotOptions(effectiveConfig(config, await optionsOf(config, store, [id])));
 }
 
-async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]): Promise<RequestOptions> {
+async function optionsOf(config: Config, store: Store, ids: Iterable<ActorId>): Promise<RequestOptions> {
   const asked = requestOptions(config);
   const campaigns = await campaignsOf(store, ids);
   // Actors that no campaign asked for have the configured target here, which most often is that of the others.
@@ -40,10 +41,9 @@ async function optionsOf(config: Config, store: Store, ids: readonly ActorId[]):
 }
 
 /** The campaigns in which actors were last asked for; undefined stands for none. */
-async function campaignsOf(store: Store, ids: readonly ActorId[]): Promise<Set<string | undefined>> {
+async function campaignsOf(store: Store, ids: Iterable<ActorId>): Promise<Set<string | undefined>> {
   const campaigns = new Set<string | undefined>();
-  for (let from = 0; from < ids.length; from += IDS_PER_TRANSACTION) {
-    const part = ids.slice(from, from + IDS_PER_TRANSACTION);
+  for (const part of inParts(ids, IDS_PER_TRANSACTION)) {
     const outcomes = await readOutcomes(store, part);
     for (const id of part) {
       campaigns.add(outcomes.get(id)?.campaign);

@@ -9,6 +9,7 @@ import type { Target } from "../migration/targets/target.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
+import type { Run } from "./run.ts";
 
 /** How long a look at the cluster holds where the configuration names no target: one for every small actor would be half of all transactions. */
 const UNSAID_MS = 10_000;
@@ -18,15 +19,21 @@ export class Targets {
   readonly #config: Config;
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #depot: Partial<DepotOptions>;
   #configured: Promise<TargetName> | undefined;
   #configuredAtMs = 0;
 
-  /** @param now milliseconds since the epoch. @throws UsageError for a namespace that is none: now, and not with the first job. */
-  constructor(config: Config, store: Store, now: () => number = Date.now) {
+  /**
+   * @param now milliseconds since the epoch.
+   * @param depot beside the configured options, or in their place.
+   * @throws UsageError for a namespace that is none: now, and not with the first job.
+   */
+  constructor(config: Config, store: Store, now: () => number = Date.now, depot: Partial<DepotOptions> = {}) {
     namespaceOf(config);
     this.#config = config;
     this.#store = store;
     this.#now = now;
+    this.#depot = depot;
   }
 
   /** The target that options name; without a name the configured one. @throws UsageError where it cannot be told. */
@@ -34,7 +41,7 @@ export class Targets {
     const config = effectiveConfig(this.#config, options);
     const name =
       options["target"] === undefined ? await this.configured() : await chooseTarget(this.#store, config.target);
-    return name === "storage" ? storageTarget : makeDepotTarget(depotOptions(config));
+    return name === "storage" ? storageTarget : makeDepotTarget({ ...depotOptions(config), ...this.#depot });
   }
 
   /**
@@ -70,22 +77,46 @@ export function depotOptions(config: Config): DepotOptions {
 }
 
 /**
- * The target of a campaign, frozen when it was created; of one that is older than that, the configured one.
+ * The target of a campaign, frozen when it was created; of one that is older than that, the configured one. `depot`: see `Targets`.
  * @throws UsageError when there is no such campaign, or a flag names another target than the campaign's.
  */
-export async function targetOfCampaign(config: Config, store: Store, name: string): Promise<Target> {
+export async function targetOfCampaign(
+  config: Config,
+  store: Store,
+  name: string,
+  depot?: Partial<DepotOptions>,
+): Promise<Target> {
   const { options } = (await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" })).spec;
   const frozen = options["target"];
   if (config.given.get("target") === "flag" && frozen !== undefined && frozen !== config.target) {
     throw new UsageError(`Campaign "${name}" was created with target ${String(frozen)}: leave --target out.`);
   }
-  return new Targets(config, store).of(options);
+  return new Targets(config, store, Date.now, depot).of(options);
 }
 
 /** What jobs of one command ask for: `auto` is decided here, once for all of them. @throws UsageError */
 export async function jobOptions(config: Config, store: Store): Promise<RequestOptions> {
   const options = requestOptions(config);
   return options["target"] === undefined ? options : { ...options, target: await chooseTarget(store, config.target) };
+}
+
+/** Says where jobs name no target, and workers may refuse them that are told none either: what they are told is not known here. */
+export async function noteUnsaidTarget(
+  run: Pick<Run, "config" | "notes">,
+  store: Store,
+  asked: RequestOptions,
+): Promise<void> {
+  if (asked["target"] !== undefined || run.config.given.has("target")) {
+    return;
+  }
+  await chooseTarget(store, undefined).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) {
+      throw error;
+    }
+    run.notes.say(
+      "The cluster holds rows of Depot, and these jobs name no target: a worker that is told none fails them. Say --target depot, or --target storage.",
+    );
+  });
 }
 
 /** What jobs of a campaign ask for: its target is always among it, so that no worker's configuration mixes another in. @throws UsageError */

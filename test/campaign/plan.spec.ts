@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { allRows } from "../../src/campaign/audit.ts";
 import { createCampaign } from "../../src/campaign/campaign-store.ts";
 import type { CampaignSpec } from "../../src/campaign/campaign.ts";
+import { IdList } from "../../src/campaign/id-list.ts";
 import { addActors, finishScan } from "../../src/campaign/membership.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../src/campaign/plan-actors.ts";
 import { Estimator } from "../../src/campaign/plan-estimate.ts";
@@ -148,7 +149,7 @@ describe("a plan", () => {
     it("examines a list once per actor, those without v1 data included, and a campaign's own actors", async () => {
       const [one, two] = [testActor(1), testActor(2)];
       await write(...v1Rows(one, syntheticImage(2, "text")));
-      const found = await plan({ actors: actorsOfList(dry, [one.id, two.id, one.id], {}) });
+      const found = await plan({ actors: actorsOfList(dry, new IdList([one.id, two.id, one.id]), {}) });
       expect([found.actors, found.expected.migrated.actors, found.expected.skipped.actors]).to.deep.equal([2, 1, 1]);
       const spec: CampaignSpec = { ...TEST_SPEC, source: { kind: "list" }, order: "scan", deferLimit: 1 };
       await createCampaign(store, { name: "some", spec, settings: { window: 1 } }, { who: "test" }, 1);

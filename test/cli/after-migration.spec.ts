@@ -228,6 +228,16 @@ describe("ferry cleanup and ferry rollback of a campaign", () => {
     expect(rolledBack[1]).to.match(/^ann {2}rollback ended {2}\{(?=.*"no_v1_data":1)(?=.*"rolled_back":1).*\}$/);
   });
 
+  it("is not asked to be confirmed of a campaign that is not there", async () => {
+    for (const args of [["rollback"], ["cleanup", "--delete"]]) {
+      const { status, stderr } = await ferry([...args, "--campaign", "none"]);
+      expect([status, stderr]).to.deep.equal([
+        2,
+        'ferry: There is no campaign "none"; ferry campaign list shows those there are.\n',
+      ]);
+    }
+  });
+
   it("is in no history where nothing is changed", async () => {
     await ferry(["cleanup", "--campaign", "one", "--hold", "0s"]);
     await ferry([...ROLLBACK, "--dry-run"]);

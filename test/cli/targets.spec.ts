@@ -7,7 +7,15 @@ import { openStore } from "../../src/store/open-store.ts";
 import { makeFeeder, TestClock } from "../support/campaign-fleet.ts";
 import { ferryHere, type Ended } from "../support/cli.ts";
 import { pointerOf } from "../support/depot-reference.ts";
-import { bucketRows, BUCKET_BRANCH, clearKeys, dumpRows, NAMESPACE_ID } from "../support/depot-world.ts";
+import {
+  bucketRows,
+  BUCKET_BRANCH,
+  clearKeys,
+  dumpRows,
+  NAMESPACE_ID,
+  POOL_ROW,
+  sleepingActor,
+} from "../support/depot-world.ts";
 import { migrateHere } from "../support/migrate-here.ts";
 import { TestRedis } from "../support/redis.ts";
 import { encodeReferenceHead, logicalKey, physicalRows, referenceHead, sha256 } from "../support/reference.ts";
@@ -175,9 +183,14 @@ describe("the target of jobs and campaigns", function () {
     const refused = await ferry(["campaign", "create", "after", "--scan"]);
     expect(refused.status).to.equal(2);
     expect(refused.stderr).to.match(/holds rows of Depot.*say --target depot, or --target storage/);
-    await ferry(["enqueue", FIRST ?? ""]);
+    const unsaid = "these jobs name no target: a worker that is told none fails them";
+    expect((await ferry(["enqueue", FIRST ?? ""])).stderr).to.contain(unsaid);
     await work();
     expect(await outcomes()).to.deep.equal(["failed usage"]);
+    expect((await ferry(["requeue", FIRST ?? ""])).stderr).to.contain(unsaid);
+    expect((await ferry(["requeue", FIRST ?? "", "--target", "depot"])).stderr).not.to.contain("target");
+    const told = await ferry(["enqueue", FIRST ?? ""], { env: { FERRY_TARGET: "depot" } });
+    expect(told.stderr).not.to.contain("target");
   });
 
   it("comes with the job, and the image can be read with the same words", async () => {
@@ -209,6 +222,16 @@ describe("the target of jobs and campaigns", function () {
     expect((await ferry(["rollback", FIRST ?? "", ...words])).stdout).to.equal(`${FIRST ?? ""} rolled_back\n`);
   });
 
+  it("is planned as a campaign ends, also where no job has looked at the actors' pools yet", async () => {
+    const engine = [POOL_ROW, ...bucketRows(BUCKET_BRANCH), ...ACTORS.flatMap(sleepingActor)];
+    await load(engine);
+    const plan = ["campaign", "plan", "--scan", "--target", "depot"];
+    expect((await ferry([...plan, "--runners-drained", "yes"])).stdout).to.match(/^migrated +2 /m);
+    expect((await ferry(plan)).stdout).to.match(/^deferred +2 .*\n +pool_on_v1 +2$/m);
+    await ferry(["campaign", "create", "spring", "--scan", "--target", "depot"]);
+    expect((await ferry(["campaign", "plan", "spring", "--runners-drained", "yes"])).stdout).to.match(/^migrated +2 /m);
+  });
+
   it("stays that of the campaign when its rejected actors are asked again, with a namespace this time", async () => {
     await ferry(["campaign", "create", "spring", "--scan", "--target", "depot", "--start"]);
     await runCampaigns();
@@ -218,6 +241,23 @@ describe("the target of jobs and campaigns", function () {
     expect((await work()).status).to.equal(0);
     expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
     expect(await pointers()).to.equal(2);
+
+    // From here on nobody says the namespace any more.
+    expect((await ferry(["verify", "--campaign", "spring"])).stderr).to.equal("2 good, 0 bad.\n");
+    expect((await ferry(["cleanup", "--campaign", "spring", "--hold", "0s"])).stderr).to.equal("2 removable\n");
+    expect((await ferry(["v2", "export", FIRST ?? "", folder.in("out")])).status).to.equal(0);
+    expect(sha256(await readFile(folder.in("out")))).to.equal(sha256(IMAGE));
+    const { stdout } = await ferry(["inspect", FIRST ?? ""]);
+    expect(stdout).to.match(/^namespace +unknown\nv2 bucket +unknown\nv2 branch +[0-9a-f]{32}, switched to by Ferry/m);
+    expect(stdout).to.match(/^v2 next +the engine reads this database/m);
+    await ferry(["enqueue", "--scan", "--force", "--target", "depot"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    expect((await ferry(["rollback", "--campaign", "spring", "--confirm", "spring"])).stderr).to.equal(
+      "2 rolled_back\n",
+    );
+    expect(await pointers()).to.equal(0);
+    expect((await ferry(["inspect", FIRST ?? ""])).stdout).to.match(/^v2 +no data$/m);
   });
 
   it("is that of the campaign however often its actors are asked again, also in the end", async () => {

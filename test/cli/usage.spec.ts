@@ -37,6 +37,9 @@ describe("bad input to ferry", function () {
     ["an unknown flag", ["outcomes", "--sate", "failed"], /Unknown option '--sate' \(Did you mean --state\?\)/],
     ["an unknown command", ["outcome"], /Unknown command 'outcome' \(Did you mean outcomes\?\)\. Try: ferry --help$/m],
     ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?\)\. Try: ferry store --help$/m],
+    ["help for an unknown command", ["help", "nonsense"], /^ferry: Unknown command 'nonsense'\. Try: ferry --help$/m],
+    ["help for one below another", ["help", "campaign", "lod"], /Unknown command 'lod'\. Try: ferry campaign --help$/m],
+    ["help for one of a group", ["store", "help", "lod"], /Unknown command 'lod'\. Try: ferry store --help$/m],
     ["a missing argument", ["rejected", "show"], /Missing required argument 'id'\. Try: ferry rejected show --help$/m],
     ["one argument too many", ["inspect", ID, ID], /Too many arguments/],
     ["a flag without its value", ["outcomes", "--state"], /argument missing/],
@@ -139,10 +142,19 @@ describe("bad input to ferry", function () {
   });
 
   it("prints help on stdout, with status 0, for every command", async () => {
-    for (const args of [["--help"], ["help", "enqueue"], ["store", "load", "--help"], ["worker", "-h"]]) {
+    for (const [args, usage] of [
+      [["--help"], "ferry"],
+      [["help"], "ferry"],
+      [["help", "enqueue"], "ferry enqueue"],
+      [["help", "campaign"], "ferry campaign"],
+      [["help", "campaign", "show"], "ferry campaign show"],
+      [["campaign", "help", "show"], "ferry campaign show"],
+      [["store", "load", "--help"], "ferry store load"],
+      [["worker", "-h"], "ferry worker"],
+    ] as const) {
       const { status, stdout, stderr } = await ferryHere(args);
       expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
-      expect(stdout).to.match(/^Usage: ferry/);
+      expect(stdout).to.match(new RegExp(`^Usage: ${usage} \\[`));
     }
   });
 

@@ -68,6 +68,22 @@ describe("runbooks", () => {
     expect(runbookOf(failed)).to.equal("docs/runbooks/failed.md");
   });
 
+  it("of Depot's own rejections name the target, unless a campaign has it", () => {
+    const depots = REJECT_REASONS.filter((reason) =>
+      readFileSync(`${FOLDER}${reason}.md`, "utf8").includes("\nRejected, target Depot."),
+    );
+    expect(depots).to.have.length(6);
+    for (const reason of REJECT_REASONS) {
+      const outcome = { actorId: testActor(1).id, state: "rejected", reason, attempts: 1, finishedAt: "" } as const;
+      const commands = adviceFor(outcome).filter((line) => line.includes("ferry requeue"));
+      const named = commands.filter((line) => line.includes("--target depot"));
+      expect(named, reason).to.deep.equal(depots.includes(reason) ? commands : []);
+      expect(adviceFor({ ...outcome, campaign: "spring" }).join(), reason).not.to.match(/requeue \S+ --target depot/);
+    }
+    const failed = { actorId: testActor(1).id, state: "failed", reason: "usage", attempts: 1, finishedAt: "" } as const;
+    expect(adviceFor(failed).join()).to.contain("as the detail says");
+  });
+
   it("say plainly that a header is less than a check of the pages", () => {
     const page = readFileSync(`${FOLDER}integrity_check_failed.md`, "utf8");
     expect(page)

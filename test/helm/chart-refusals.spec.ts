@@ -66,6 +66,32 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
     ["podDisruptionBudget.minAvailable=1"],
     "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set",
   ],
+  [
+    "a budget of nothing",
+    "minimal",
+    ["podDisruptionBudget.maxUnavailable=null"],
+    "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both null",
+  ],
+  ...(
+    [
+      ["minimal", "minAvailable=2", "minAvailable (2) lets none of 2 workers go"],
+      ["minimal", "minAvailable=51%", "minAvailable (51%) lets none of 2 workers go"],
+      ["autoscaling", "minAvailable=3", "minAvailable (3) lets none of 3 workers go, the fewest there may be"],
+      ["minimal", "maxUnavailable=0", "maxUnavailable (0) lets none of 2 workers go"],
+      ["minimal", "maxUnavailable=0%", "maxUnavailable (0%) lets none of 2 workers go"],
+    ] as const
+  ).map(
+    ([values, budget, message]) =>
+      [
+        `a budget that nobody may go by, ${budget} of ${values}`,
+        values,
+        [
+          ...(budget.startsWith("min") ? ["podDisruptionBudget.maxUnavailable=null"] : []),
+          `podDisruptionBudget.${budget}`,
+        ],
+        `podDisruptionBudget.${message}`,
+      ] as const,
+  ),
   ["a scan of given actors", "commands", ["enqueue.actors[0]=a"], "exactly one of enqueue.scan and enqueue.actors"],
   ["an enqueue of nothing", "commands", ["enqueue.scan=false"], "exactly one of enqueue.scan and enqueue.actors"],
   ["a requeue of nothing", "commands", ["requeue.reason="], "exactly one of requeue.reason and requeue.actors"],

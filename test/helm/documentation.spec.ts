@@ -37,7 +37,7 @@ function ferryCommands(page: string): string[][] {
   const inText = [...readFileSync(page, "utf8").matchAll(/`([^`\n]*)`/g)].map(([, code = ""]) => code);
   const notes = page.endsWith(".txt") ? readFileSync(page, "utf8").split("\n") : [];
   return [...shellLines(page), ...inText, ...notes]
-    .map((code) => /(?:^|-- |^npx |^\$ )ferry ([a-z][^#&|]*)/.exec(code.trim())?.[1])
+    .map((code) => /(?:^|-- |^npx |^\$ )(?:bin\/)?ferry(?:\.mjs)? ([a-z][^#&|]*)/.exec(code.trim())?.[1])
     .filter((command) => command !== undefined)
     .map((command) => command.trim().split(/\s+/));
 }
@@ -60,6 +60,12 @@ describe("what the documentation shows", function () {
       }
     });
   }
+
+  it("starts nothing in the background through npx, which does not pass on the signal that is to stop it", () => {
+    const lines = PAGES.flatMap(shellLines);
+    expect(lines.filter((line) => /^bin\/ferry\.mjs .*&/.test(line))).to.have.length(2);
+    expect(lines.filter((line) => /^npx [^#]*&/.test(line))).to.deep.equal([]);
+  });
 
   it("has commands to check", () => {
     expect(PAGES.flatMap(ferryCommands).length).to.be.greaterThan(30);

@@ -69,6 +69,18 @@ refused unknown keys and wrong types.
 {{- if ne (toString .enabled) "false" -}}
 {{- if and (not (kindIs "invalid" .minAvailable)) (not (kindIs "invalid" .maxUnavailable)) -}}
 {{- $wrong = append $wrong "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set: set one to null." -}}
+{{- else if and (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
+{{- $wrong = append $wrong "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both null: set one." -}}
+{{- else -}}
+{{- /* As many as stay when the fewest run: with a scaler that is at night, when nodes are drained. Kubernetes rounds shares up. */ -}}
+{{- $fewest := include "ferry.fewestWorkers" $ | int64 -}}
+{{- $name := ternary "maxUnavailable" "minAvailable" (kindIs "invalid" .minAvailable) -}}
+{{- $count := index . $name -}}
+{{- $pods := include "ferry.podsOf" (dict "count" $count "of" $fewest) | int64 -}}
+{{- $mayGo := ternary $pods (sub $fewest $pods) (eq $name "maxUnavailable") -}}
+{{- if and (gt $fewest 1) (lt $mayGo 1) -}}
+{{- $wrong = append $wrong (printf "podDisruptionBudget.%s (%s) lets none of %d workers go, the fewest there may be: it would block every drain of their nodes. Leave room for one, such as podDisruptionBudget.maxUnavailable: 1 alone." $name (toString $count) $fewest) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq (toString .enabled) "true") (le (include "ferry.fewestWorkers" $ | int64) 1) -}}

@@ -10,6 +10,12 @@ export function findingOfObstacle(obstacle: Obstacle, view: CampaignView, look: 
   const { name, state, stateReason } = campaign;
   const { todo, open, later } = counts;
   switch (obstacle) {
+    case "half_created":
+      return {
+        limit: obstacle,
+        sentence: `Campaign ${name} was not created to its end: some of its actors are missing.`,
+        advice: `Wait for its ferry campaign create, or repeat it, which adds the rest; or: ferry campaign delete ${name}`,
+      };
     case "not_started":
       return {
         limit: obstacle,

@@ -1,3 +1,4 @@
+import { IdList } from "../../campaign/id-list.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { migratedActors } from "../../campaign/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
@@ -23,8 +24,7 @@ export interface SelectionFlags {
 
 /** Which actors a command is about: given or listed ones, or those that a campaign migrated. */
 export type Selection =
-  | { readonly ids: readonly ActorId[]; readonly campaign?: undefined }
-  | { readonly campaign: string; readonly ids?: undefined };
+  { readonly ids: IdList; readonly campaign?: undefined } | { readonly campaign: string; readonly ids?: undefined };
 
 /** Adds the ways to say which actors. */
 export function addSelection(command: Command): Command {
@@ -50,11 +50,11 @@ export async function readSelection(
   if (confirm !== undefined) {
     throw new UsageError("--confirm goes with --campaign.");
   }
-  return { ids: from === undefined ? idTexts.map(parseIdArgument) : await readIdList(from, run) };
+  return { ids: from === undefined ? new IdList(idTexts.map(parseIdArgument)) : await readIdList(from, run) };
 }
 
 /** The actors of a selection. */
-export function selectActors(store: Store, { ids, campaign }: Selection): AsyncIterable<ActorId> | readonly ActorId[] {
+export function selectActors(store: Store, { ids, campaign }: Selection): AsyncIterable<ActorId> | IdList {
   return campaign === undefined ? ids : migratedActors(store, campaign);
 }
 

@@ -8,6 +8,7 @@ import {
   type CampaignSettings,
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
+import { IdList } from "../../campaign/id-list.ts";
 import { addActors, finishScan } from "../../campaign/membership.ts";
 import { rejectedIds } from "../../campaign/plan-actors.ts";
 import { readView } from "../../campaign/view.ts";
@@ -18,6 +19,7 @@ import type { Run } from "../run.ts";
 import { campaignOptions } from "../targets.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
+import { sayHalfCreated } from "./half-created.ts";
 import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 import { readSpec, type SpecFlags } from "./spec-options.ts";
@@ -38,7 +40,7 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   assertCampaignName(name);
   const read = await readSpec(flags);
   const limits = readLimits(flags, Date.now());
-  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run);
+  const ids = flags.from === undefined ? new IdList() : await readIdList(flags.from, run);
   const author = authorOf(run, flags);
   // Not with batch priority: held back for long it would leave a campaign with half of its list, for the same command to go on with.
   const store = await run.openStore();
@@ -50,16 +52,18 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   };
   const { result, campaign } = await createCampaign(store, { name, spec, settings }, author, Date.now());
   const isComplete = campaign.scanFinished || campaign.state !== "created";
-  const members = isComplete ? undefined : await addMembers(run, store, { name, spec, ids });
+  const members = isComplete
+    ? undefined
+    : await addMembers(run, store, { name, spec, ids }).catch(sayHalfCreated(run, name));
   const now = flags.start === true ? await startOnce(store, campaign, author) : campaign;
   await (result === "created" ? sayCreated(run, now, members) : sayAlready(run, now, { settings, members }));
   sayHelpers(run, await readView(store, name, Date.now()));
 }
 
-/** Of the ids of a list, however they are ordered and however often one is given. */
-function digestOf(ids: readonly ActorId[]): string {
+/** Of the ids of a list, however they are ordered. */
+function digestOf(ids: IdList): string {
   const hash = createHash("sha256");
-  for (const id of [...new Set(ids)].sort()) {
+  for (const id of [...ids].sort()) {
     hash.update(`${id}\n`);
   }
   return hash.digest("hex");
@@ -82,15 +86,15 @@ interface Members {
 async function addMembers(
   run: Run,
   store: Store,
-  { name, spec, ids }: { name: string; spec: CampaignSpec; ids: readonly ActorId[] },
+  { name, spec, ids }: { name: string; spec: CampaignSpec; ids: IdList },
 ): Promise<Members | undefined> {
   if (spec.source.kind === "scan") {
     return undefined;
   }
   const source = spec.source.kind === "list" ? ids : rejectedIds(store, spec.source.reason);
-  const members = await addActors(store, name, told(run, source));
+  const { added, left } = await addActors(store, name, told(run, source));
   await finishScan(store, name);
-  return members;
+  return { added, left: left + ids.repeated };
 }
 
 /** The same ids, and a word every few seconds: a million of them take minutes. */

@@ -8,13 +8,13 @@ import {
   type CampaignSource,
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
+import { IdList } from "../../campaign/id-list.ts";
 import { ledger } from "../../campaign/ledger.ts";
 import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan-actors.ts";
 import { savePlan } from "../../campaign/plan-row.ts";
 import { durationAt, planCampaign } from "../../campaign/plan.ts";
 import type { V1Actor } from "../../campaign/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
-import type { ActorId } from "../../formats/actor-id.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
@@ -25,12 +25,15 @@ import { migrationOptions } from "../migration-options.ts";
 import type { Run } from "../run.ts";
 import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
+import { assertWhole } from "./half-created.ts";
 import { planText } from "./plan-text.ts";
 import { sayLines } from "./show.ts";
 import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
 
 const DEFAULT_SAMPLE_PERCENT = 2;
 const SAY_EVERY_MS = 5_000;
+/** What a campaign comes to, and not what its first ten seconds do: only its jobs remember when they first saw a pool. */
+const AHEAD = { takesPoolsForSettled: true } as const;
 
 /** Flags of `ferry campaign plan`; here `sample` is how much is examined, not who takes part. */
 export interface PlanFlags extends SourceFlags {
@@ -85,7 +88,7 @@ type What =
   | {
       readonly kind: "source";
       readonly spec: Pick<CampaignSpec, "source" | "filters">;
-      readonly ids: readonly ActorId[];
+      readonly ids: IdList;
     };
 
 async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): Promise<What> {
@@ -100,7 +103,7 @@ async function readWhat(run: Run, name: string | undefined, flags: PlanFlags): P
     throw new UsageError("--save keeps a plan with a campaign: name one that was created.");
   }
   const spec = await readSource({ ...flags, sample: undefined });
-  const ids = flags.from === undefined ? [] : await readIdList(flags.from, run);
+  const ids = flags.from === undefined ? new IdList() : await readIdList(flags.from, run);
   return { kind: "source", spec, ids };
 }
 
@@ -115,17 +118,18 @@ async function subjectOf(run: Run, store: Store, what: What): Promise<Subject> {
   if (what.kind === "campaign") {
     const campaign = await store.transact(async (tx) => readCampaign(tx, what.name), { label: "campaign" });
     assertPlannable(campaign, what.save);
-    const target = await targetOfCampaign(run.config, store, what.name);
+    const target = await targetOfCampaign(run.config, store, what.name, AHEAD);
     const { source, options } = campaign.spec;
     return { source, actors: actorsOfCampaign(store, campaign), options, target };
   }
   const options = await campaignOptions(run.config, store);
-  const target = await new Targets(run.config, store).of(options);
+  const target = await new Targets(run.config, store, Date.now, AHEAD).of(options);
   return { source: what.spec.source, actors: actorsOf(store, what.spec, what.ids), options, target };
 }
 
 /** A plan is of the actors that wait, so it says something of the whole campaign only before it starts. */
-function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean): void {
+function assertPlannable(campaign: Campaign, save: boolean): void {
+  const { name, state, startedAtMs } = campaign;
   if (state === "completed") {
     throw new UsageError(`Campaign "${name}" is completed: nothing is left to plan.`);
   }
@@ -134,6 +138,7 @@ function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean):
       `Campaign "${name}" is cancelled: nothing of it will be migrated, and nothing is left to plan.`,
     );
   }
+  assertWhole(campaign);
   if (save && startedAtMs !== undefined) {
     throw new UsageError(
       `Campaign "${name}" was started already, and its report could not be compared with a plan of what is left: leave --save out.`,
@@ -144,7 +149,7 @@ function assertPlannable({ name, state, startedAtMs }: Campaign, save: boolean):
 function actorsOf(
   store: Store,
   { source, filters }: { source: CampaignSpec["source"]; filters: CampaignFilters },
-  ids: readonly ActorId[],
+  ids: IdList,
 ): AsyncIterable<V1Actor> {
   switch (source.kind) {
     case "scan":

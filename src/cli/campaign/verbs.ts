@@ -3,10 +3,10 @@ import { readCampaign } from "../../campaign/campaign-store.ts";
 import { applyVerb, type Verb, type VerbResult } from "../../campaign/campaign-verbs.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import { readView } from "../../campaign/view.ts";
-import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
+import { assertWhole } from "./half-created.ts";
 import { plural } from "../../campaign/plural.ts";
 import { sayHelpers } from "./presence.ts";
 
@@ -21,7 +21,8 @@ export interface VerbFlags extends ReasonFlag {
 export async function changeState(run: Run, name: string, verb: Verb, flags: VerbFlags): Promise<undefined> {
   const store = await run.openStore();
   if (verb === "start") {
-    await assertComplete(store, name);
+    // It would never complete.
+    assertWhole(await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" }));
   }
   const done = await applyVerb(store, name, verb, { author: authorOf(run, flags), nowMs: Date.now() });
   if (flags.wait === true) {
@@ -46,16 +47,6 @@ export async function changeState(run: Run, name: string, verb: Verb, flags: Ver
     sayHelpers(run, view);
   } else if (state === "draining") {
     run.notes.say(explainCampaign(view).advice);
-  }
-}
-
-/** A campaign whose list was not read to its end would never complete. */
-async function assertComplete(store: Store, name: string): Promise<void> {
-  const { scanFinished, spec } = await store.transact(async (tx) => readCampaign(tx, name), { label: "campaign" });
-  if (!scanFinished && spec.source.kind !== "scan") {
-    throw new UsageError(
-      `Campaign "${name}" was not created to its end, so some of its actors are missing: repeat its ferry campaign create, which adds the rest, or delete it.`,
-    );
   }
 }
 

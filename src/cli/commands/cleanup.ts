@@ -83,17 +83,17 @@ async function cleanup(run: Run, ids: readonly string[], flags: CleanupFlags): P
   const deletes = flags.delete === true;
   const store = await run.openStore({ readOnly: !deletes, priority: "batch" });
   const actors = selectActors(store, selection);
+  const checker = new IntegrityChecker();
+  const context = await commandContext(run, store, selection, checker);
+  await assertFormIsRead(run, context);
   if (flags.campaign !== undefined && deletes) {
     const question = `This removes v1 data for good; actors of campaign "${flags.campaign}" can not go back to v1 then.`;
     await confirmName(run, flags.campaign, flags.confirm, question);
   }
   const author = authorOf(run, flags);
   const deed = { store, campaign: deletes ? flags.campaign : undefined, what: "cleanup", author } as const;
-  const checker = new IntegrityChecker();
   const counts = await saidCounts(run, { end: endOf, changes: deletes }, async (counted) => {
     try {
-      const context = await commandContext(run, store, selection, checker);
-      await assertFormIsRead(run, context);
       const options = { holdMs, delete: deletes, ...author };
       await inHistory(deed, counted, () => cleanUpAll(run, context, { actors, perSecond, options }, counted));
     } finally {

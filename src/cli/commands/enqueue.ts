@@ -9,7 +9,7 @@ import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
 import { addSettings } from "../setting-options.ts";
-import { jobOptions } from "../targets.ts";
+import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 
 interface EnqueueFlags {
   readonly from?: string;
@@ -55,11 +55,13 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   const ids = idArguments.map(parseIdArgument);
   const listed = flags.from === undefined ? [] : await readIdList(flags.from, run);
   const store = await run.openStore({ readOnly: true, priority: "batch" });
+  const options = await jobOptions(config, store);
+  await noteUnsaidTarget(run, store, options);
   const { produce } = await import("../produce.ts");
   return produce(run, {
     store,
     source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
-    options: await jobOptions(config, store),
+    options,
     force: flags.force === true,
     // Only what was taken back when --force was typed: of it and a rollback the later one counts.
     occasionOf: (previous) =>
@@ -71,8 +73,8 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
 
 async function* sourceOf(
   store: Store,
-  what: { given: readonly (readonly ActorId[])[]; isScan: boolean; signal: AbortSignal },
-): AsyncGenerator<readonly ActorId[], void, undefined> {
+  what: { given: readonly Iterable<ActorId>[]; isScan: boolean; signal: AbortSignal },
+): AsyncGenerator<Iterable<ActorId>, void, undefined> {
   yield* what.given;
   if (what.isScan) {
     yield* scanActors(store, what.signal);

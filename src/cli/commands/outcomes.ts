@@ -2,8 +2,8 @@ import { Option, type Command } from "commander";
 import { listOutcomes } from "../../campaign/ledger.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { formatOutcomeJson, formatOutcomeRow, outcomeTableHead } from "../outcome-line.ts";
+import { explainNothing } from "../nothing-found.ts";
 import type { Run, Runner } from "../run.ts";
-import { sayUnknownReason } from "../unknown-reason.ts";
 
 interface Filter {
   readonly state?: OutcomeState;
@@ -31,8 +31,8 @@ async function outcomes(run: Run, filter: Filter): Promise<undefined> {
     count += 1;
     await run.output.line(run.json ? formatOutcomeJson(outcome) : formatOutcomeRow(outcome));
   }
-  if (count === 0 && filter.reason !== undefined) {
-    await sayUnknownReason(run, store, filter.reason);
+  if (count === 0) {
+    await explainNothing(run, store, { reason: filter.reason });
   }
   if (!run.json) {
     run.notes.say(count === 1 ? "1 outcome." : `${count} outcomes.`);

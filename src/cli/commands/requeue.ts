@@ -7,14 +7,14 @@ import { readCount } from "../campaign/flag-values.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { parseIdArgument } from "../ids.ts";
 import { JOB_SETTINGS } from "../migration-options.ts";
+import { explainNothing } from "../nothing-found.ts";
 import { addFilters, readFilter, type FilterFlags } from "../rejected/filter-options.ts";
 import { confirmMany } from "../requeue/confirm-many.ts";
 import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { jobOptions } from "../targets.ts";
+import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
-import { sayUnknownReason } from "../unknown-reason.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;
@@ -61,8 +61,12 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   }
   const campaigns = new Set<string | undefined>();
   const counts = await countRequeue(notingCampaigns(selectRequeue(store, selection), campaigns));
+  if (counts.length === 0) {
+    await explainNothing(run, store, flags);
+  }
   // Workers that serve a campaign need not be configured for its target, and must not write another for the actors it left.
   const options = await withTargetOf(store, campaigns, await jobOptions(run.config, store));
+  await noteUnsaidTarget(run, store, options);
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),
@@ -76,9 +80,6 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
     campaigns: await campaignsOfTarget(store, campaigns, options["target"]),
   });
   sayLeft(run, left);
-  if (counts.length === 0 && flags.reason !== undefined) {
-    await sayUnknownReason(run, store, flags.reason);
-  }
   return status;
 }
 
@@ -106,6 +107,9 @@ function readSelection(idTexts: readonly string[], flags: RequeueFlags, nowMs: n
 async function sayDryRun(run: Run, store: Store, selection: RequeueSelection): Promise<ExitStatus> {
   const left: LeftAlone = { waived: 0, others: 0 };
   const counts = await countRequeue(selectRequeue(store, selection, left));
+  if (counts.length === 0) {
+    await explainNothing(run, store, selection.filter);
+  }
   for (const count of counts) {
     await run.output.line(
       run.json ? JSON.stringify(count) : `would requeue ${count.actors} ${count.state} ${count.reason}`,
@@ -115,9 +119,6 @@ async function sayDryRun(run: Run, store: Store, selection: RequeueSelection): P
     await run.output.line("would requeue 0");
   }
   sayLeft(run, left);
-  if (counts.length === 0 && selection.filter.reason !== undefined) {
-    await sayUnknownReason(run, store, selection.filter.reason);
-  }
   return EXIT.done;
 }
 

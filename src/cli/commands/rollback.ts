@@ -51,15 +51,15 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
   // Not with batch priority: it takes back what is in use, and whoever needs it cannot wait for a quiet cluster.
   const store = await run.openStore({ readOnly: dryRun });
   const actors = selectActors(store, selection);
-  if (flags.campaign !== undefined && !dryRun) {
-    const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
-    await confirmName(run, flags.campaign, flags.confirm, question);
-  }
   // The checker starts no thread: a rollback checks nothing.
   const context = {
     ...(await commandContext(run, store, selection, new IntegrityChecker())),
     ledger: rollbackLedger(),
   };
+  if (flags.campaign !== undefined && !dryRun) {
+    const question = `This takes every actor that campaign "${flags.campaign}" migrated back to v1. Try --dry-run first.`;
+    await confirmName(run, flags.campaign, flags.confirm, question);
+  }
   const author = authorOf(run, flags);
   const deed = { store, campaign: dryRun ? undefined : flags.campaign, what: "rollback", author } as const;
   const options = { dryRun, detail: detailOf(author) };

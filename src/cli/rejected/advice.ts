@@ -30,7 +30,7 @@ const ADVICE = {
   integrity_check_failed: ["Restore it from a backup; ferry requeue ID --check header takes it as damaged as it is"],
   verify_mismatch: ["ferry rejected export ID --include-pages, and report it: this is a bug or broken memory"],
   namespace_unknown: [
-    "ferry requeue ID --namespace NAMESPACE    where you know it: the engine looks for the database nowhere else",
+    "ferry requeue ID --namespace NAMESPACE    where no row says it and you know it: the engine looks nowhere else",
   ],
   bucket_not_live: ["The namespace's bucket was forked or frozen: ask the engine's operators, then ferry requeue ID"],
   header_page_count_mismatch: [
@@ -45,14 +45,32 @@ const ADVICE = {
   ],
 } as const satisfies Record<RejectReason, readonly string[]>;
 
+/** Only Depot says these: asked again without the target, they would be a job for whatever the workers are configured for. */
+const OF_DEPOT = new Set<string>([
+  "storage_v2_written",
+  "namespace_unknown",
+  "bucket_not_live",
+  "header_page_count_mismatch",
+  "journal_mode_unsupported",
+  "too_many_pages",
+] satisfies RejectReason[]);
+
 /** What an operator can do about an outcome. */
-export function adviceFor({ actorId, state, reason }: Outcome): readonly string[] {
+export function adviceFor({ actorId, state, reason = "", campaign }: Outcome): readonly string[] {
   if (state === "failed") {
-    return [`ferry requeue ${actorId}    when the store and Redis are well again`];
+    return [
+      reason === "usage"
+        ? `ferry requeue ${actorId}    as the detail says`
+        : `ferry requeue ${actorId}    when the store and Redis are well again`,
+    ];
   }
+  // That of a campaign goes with its actors.
+  const target = campaign === undefined && OF_DEPOT.has(reason) ? " --target depot" : "";
   // The ledger may hold a reason of another version.
-  const known = new Map<string, readonly string[]>(Object.entries(ADVICE)).get(reason ?? "");
-  return (state === "rejected" ? (known ?? []) : []).map((line) => line.replaceAll(" ID", ` ${actorId}`));
+  const known = new Map<string, readonly string[]>(Object.entries(ADVICE)).get(reason);
+  return (state === "rejected" ? (known ?? []) : []).map((line) =>
+    line.replaceAll("requeue ID", `requeue ID${target}`).replaceAll(" ID", ` ${actorId}`),
+  );
 }
 
 /** The page about an outcome, a path in this repository; migrated actors need none. */

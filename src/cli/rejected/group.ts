@@ -2,8 +2,8 @@ import { plural } from "../../campaign/plural.ts";
 import { groupRejects } from "../../campaign/rejects-groups.ts";
 import { findRejects, type RejectState } from "../../campaign/rejects.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
+import { explainNothing } from "../nothing-found.ts";
 import type { Run } from "../run.ts";
-import { sayUnknownReason } from "../unknown-reason.ts";
 import { wrapped } from "../wrap-prose.ts";
 import { readFilter, type FilterFlags } from "./filter-options.ts";
 
@@ -34,8 +34,8 @@ export async function groupRejected(
     ];
     await run.output.line(lines.join("\n"));
   }
-  if (groups.length === 0 && flags.reason !== undefined) {
-    await sayUnknownReason(run, store, flags.reason);
+  if (groups.length === 0) {
+    await explainNothing(run, store, flags);
   }
   if (!run.json) {
     const actors = groups.reduce((sum, group) => sum + group.actors, 0);

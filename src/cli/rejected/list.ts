@@ -4,9 +4,9 @@ import { formatByteSize } from "../../config/byte-size.ts";
 import { UsageError } from "../../errors.ts";
 import { readCount } from "../campaign/flag-values.ts";
 import { parseIdArgument } from "../ids.ts";
+import { explainNothing } from "../nothing-found.ts";
 import { outcomeFields } from "../outcome-line.ts";
 import type { Run } from "../run.ts";
-import { sayUnknownReason } from "../unknown-reason.ts";
 import { readFilter, type FilterFlags } from "./filter-options.ts";
 
 /** Flags of `ferry rejected list`. */
@@ -38,8 +38,8 @@ export async function listRejected(run: Run, flags: ListFlags): Promise<undefine
     count += 1;
     last = reject;
   }
-  if (count === 0 && flags.reason !== undefined) {
-    await sayUnknownReason(run, store, flags.reason);
+  if (count === 0) {
+    await explainNothing(run, store, flags);
   }
   if (!run.json) {
     run.notes.say(count === 1 ? "1 actor." : `${count} actors.`);

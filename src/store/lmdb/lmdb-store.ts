@@ -9,6 +9,7 @@ import { LmdbGate } from "./lmdb-gate.ts";
 import { LmdbRows } from "./lmdb-rows.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
 import { LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
+import { LoopTurns } from "./loop-turns.ts";
 import { ReadVersions } from "./read-versions.ts";
 import { Transactor, type TransactorOptions } from "../retry.ts";
 import type { Store } from "../store.ts";
@@ -46,6 +47,7 @@ export function openLmdbStore(path: string, options: LmdbStoreOptions): Store {
     openSnapshot: () => new LmdbSnapshot(directory.environment.root, clock, directory.reads),
     rows: new LmdbRows(directory.environment.rows),
     committer: directory.committer,
+    turns: new LoopTurns(clock),
   };
   const transactor = new Transactor({ begin: () => new LmdbTransaction(parts) }, options);
   return new EngineStore({ url: `lmdb:${path}`, engine: "lmdb", transactor, release: () => closeDirectory(directory) });

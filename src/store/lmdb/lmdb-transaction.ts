@@ -3,6 +3,7 @@ import type { EngineTransaction } from "../engine.ts";
 import { fromKeyString, keyAfter, type KeyStringRange, toKeyString } from "./key-string.ts";
 import { assertTransactionFits } from "../limits.ts";
 import type { LmdbCommitter } from "./lmdb-committer.ts";
+import type { LoopTurns } from "./loop-turns.ts";
 import type { LmdbRows, RowsBatch } from "./lmdb-rows.ts";
 import { type LmdbSnapshot, tooOld } from "./lmdb-snapshot.ts";
 import { affectedBytesOf } from "./mutation.ts";
@@ -19,6 +20,7 @@ export interface LmdbTransactionParts {
   readonly openSnapshot: () => LmdbSnapshot;
   readonly rows: LmdbRows;
   readonly committer: LmdbCommitter;
+  readonly turns: LoopTurns;
 }
 
 /**
@@ -35,7 +37,6 @@ export class LmdbTransaction implements EngineTransaction {
     this.#parts = parts;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- LMDB reads are synchronous; the interface's are not
   async get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
     const name = toKeyString(key);
     const own = this.#writes.ownValue(name);
@@ -46,7 +47,12 @@ export class LmdbTransaction implements EngineTransaction {
     if (options?.snapshot !== true) {
       this.#reads.addKey(name);
     }
-    return this.#writes.overlay(name, stored);
+    const value = this.#writes.overlay(name, stored);
+    // Not before it is read: what the body writes meanwhile comes after it.
+    if (this.#parts.turns.areDue) {
+      await this.#parts.turns.take();
+    }
+    return value;
   }
 
   async *getRange(range: KeyRange, options: RangeOptions = {}): AsyncGenerator<readonly KeyValue[]> {
@@ -66,6 +72,10 @@ export class LmdbTransaction implements EngineTransaction {
         this.#readRange(wanted === 0 ? upTo(rows.at(-1), covered, reverse) : covered);
       }
       rest = batch.isComplete ? undefined : restOf(rest, covered, reverse);
+      // Before the rows, as whoever has what it looked for never comes back.
+      if (this.#parts.turns.areDue) {
+        await this.#parts.turns.take();
+      }
       if (rows.length > 0) {
         yield readInto === undefined ? placedRows(rows, into) : rows;
       }

@@ -21,7 +21,9 @@ import {
   NOW_MS,
   pointerRow,
   POOL_KEY,
+  POOL_ROW,
   putRows,
+  sleepingActor,
   takeOverRows,
 } from "../../support/depot-world.ts";
 import { CrashError, FaultyStore } from "../../support/faulty-store.ts";
@@ -236,9 +238,16 @@ describe("inspecting an actor in Depot", () => {
   }
 
   it("looks under the option's namespace where the actor has none, and shows a pool of v1's protocol as such", async () => {
-    await attempt(store, prepared.world, prepared.actor);
-    await clearKeys(store, [lifeFieldKey(prepared.actor, "NAMESPACE_ID"), POOL_KEY]);
+    const keys = [lifeFieldKey(prepared.actor, "NAMESPACE_ID"), POOL_KEY];
+    await clearKeys(store, keys);
     expect(await look({})).to.equal(undefined);
+    await putRows(store, [...sleepingActor(prepared.actor), POOL_ROW]);
+    await attempt(store, prepared.world, prepared.actor);
+    await clearKeys(store, keys);
+    // Where Ferry put the database it remembers.
+    expect(await look({}))
+      .to.deep.include({ bucket: "unknown" })
+      .and.to.have.nested.property("database.origin", "ferry");
     const found = await inspect({ namespace: NAMESPACE_ID });
     expect(found.pool).to.deep.equal({ name: "default-pool" });
     expect(found.database).to.include({ origin: "ferry" });

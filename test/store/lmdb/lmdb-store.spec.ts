@@ -72,6 +72,33 @@ describe("the embedded store", () => {
     );
   });
 
+  it("lets the event loop turn while somebody only reads, of single rows and of ranges", async () => {
+    const store = await open();
+    await write(store, (tx) => {
+      tx.set(bytes("a"), bytes("1"));
+    });
+    const reads = {
+      single: (tx: Transaction) => tx.get(bytes("a"), { snapshot: true }),
+      range: async (tx: Transaction) => {
+        for await (const rows of tx.getRange({ begin: bytes("a"), end: bytes("b") }, { limit: 1, snapshot: true })) {
+          return rows[0];
+        }
+        return undefined;
+      },
+    };
+    for (const [name, read] of Object.entries(reads)) {
+      const turned = new AbortController();
+      setTimeout(() => {
+        turned.abort();
+      }, 1);
+      const endMs = performance.now() + 2_000;
+      while (!turned.signal.aborted && performance.now() < endMs) {
+        await store.transact<unknown>(read);
+      }
+      expect(turned.signal.aborted, name).to.equal(true);
+    }
+  });
+
   describe("window", () => {
     it("makes a read too old", async () => {
       const clock = new ManualClock();

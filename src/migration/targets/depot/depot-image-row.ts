@@ -3,8 +3,8 @@ import type { ActorId } from "../../../formats/actor-id.ts";
 import { equalBytes } from "../../../formats/bytes.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import { UUID_BYTES } from "../../../formats/uuid.ts";
-import type { Transaction } from "../../../store/store.ts";
 import { ferryKey } from "../../ferry-keys.ts";
+import type { Rows } from "../../rows.ts";
 
 /*
  * What Ferry remembers of an image it switched to, for undoing it and for knowing it again: written with the switch, removed by the undo.
@@ -35,8 +35,8 @@ export function encodeDepotImageRow(row: DepotImageRow): Uint8Array {
 }
 
 /** What Ferry remembers of the image it switched an actor to. @throws FormatError `depot_image_row_invalid` */
-export async function readImageRow(tx: Transaction, id: ActorId): Promise<DepotImageRow | undefined> {
-  const row = await tx.get(depotImageKey(id));
+export async function readImageRow(rows: Pick<Rows, "get">, id: ActorId): Promise<DepotImageRow | undefined> {
+  const row = await rows.get(depotImageKey(id));
   return row === undefined ? undefined : decodeDepotImageRow(row);
 }
 

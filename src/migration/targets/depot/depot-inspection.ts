@@ -21,12 +21,13 @@ import { readPool } from "./depot-pool.ts";
 import { decodeDepotStage } from "./depot-stage.ts";
 import { readDepotState, readPlace, type DepotPlace } from "./depot-state.ts";
 import { isUntouched } from "./depot-undo.ts";
+import { rememberedBucket } from "./find-branch.ts";
 
 /** What a person wants to see of an actor in Depot. */
 export interface DepotInspection {
   /** Absent when neither the actor's row nor the options name one. */
   readonly namespace?: string;
-  /** `live`, `absent`, or `not live` and why. */
+  /** `live`, `absent`, `unknown` without a namespace, or `not live` and why. */
   readonly bucket: string;
   readonly pool?: PoolInspection;
   /** The database that the actor's pointer leads to, or the sentence that says why there is none to be read; absent without a pointer. */
@@ -91,7 +92,7 @@ export async function inspectDepot(
     database === undefined &&
     staged === undefined &&
     facts.pool?.protocol === undefined &&
-    facts.bucket === "absent"
+    (facts.bucket === "absent" || facts.bucket === "unknown")
   ) {
     return undefined;
   }
@@ -110,7 +111,7 @@ type Facts = Omit<DepotInspection, "database" | "stage"> & { readonly database?:
 async function readFacts(tx: Transaction, id: ActorId, options: DepotOptions): Promise<Facts> {
   const place = await readPlace(tx, id, options).catch(formatErrorOf);
   if (place instanceof FormatError) {
-    return { bucket: "absent", database: place.message, next: textOf(place) };
+    return { bucket: "unknown", database: place.message, next: textOf(place) };
   }
   const { namespace } = place;
   const pool = await inspectPool(tx, place);
@@ -125,7 +126,7 @@ async function readFacts(tx: Transaction, id: ActorId, options: DepotOptions): P
 }
 
 function bucketText({ bucket }: DepotPlace): string {
-  return bucket?.kind === "not_live" ? `not live: ${bucket.detail}` : (bucket?.kind ?? "absent");
+  return bucket?.kind === "not_live" ? `not live: ${bucket.detail}` : (bucket?.kind ?? "unknown");
 }
 
 async function inspectPool(tx: Transaction, { actor, namespace }: DepotPlace): Promise<PoolInspection | undefined> {
@@ -147,7 +148,11 @@ async function findDatabase(
   id: ActorId,
   { bucket }: DepotPlace,
 ): Promise<FoundBranch | string | undefined> {
-  const bucketBranch = bucket === undefined || bucket.kind === "absent" ? undefined : bucket.bucketBranch;
+  const bucketBranch = await (bucket === undefined
+    ? rememberedBucket(tx, id)
+    : bucket.kind === "absent"
+      ? undefined
+      : bucket.bucketBranch);
   const database = await readDatabase(tx, id, bucketBranch).catch(formatErrorOf);
   if (database instanceof FormatError) {
     return database.message;

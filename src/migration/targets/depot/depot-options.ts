@@ -11,6 +11,8 @@ export interface DepotOptions {
   readonly runnersDrained?: boolean | undefined;
   /** How long a pool's PROTOCOL_VERSION must have been seen. The engine caches it for 5 s; the rest is for clocks that differ. */
   readonly protocolSettleMs?: number | undefined;
+  /** For a plan, which switches nothing: that wait is over before most of a campaign begins. Default: no. */
+  readonly takesPoolsForSettled?: boolean | undefined;
   /** Larger images are rejected, because their first read would not end within a transaction's 5 s. */
   readonly maxPages?: number | undefined;
   /** Milliseconds since the epoch. */

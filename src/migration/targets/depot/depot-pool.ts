@@ -58,10 +58,11 @@ export async function poolObstacle(
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }
   const nowMs = options.now();
-  if (seenAtMs === undefined) {
+  const isSettled = options.takesPoolsForSettled === true;
+  if (seenAtMs === undefined && !isSettled) {
     return { ...onV1(RECENT), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
   }
-  if (nowMs < seenAtMs + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS)) {
+  if (nowMs < (seenAtMs ?? nowMs) + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS) && !isSettled) {
     return onV1(RECENT);
   }
   if (options.runnersDrained !== true) {

@@ -15,6 +15,7 @@ import { readDatabase } from "./depot-database.ts";
 import { depotImageKey } from "./depot-image-row.ts";
 import { ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { poolObstacle } from "./depot-pool.ts";
+import { rememberedBucket } from "./find-branch.ts";
 
 /** Where an actor belongs, and what the engine knows of it; read serializably. */
 export interface DepotPlace {
@@ -42,6 +43,10 @@ export async function readDepotState(tx: Transaction, id: ActorId, options: Depo
   if (namespace === undefined || bucket === undefined) {
     if (actor.destroyed) {
       return blocked(DESTROYED);
+    }
+    const remembered = await rememberedBucket(tx, id);
+    if (remembered !== undefined && (await readDatabase(tx, id, remembered)).kind === "present") {
+      return { kind: "migrated" };
     }
     throw new FormatError("namespace_unknown", "The actor has no NAMESPACE_ID row, and the job names no namespace.");
   }
