@@ -1,4 +1,4 @@
-import { listOutcomes } from "../campaign/ledger.ts";
+import { listOutcomes } from "../campaign/ledger/ledger.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { Store } from "../store/store.ts";
 import type { Run } from "./run.ts";

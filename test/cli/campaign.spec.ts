@@ -9,8 +9,8 @@ import { Output } from "../../src/cli/output.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { todoKey } from "../../src/campaign/campaign-keys.ts";
 import { readCampaign, writeCampaign } from "../../src/campaign/campaign-store.ts";
-import { returnActors } from "../../src/campaign/feed.ts";
-import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
+import { returnActors } from "../../src/campaign/feeder/feed.ts";
+import { readFeederLease } from "../../src/campaign/feeder/feeder-lease.ts";
 import {
   actorIds,
   makeFeeder,

@@ -1,5 +1,5 @@
-import { ledger } from "../../campaign/ledger.ts";
-import { migratedActors } from "../../campaign/migrated-actors.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
+import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";

@@ -1,7 +1,7 @@
-import { fingerprintOf } from "../../campaign/fingerprint.ts";
-import { readHistory, readOutcome } from "../../campaign/ledger.ts";
-import { findReject } from "../../campaign/rejects.ts";
-import { readWaivers, type WaiverEvent } from "../../campaign/waive.ts";
+import { fingerprintOf } from "../../campaign/rejects/fingerprint.ts";
+import { readHistory, readOutcome } from "../../campaign/ledger/ledger.ts";
+import { findReject } from "../../campaign/rejects/rejects.ts";
+import { readWaivers, type WaiverEvent } from "../../campaign/rejects/waive.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { UsageError } from "../../errors.ts";
 import type { Outcome } from "../../migration/outcome.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Completion, CompletionTracker } from "../../campaign/completion.ts";
+import type { Completion, CompletionTracker } from "../../campaign/enqueue/completion.ts";
 import type { MigrationQueue } from "../../queue/migration-queue.ts";
 import type { Notes } from "../notes.ts";
 import type { Progress } from "./progress.ts";

@@ -1,9 +1,9 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
-import { campaignLedger, deferDelayMs } from "../../campaign/campaign-ledger.ts";
-import { returnActors, stillOpen } from "../../campaign/feed.ts";
+import { campaignLedger, deferDelayMs } from "../../campaign/ledger/campaign-ledger.ts";
+import { returnActors, stillOpen } from "../../campaign/feeder/feed.ts";
 import { rolledBackBy } from "../../campaign/campaign.ts";
-import { ledger } from "../../campaign/ledger.ts";
-import { requeueLedger } from "../../campaign/requeue-ledger.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
+import { requeueLedger } from "../../campaign/ledger/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
 import type { MigrationContext, MigrationOptions, OutcomeLedger } from "../../migration/context.ts";

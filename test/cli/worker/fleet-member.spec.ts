@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
-import { readActivity } from "../../../src/campaign/activity.ts";
-import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet.ts";
+import { readActivity } from "../../../src/campaign/fleet/activity.ts";
+import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
