@@ -1,15 +1,10 @@
 import { expect } from "chai";
-import { Targets } from "../../src/cli/targets.ts";
-import { loadConfig, type Flags } from "../../src/config/config.ts";
-import { UsageError } from "../../src/errors.ts";
-import { bucketRows, BUCKET_BRANCH } from "../support/depot-world.ts";
-import { MemoryStore } from "../support/memory-store.ts";
-import { bytesOf, type Row } from "../support/v1-actors.ts";
-
-const STORAGE_ROW: Row = {
-  key: bytesOf(Buffer.from("1415030273716c6974652d73746f7261676500", "hex"), 2, "x"),
-  value: bytesOf(0),
-};
+import { Targets } from "../../../src/cli/targets.ts";
+import { loadConfig, type Flags } from "../../../src/config/config.ts";
+import { UsageError } from "../../../src/errors.ts";
+import { bucketRows, BUCKET_BRANCH } from "../../support/depot-world.ts";
+import { STORAGE_ROW } from "../../support/storage-row.ts";
+import { MemoryStore } from "../../support/memory-store.ts";
 
 describe("the configured target", () => {
   let store: MemoryStore;
