@@ -1,7 +1,7 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { actorAtEnd } from "../../migration/ferry-keys.ts";
 import type { Store } from "../../store/store.ts";
-import { allRows } from "../audit.ts";
+import { allRows } from "../all-rows.ts";
 import type { CampaignActor } from "../campaign.ts";
 import { actorPrefix } from "../campaign-keys.ts";
 import { readCampaign } from "../campaign-store.ts";

@@ -1,5 +1,5 @@
 import type { Campaign } from "../campaign.ts";
-import { ratesInForce, type Limits } from "../campaign.ts";
+import { ratesInForce, type Limits } from "../limits.ts";
 import type { Tally } from "../campaign-counts.ts";
 import type { FeedPace, FeedRoom } from "./feed-pace.ts";
 import type { FleetLimits } from "../fleet/fleet.ts";

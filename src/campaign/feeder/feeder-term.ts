@@ -1,5 +1,6 @@
 import type { Store } from "../../store/store.ts";
-import { isOver, limitsMark, type Campaign } from "../campaign.ts";
+import { isOver, type Campaign } from "../campaign.ts";
+import { limitsMark } from "../limits.ts";
 import { readCounts, type CampaignCounts } from "../campaign-counts.ts";
 import { applyVerdict, breakerVerdict, endVerdict, type FeederVerdict } from "../campaign-end.ts";
 import { listCampaigns } from "../campaign-store.ts";
@@ -11,7 +12,7 @@ import type { CountedCampaign, FeederObserver } from "./feeder-observer.ts";
 import { readFleetLimits, readWorkers, type FleetLimits } from "../fleet/fleet.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { lostJobs } from "./lost-jobs.ts";
-import { isScanning } from "../actors/membership.ts";
+import { isScanning } from "../actors/scan-round.ts";
 import { writeSample } from "../progress/samples.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { WindowFeed } from "./window-feed.ts";

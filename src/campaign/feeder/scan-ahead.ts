@@ -1,6 +1,6 @@
 import type { Store, Transaction } from "../../store/store.ts";
 import type { Campaign } from "../campaign.ts";
-import { isScanning, scanRound } from "../actors/membership.ts";
+import { isScanning, scanRound } from "../actors/scan-round.ts";
 
 /** Scans a campaign's source while something else goes on, one round at a time. */
 export class ScanAhead {

@@ -1,5 +1,5 @@
 import type { Store } from "../../store/store.ts";
-import { limitsInForce } from "../campaign.ts";
+import { limitsInForce } from "../limits.ts";
 import { readCounts } from "../campaign-counts.ts";
 import { readCampaigns } from "../campaign-store.ts";
 import { readFleetLimits } from "./fleet.ts";

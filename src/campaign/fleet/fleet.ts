@@ -4,12 +4,10 @@ import type { KeyValue, ReadOptions, Store, Transaction } from "../../store/stor
 import { FLEET, workerKey, WORKERS } from "../campaign-keys.ts";
 import { addHistory, readCampaigns, type Author } from "../campaign-store.ts";
 import { decodeJson, encodeJson } from "../json-row.ts";
+import type { Limits } from "../limits.ts";
 
 /** Limits for all of Ferry; absent: none. `untilMs`: when they end by themselves. */
-export interface FleetLimits {
-  readonly actorsPerSecond?: number;
-  readonly bytesPerSecond?: number;
-  readonly concurrentActors?: number;
+export interface FleetLimits extends Limits {
   readonly untilMs?: number;
   readonly setBy?: string;
   readonly reason?: string;
@@ -53,9 +51,7 @@ export async function readFleetLimits(
 }
 
 /** New limits, undefined lifts one, absent ones stay; and their end, for all of them together. */
-export type FleetPatch = Partial<
-  Record<"actorsPerSecond" | "bytesPerSecond" | "concurrentActors" | "untilMs", number | undefined>
->;
+export type FleetPatch = Partial<Record<keyof Limits | "untilMs", number | undefined>>;
 
 /**
  * Changes the limits, or lifts them all, and says so in the history of every campaign that is not over: theirs is the pace that

@@ -5,6 +5,7 @@ import { actorAtEnd, ferryKey, keyOfActor } from "../../migration/ferry-keys.ts"
 import type { Outcome, OutcomeState } from "../../migration/outcome.ts";
 import { readRows } from "../../store/read-rows.ts";
 import type { KeyValue, Store, Transaction } from "../../store/store.ts";
+import { rowPages } from "../all-rows.ts";
 import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
 
 /*
@@ -16,8 +17,6 @@ import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
  *
  * All are written in the transaction of the change they report.
  */
-
-const ROWS_PER_TRANSACTION = 1000;
 
 const OUTCOMES = ferryKey("outcome");
 
@@ -107,51 +106,25 @@ export async function* listOutcomes(
 ): AsyncGenerator<Outcome, void, undefined> {
   const { state, reason, after } = filter;
   if (state === undefined) {
-    for await (const rows of scan(store, OUTCOMES, readOutcomeRows)) {
-      yield* rows.filter((outcome) => reason === undefined || outcome.reason === reason);
+    for await (const outcomes of rowPages(store, prefixRange(OUTCOMES), { label: "ledger", read: readOutcomeRows })) {
+      yield* outcomes.filter((outcome) => reason === undefined || outcome.reason === reason);
     }
     return;
   }
   const prefix = reason === undefined ? ferryKey("by_state", state) : ferryKey("by_state", state, reason);
-  const from = after === undefined ? undefined : keyAfter(indexKey({ state, ...after }));
-  for await (const outcomes of scan(store, prefix, followIndex, from)) {
+  const range = prefixRange(prefix);
+  const begin = after === undefined ? range.begin : laterOf(range.begin, keyAfter(indexKey({ state, ...after })));
+  if (compareBytes(begin, range.end) >= 0) {
+    return;
+  }
+  for await (const outcomes of rowPages(store, { begin, end: range.end }, { label: "ledger", read: followIndex })) {
     // Between the index and the row nothing changes: both are read in one transaction.
     yield* outcomes;
   }
 }
 
-async function* scan(
-  store: Store,
-  prefix: Uint8Array,
-  read: (tx: Transaction, rows: readonly KeyValue[]) => Promise<Outcome[]>,
-  after?: Uint8Array,
-): AsyncGenerator<Outcome[], void, undefined> {
-  const range = prefixRange(prefix);
-  let begin: Uint8Array | undefined = laterOf(range.begin, after);
-  if (compareBytes(begin, range.end) >= 0) {
-    return;
-  }
-  while (begin !== undefined) {
-    const from: Uint8Array = begin;
-    const part: { outcomes: Outcome[]; next: Uint8Array | undefined } = await store.transact(
-      async (tx) => {
-        const rows: KeyValue[] = [];
-        const limited = tx.getRange({ begin: from, end: range.end }, { snapshot: true, limit: ROWS_PER_TRANSACTION });
-        for await (const batch of limited) {
-          rows.push(...batch);
-        }
-        const last = rows.length < ROWS_PER_TRANSACTION ? undefined : rows.at(-1);
-        return { outcomes: await read(tx, rows), next: last === undefined ? undefined : keyAfter(last.key) };
-      },
-      { label: "ledger" },
-    );
-    yield part.outcomes;
-    begin = part.next;
-  }
-}
-
-function laterOf(begin: Uint8Array, after: Uint8Array | undefined): Uint8Array {
-  return after !== undefined && compareBytes(after, begin) > 0 ? after : begin;
+function laterOf(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) > 0 ? a : b;
 }
 
 function readOutcomeRows(_tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {

@@ -2,11 +2,11 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import { viewOf } from "../../formats/bytes.ts";
 import { actorAtEnd } from "../../migration/ferry-keys.ts";
 import type { Store } from "../../store/store.ts";
-import { allRows } from "../audit.ts";
+import { allRows } from "../all-rows.ts";
 import type { Campaign, CampaignFilters } from "../campaign.ts";
 import { todoPrefix } from "../campaign-keys.ts";
-import { listOutcomes } from "../ledger/ledger.ts";
-import { passesFilters } from "../actors/membership.ts";
+import { rejectedIds } from "../rejects/rejects.ts";
+import { passesFilters } from "../actors/actor-filters.ts";
 import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "../actors/v1-actors.ts";
 
 /** Ids are random, so the first actors of many ranges are a fair sample, and those of one range nearly so. */
@@ -50,15 +50,6 @@ export async function* actorsOfRejected(
 ): AsyncGenerator<V1Actor, void, undefined> {
   for await (const id of rejectedIds(store, reason)) {
     yield* await sized(store, [id], filters);
-  }
-}
-
-/** Ids of what the ledger calls rejected or failed, for this reason or for any. */
-export async function* rejectedIds(store: Store, reason: string | undefined): AsyncGenerator<ActorId, void, undefined> {
-  for (const state of ["rejected", "failed"] as const) {
-    for await (const { actorId } of listOutcomes(store, { state, reason })) {
-      yield actorId;
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import type { Examination } from "../../migration/examine-actor.ts";
-import { laneOf } from "../campaign.ts";
+import { laneOf } from "../lanes.ts";
 import type { Tally } from "../campaign-counts.ts";
 import { roundedTogether } from "../progress/percentages.ts";
 

@@ -1,4 +1,5 @@
-import { limitsInForce, type Campaign, type LimitsInForce } from "../campaign.ts";
+import type { Campaign } from "../campaign.ts";
+import { LIMITS_OF, limitsInForce } from "../limits.ts";
 import { finishedAndBad, type CampaignCounts } from "../campaign-counts.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import type { FleetLimits, Heartbeat } from "../fleet/fleet.ts";
@@ -203,12 +204,6 @@ function drainingText({ counts, workers, feeding }: ProgressFacts): string {
   ];
   return [`being cancelled: ${open} in flight`, ...missing].join(", ");
 }
-
-/** Whose limits they are, in words. */
-export const LIMITS_OF: Readonly<Record<LimitsInForce["of"], string>> = {
-  campaign: "the campaign's own limits",
-  fleet: "the fleet's limits",
-};
 
 /** Why the campaign is held back, in words, or undefined. */
 function throttledBecause({ campaign, workers, fleet, nowMs }: ProgressFacts): string | undefined {

@@ -70,6 +70,15 @@ export async function* findOutcomes(
   }
 }
 
+/** Ids of what the ledger calls rejected or failed, for this reason or for any. */
+export async function* rejectedIds(store: Store, reason: string | undefined): AsyncGenerator<ActorId, void, undefined> {
+  for (const state of REJECT_STATES) {
+    for await (const { actorId } of listOutcomes(store, { state, reason })) {
+      yield actorId;
+    }
+  }
+}
+
 /** One actor's reject with its size, or undefined when its last outcome is none. */
 export async function findReject(store: Store, id: ActorId): Promise<Reject | undefined> {
   const outcome = (await readOutcomes(store, [id])).get(id);

@@ -2,7 +2,7 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import { DEFER_REASONS, REJECT_REASONS, SKIP_REASONS, type OutcomeState } from "../../migration/outcome.ts";
 import { actorAtEnd } from "../../migration/ferry-keys.ts";
 import type { Store } from "../../store/store.ts";
-import { allRows } from "../audit.ts";
+import { allRows } from "../all-rows.ts";
 import type { Campaign, CampaignActor } from "../campaign.ts";
 import { actorPrefix, samplePrefix } from "../campaign-keys.ts";
 import type { CampaignCounts, Tally } from "../campaign-counts.ts";

@@ -9,7 +9,7 @@ import {
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
 import { addActors, finishScan } from "../../campaign/actors/membership.ts";
-import { rejectedIds } from "../../campaign/plan/plan-actors.ts";
+import { rejectedIds } from "../../campaign/rejects/rejects.ts";
 import { readView } from "../../campaign/progress/view.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { CampaignSettings, Limits } from "../../../src/campaign/campaign.ts";
+import type { CampaignSettings } from "../../../src/campaign/campaign.ts";
+import type { Limits } from "../../../src/campaign/limits.ts";
 import { explainCampaign } from "../../../src/campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../../src/campaign/explain/explanation.ts";
 import type { QueueLook } from "../../../src/campaign/explain/queue-finding.ts";

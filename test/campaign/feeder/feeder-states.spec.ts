@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { allRows } from "../../../src/campaign/audit.ts";
+import { allRows } from "../../../src/campaign/all-rows.ts";
 import { readCampaignHistory } from "../../../src/campaign/campaign-store.ts";
 import { deleteCampaign } from "../../../src/campaign/delete-campaign.ts";
 import { unwaiveActor, waiveActor } from "../../../src/campaign/rejects/waive.ts";

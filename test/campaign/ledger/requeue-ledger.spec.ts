@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { allRows, auditCampaign } from "../../../src/campaign/audit.ts";
+import { allRows } from "../../../src/campaign/all-rows.ts";
+import { auditCampaign } from "../../../src/campaign/audit.ts";
 import { breakerVerdict } from "../../../src/campaign/campaign-end.ts";
 import { campaignLedger, readCampaignActor } from "../../../src/campaign/ledger/campaign-ledger.ts";
 import { actorPrefix, countPrefix } from "../../../src/campaign/campaign-keys.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { allRows } from "../../../src/campaign/audit.ts";
+import { allRows } from "../../../src/campaign/all-rows.ts";
 import { createCampaign } from "../../../src/campaign/campaign-store.ts";
 import type { CampaignSpec } from "../../../src/campaign/campaign.ts";
 import { addActors, finishScan } from "../../../src/campaign/actors/membership.ts";
