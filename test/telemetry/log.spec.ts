@@ -136,6 +136,17 @@ describe("telemetry/log", () => {
     expect(line).to.contain('"again":"…"');
   });
 
+  it("drops what is logged after it was closed, as by work that outlives a stop", async () => {
+    const stream = new MemoryStream();
+    const log = createLogger({ stream });
+    log.info("e", "in time");
+    await log.close();
+    log.info("e", "late");
+    log.child({ job: 1 }).error("e", "late", { error: new Error("closed") });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stream.lines).to.have.length(1);
+  });
+
   it("has written everything when close returns", async () => {
     const stream = new MemoryStream();
     const log = createLogger({ stream });
