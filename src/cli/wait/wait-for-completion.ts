@@ -21,6 +21,17 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
 }
 
+/** What a promise came to, or undefined after so long. No timer is left, which would keep the process from its end. */
+async function raced<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const timer = new AbortController();
+  const rest = sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promise, rest]);
+  } finally {
+    timer.abort();
+  }
+}
+
 /**
  * Waits until every actor has its outcome. Deferred ones count as over, as they come back by themselves; so do those still without a
  * new outcome when the queue is empty.
@@ -52,7 +63,7 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
       options.notes.say("No worker is connected: this waits until one is started with ferry worker.");
     }
     const restMs = Math.max(LOOK_EVERY_MS, (performance.now() - startedMs) / LOOKING_SHARE);
-    const failure = await Promise.race([failed, sleep(restMs)]);
+    const failure = await raced(failed, restMs);
     if (failure !== undefined) {
       throw failure.error;
     }
