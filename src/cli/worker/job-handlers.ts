@@ -221,8 +221,11 @@ async function recordFailure(
   );
   if (outcome.state === "failed") {
     metrics.outcomes.inc({ ...outcomeLabels(outcome) });
+    log.error("actor.failed", "All attempts at the actor failed", { reason, error });
+  } else {
+    const { state, reason: before } = outcome;
+    log.warn("actor.stands", "All attempts failed; the outcome from before stands", { state, reason: before, error });
   }
-  log.error("actor.failed", "All attempts at the actor failed", { reason, error });
   options.onOutcome(outcome);
 }
 
