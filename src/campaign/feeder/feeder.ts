@@ -49,11 +49,14 @@ export class Feeder {
     this.#lease = new LeaseKeeper(options.store, options, options.now);
   }
 
-  /** Feeds until the signal fires; errors are reported and the next tick tries again. */
+  /** Feeds until the signal fires; errors are reported and the next tick tries again. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#keepTicking(signal), this.#keepLease(signal)]);
     if (this.#term !== undefined) {
-      await this.#lease.drop();
+      // Where the store cannot be told, the others wait until it has run out.
+      await this.#lease.drop().catch((error: unknown) => {
+        this.#options.observer.failed(error);
+      });
       this.#lead(false);
     }
   }

@@ -51,6 +51,31 @@ describe("the lease of the feeder", () => {
       expect(leading).to.deep.equal(["a", "b"]);
     });
 
+    it("cannot be given up where the store is away, and the feeder stops all the same", async () => {
+      await scene.start("idle");
+      const away = new Error("away");
+      let isAway = false;
+      const store = storeWith(scene.store, async (body, options) => {
+        if (isAway) {
+          throw away;
+        }
+        return scene.store.transact(body, options);
+      });
+      const told: unknown[] = [];
+      const failed = (error: unknown): void => {
+        told.push(error);
+      };
+      const leading: boolean[] = [];
+      const feeder = makeFeeder({ store, queue: scene.queue, clock: scene.clock }, "feeder-1", {
+        failed,
+        leading: (leads) => leading.push(leads),
+      });
+      await feeder.tick();
+      isAway = true;
+      await feeder.run(AbortSignal.abort());
+      expect([told, leading]).to.deep.equal([[away], [true, false]]);
+    });
+
     describe("where the clocks of two feeders differ", () => {
       const HOUR_MS = 3_600_000;
       const clockAhead = (ms: number): TestClock => {
