@@ -1,3 +1,4 @@
+import { assertFormatError, FormatError } from "../../formats/format-error.ts";
 import type { Store } from "../../store/store.ts";
 import { isOver, type Campaign } from "../campaign.ts";
 import { limitsMark } from "../limits.ts";
@@ -97,7 +98,8 @@ export class FeederTerm {
     let busy = false;
     for (const served of [...this.#queue.sorted(hungry), ...all.filter((one) => !isHungry(one))]) {
       if (["running", "draining", "paused"].includes(served.campaign.state)) {
-        busy = (await this.#serve(served, fleet, now() + fillMs)) || busy;
+        const isBusy = await this.#apart(served.name, false, () => this.#serve(served, fleet, now() + fillMs));
+        busy = isBusy || busy;
       }
     }
     return busy;
@@ -187,7 +189,8 @@ export class FeederTerm {
       const service = this.#serviceOf(name);
       const limits = limitsMark(campaign, fleet, now());
       const isDue = limits !== undefined && limits !== service.limits && campaign.state === "running";
-      const withdrawn = isDue && counts.open.actors > 0 ? await withdrawWaiting(parts, name) : 0;
+      const withdrawn =
+        isDue && counts.open.actors > 0 ? await this.#apart(name, 0, () => withdrawWaiting(parts, name)) : 0;
       service.limits = campaign.state === "running" ? limits : service.limits;
       if (withdrawn > 0) {
         observer.withdrawn(name, withdrawn);
@@ -195,6 +198,18 @@ export class FeederTerm {
       kept.push(withdrawn === 0 ? served : { ...served, counts: await this.#readCounts(name) });
     }
     return kept;
+  }
+
+  /** Does what is about one campaign. A row of it that cannot be read is told of, with each round, and the others go on. */
+  async #apart<T>(campaign: string, otherwise: T, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      assertFormatError(error);
+      const message = "A row of a campaign cannot be read; the other campaigns go on.";
+      this.#parts.observer.failed(new FormatError("campaign_unreadable", message, { campaign }, error));
+      return otherwise;
+    }
   }
 
   async #readCounts(name: string): Promise<CampaignCounts> {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { FeedRequest } from "../../../src/campaign/feeder/feed-queue.ts";
+import { actorKey } from "../../../src/campaign/campaign-keys.ts";
 import { lostJobs } from "../../../src/campaign/feeder/lost-jobs.ts";
 import type { ActorId } from "../../../src/formats/actor-id.ts";
 import { actorIds, makeFeeder, MemoryQueue } from "../../support/campaign-fleet.ts";
@@ -64,6 +65,22 @@ describe("a round of the feeder", () => {
       });
       await makeFeeder({ store: slowScan, queue: scene.queue, clock: scene.clock }).tick();
       expect(scene.queue.fed).to.be.at.least(1_500);
+    });
+
+    it("goes on with other campaigns where a row of one cannot be read, and says of which", async () => {
+      const [damaged, ...sound] = actorIds(5);
+      await scene.start("damaged", { ids: damaged === undefined ? [] : [damaged] });
+      await scene.start("sound", { ids: sound });
+      await scene.store.transact((tx) => {
+        tx.set(actorKey("damaged", damaged ?? ("" as ActorId)), Buffer.from("{"));
+        return Promise.resolve();
+      });
+      const told: unknown[] = [];
+      const feeder = scene.feeder("feeder-1", { failed: (error) => told.push(error) });
+      await feeder.tick();
+      expect([...scene.queue.jobs.keys()]).to.have.members(sound);
+      expect(told).to.have.length(1);
+      expect(told[0]).to.deep.include({ code: "campaign_unreadable", details: { campaign: "damaged" } });
     });
 
     it("goes on feeding while it looks for lost jobs", async () => {
