@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { allRows } from "../../../src/campaign/all-rows.ts";
 import { readCampaignHistory } from "../../../src/campaign/campaign-store.ts";
 import { deleteCampaign } from "../../../src/campaign/delete-campaign.ts";
+import { makeReport } from "../../../src/campaign/report/report.ts";
 import { unwaiveActor, waiveActor } from "../../../src/campaign/rejects/waive.ts";
 import type { ActorId } from "../../../src/formats/actor-id.ts";
 import { FERRY_PREFIX } from "../../../src/migration/ferry-keys.ts";
@@ -34,9 +35,14 @@ describe("a campaign under the feeder", () => {
       expect([held.open.actors, held.done.migrated.actors]).to.deep.equal([0, 3]);
       await feeder.tick();
       expect(scene.queue.jobs.size).to.equal(0);
+      const { startedAtMs } = await scene.campaign("paused");
+      scene.clock.nowMs += 60_000;
       await scene.apply("paused", "resume");
       await scene.runToEnd("paused");
       expect(await scene.migrated("paused")).to.equal(40);
+      // What went back was not run, and so counts as fed once; and a pause is part of how long it took.
+      expect((await makeReport(scene.store, "paused", scene.clock.now())).feeds).to.equal(40);
+      expect(await scene.campaign("paused")).to.include({ startedAtMs });
       const what = (await readCampaignHistory(scene.store, "paused")).map((entry) => entry.what);
       expect(what).to.have.members(["create", "start", "pause", "resume", "completed"]);
     });

@@ -124,6 +124,20 @@ describe("the feeder", () => {
       expect(scene.queue.fed).to.equal(200);
     });
 
+    it("feeds an actor that is larger than what a rate of bytes allows at once, and then no other for that long", async () => {
+      await scene.seed(3, () => 30 * MIB);
+      await scene.start("large", { settings: { bytesPerSecond: MIB } });
+      const feeder = scene.feeder();
+      const fedAfter = async (seconds: number): Promise<number> => {
+        scene.clock.nowMs += seconds * 1000;
+        await feeder.tick();
+        await feeder.tick();
+        await scene.migrate();
+        return scene.queue.fed;
+      };
+      expect([await fedAfter(0), await fedAfter(20), await fedAfter(20)]).to.deep.equal([1, 1, 2]);
+    });
+
     it("tells in each round of every campaign there is, and no longer of one that was deleted", async () => {
       await scene.start("stays");
       await scene.start("goes");
