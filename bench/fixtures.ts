@@ -1,6 +1,6 @@
 import { createCampaign } from "../src/campaign/campaign-store.ts";
 import { applyVerb } from "../src/campaign/campaign-verbs.ts";
-import { ledger, outcomeKey } from "../src/campaign/ledger.ts";
+import { ledger, outcomeKey } from "../src/campaign/ledger/ledger.ts";
 import { makeActorId, type ActorId } from "../src/formats/actor-id.ts";
 import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../src/formats/actor-kv.ts";
 import { concatBytes, u32be } from "../src/formats/bytes.ts";

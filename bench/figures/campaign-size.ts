@@ -1,6 +1,6 @@
-import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
-import { Feeder } from "../../src/campaign/feeder.ts";
-import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
+import { campaignLedger } from "../../src/campaign/ledger/campaign-ledger.ts";
+import { Feeder } from "../../src/campaign/feeder/feeder.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feeder/feed-queue.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";
 import { SILENT } from "../../test/support/campaign-fleet.ts";

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { readOutcomes } from "../../src/campaign/ledger.ts";
+import { readOutcomes } from "../../src/campaign/ledger/ledger.ts";
 import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import { openStore } from "../../src/store/open-store.ts";

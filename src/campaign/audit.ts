@@ -1,13 +1,11 @@
-import { keyAfter, prefixRange, viewOf } from "../formats/bytes.ts";
-import { readRows } from "../store/read-rows.ts";
-import type { KeyValue, Store } from "../store/store.ts";
+import { viewOf } from "../formats/bytes.ts";
+import type { Store } from "../store/store.ts";
+import { allRows } from "./all-rows.ts";
 import type { CampaignActor } from "./campaign.ts";
 import { readCounts, placeOf } from "./campaign-counts.ts";
 import { actorPrefix, todoPrefix } from "./campaign-keys.ts";
 import { readCampaign } from "./campaign-store.ts";
 import { decodeJson } from "./json-row.ts";
-
-const ROWS_PER_TRANSACTION = 1000;
 
 /** A place where the kept count and the recount differ. */
 export interface Difference {
@@ -82,20 +80,4 @@ async function readKept(store: Store, name: string): Promise<Map<string, number>
     },
     { label: "campaign" },
   );
-}
-
-/** Every row with a prefix, over many transactions. */
-export async function* allRows(store: Store, prefix: Uint8Array): AsyncGenerator<KeyValue, void, undefined> {
-  const range = prefixRange(prefix);
-  let begin: Uint8Array | undefined = range.begin;
-  while (begin !== undefined) {
-    const from: Uint8Array = begin;
-    const rows: KeyValue[] = await store.transact(
-      async (tx) => readRows(tx, { begin: from, end: range.end }, { limit: ROWS_PER_TRANSACTION, snapshot: true }),
-      { label: "campaign" },
-    );
-    yield* rows;
-    const last = rows.length < ROWS_PER_TRANSACTION ? undefined : rows.at(-1);
-    begin = last === undefined ? undefined : keyAfter(last.key);
-  }
 }

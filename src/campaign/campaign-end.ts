@@ -2,7 +2,7 @@ import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { breakerCounts, readCounts, type CampaignCounts } from "./campaign-counts.ts";
 import { findAgain, setState, type Author } from "./campaign-store.ts";
-import { writeSample } from "./samples.ts";
+import { writeSample } from "./progress/samples.ts";
 
 /** A change of state that comes about by itself. */
 export interface FeederVerdict {

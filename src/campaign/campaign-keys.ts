@@ -15,7 +15,8 @@ import { ferryKey, keyOfActor } from "../migration/ferry-keys.ts";
  *   ("campaign_history", name, atMs, n)       who changed what and why; JSON
  *   ("campaign_plan", name)                   what was predicted before it ran; JSON
  *   ("campaign_activity", name, activity)     i64 LE, atomic: milliseconds of workers' time
- *   ("feeder")                                the lease of the feeder that is at work
+ *   ("feeder")                                the lease of the feeder that is at work; every renewal writes it; JSON
+ *   ("feeder_owner")                          whose lease that is: what transactions that feed check; JSON
  *   ("fleet")                                 limits for all of Ferry; JSON
  *   ("worker", workerId)                      a worker's heartbeat; JSON
  */

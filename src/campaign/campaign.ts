@@ -105,66 +105,12 @@ export interface CampaignActor {
 export const DEFAULT_DEFER_LIMIT = 50;
 export const DEFAULT_BREAKER = { percent: 50, actors: 50 } as const;
 
-const MIB = 1024 * 1024;
-/** Upper bounds of the lanes' sizes. */
-const LANE_BYTES = [MIB, 64 * MIB] as const;
-
-/** All lanes of an order. */
-export function lanesOf(order: CampaignSpec["order"]): readonly number[] {
-  return order === "scan" ? [0] : [...LANE_BYTES.keys(), LANE_BYTES.length];
-}
-
-/** The lane an actor of this size waits in: 0 is fed first. */
-export function laneOf(bytes: number, order: CampaignSpec["order"]): number {
-  if (order === "scan") {
-    return 0;
-  }
-  const lane = LANE_BYTES.findIndex((limit) => bytes <= limit);
-  return lane === -1 ? LANE_BYTES.length : lane;
-}
-
 /**
  * What a campaign does with actors that were taken back to v1: only a list asks for each of its actors. All others leave them alone, or a
  * scan every night would undo every rollback.
  */
 export function rolledBackBy(source: CampaignSource): Pick<MigrationOptions, "rolledBack"> {
   return source.kind === "list" ? { rolledBack: "migrate" } : {};
-}
-
-/** Limits of a campaign's pace: its own, or the fleet's. */
-export type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
-
-/** A campaign's rates, unless they have ended by themselves. */
-export function ratesInForce(campaign: Campaign, nowMs: number): Limits {
-  const { ratesUntilMs } = campaign.settings;
-  return ratesUntilMs !== undefined && ratesUntilMs <= nowMs ? {} : campaign.settings;
-}
-
-/** Whose limits hold a campaign back, and which they are. */
-export interface LimitsInForce {
-  readonly of: "campaign" | "fleet";
-  readonly limits: Limits;
-}
-
-/** The limits that an operator has set and that hold now: the campaign's own and the fleet's. `fleet`: those in force of the fleet's. */
-export function limitsInForce(campaign: Campaign, fleet: Limits, nowMs: number): readonly LimitsInForce[] {
-  const all: readonly LimitsInForce[] = [
-    { of: "campaign", limits: ratesInForce(campaign, nowMs) },
-    { of: "fleet", limits: fleet },
-  ];
-  return all.filter(({ limits }) => isLimited(limits));
-}
-
-/** Names the limits in force, the campaign's own and the fleet's, to tell whether they have changed; undefined: there are none. */
-export function limitsMark(campaign: Campaign, fleet: Limits, nowMs: number): string | undefined {
-  const all = [ratesInForce(campaign, nowMs), fleet];
-  return all.some(isLimited)
-    ? JSON.stringify(all.map((limits) => [limits.actorsPerSecond, limits.bytesPerSecond, limits.concurrentActors]))
-    : undefined;
-}
-
-function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
-  return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }
 
 /** @throws UsageError */

@@ -1,3 +1,4 @@
+import { SETTINGS } from "../config/settings.ts";
 import { describeError } from "./describe-error.ts";
 import { exitStatusOf, EXIT, type ExitStatus } from "./exit-status.ts";
 import { interruptionOr } from "./interrupted-error.ts";
@@ -24,11 +25,17 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     }
     notes.say(`ferry: ${describeError(error)}`);
     const status = exitStatusOf(error);
-    if (status === EXIT.bug && args.includes("debug") && error instanceof Error) {
+    if (status === EXIT.bug && wantsStacks(args, surroundings) && error instanceof Error) {
       notes.say(error.stack ?? "");
     }
     return status;
   }
+}
+
+/** Whether the log level is debug, in whichever way it was said: the command may have failed before it was read. */
+function wantsStacks(args: readonly string[], { environment }: Pick<Surroundings, "environment">): boolean {
+  const flag = args.findLast((arg, index) => arg.startsWith("--log-level=") || args[index - 1] === "--log-level");
+  return (flag?.replace("--log-level=", "") ?? environment[SETTINGS.logLevel.env]) === "debug";
 }
 
 /** Help and version end parsing as well; the rest is a command line that makes no sense. */

@@ -1,4 +1,4 @@
-import { IdList } from "../campaign/id-list.ts";
+import { IdList } from "../campaign/actors/id-list.ts";
 import { UsageError } from "../errors.ts";
 import { parseActorId, type ActorId } from "../formats/actor-id.ts";
 import { assertFormatError, FormatError } from "../formats/format-error.ts";

@@ -1,5 +1,5 @@
 import { readCampaign } from "../campaign/campaign-store.ts";
-import { listOutcomes } from "../campaign/ledger.ts";
+import { listOutcomes } from "../campaign/ledger/ledger.ts";
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { Store } from "../store/store.ts";
 import type { Run } from "./run.ts";

@@ -11,6 +11,12 @@ export function outcomeFields(outcome: Outcome): object {
   return { actorId, state, reason, detail, pages, bytes, sha256, layout, attempts, campaign, finishedAt };
 }
 
+/** An outcome in a line of a report about one actor. */
+export function outcomeText({ state, reason, finishedAt, attempts, campaign }: Outcome): string {
+  const why = reason === undefined ? "" : ` ${reason}`;
+  return `${state}${why} at ${finishedAt}, attempt ${attempts}${campaign === undefined ? "" : `, campaign ${campaign}`}`;
+}
+
 const COLUMNS = [
   ["ACTOR", 30],
   ["STATE", 8],

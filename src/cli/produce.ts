@@ -1,5 +1,5 @@
-import { CompletionTracker, type Completion } from "../campaign/completion.ts";
-import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue.ts";
+import { CompletionTracker, type Completion } from "../campaign/enqueue/completion.ts";
+import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue/enqueue.ts";
 import type { ActorId } from "../formats/actor-id.ts";
 import type { Outcome } from "../migration/outcome.ts";
 import { MOST_PUT_OFF, type EnqueueReport, type MigrationQueue } from "../queue/migration-queue.ts";

@@ -1,4 +1,4 @@
-import type { JobSink } from "../campaign/enqueue.ts";
+import type { JobSink } from "../campaign/enqueue/enqueue.ts";
 import type { Outcome } from "../migration/outcome.ts";
 import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
 import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";

@@ -1,7 +1,7 @@
 import { findCampaign } from "../campaign/campaign-store.ts";
 import type { Campaign } from "../campaign/campaign.ts";
-import { inParts } from "../campaign/id-list.ts";
-import { readOutcomes } from "../campaign/ledger.ts";
+import { inParts } from "../campaign/actors/id-list.ts";
+import { readOutcomes } from "../campaign/ledger/ledger.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { ActorId } from "../formats/actor-id.ts";

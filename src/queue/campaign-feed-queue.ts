@@ -1,5 +1,5 @@
 import type { ActorId } from "../formats/actor-id.ts";
-import type { FeedQueue, FeedRequest } from "../campaign/feed-queue.ts";
+import type { FeedQueue, FeedRequest } from "../campaign/feeder/feed-queue.ts";
 import type { MigrationQueue } from "./migration-queue.ts";
 
 /** The queue as campaigns' feeder uses it. */

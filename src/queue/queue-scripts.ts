@@ -10,8 +10,8 @@ import { type MigrationRequest, parseRequest } from "./migration-request.ts";
  *   <base>ferry-turn       the highest turn given    <base><job id>:lock  the token of the worker that has it
  *   <base>stalled          set of job ids whose lock is looked for
  *
- * A campaign's job has a turn (src/campaign/fair-order.ts), which is BullMQ's priority: times 2^32, plus a counter, it is the job's score
- * in `prioritized`, and the job keeps it in its hash for when it comes back.
+ * A campaign's job has a turn (src/campaign/feeder/fair-order.ts), which is BullMQ's priority: times 2^32, plus a counter, it is the job's
+ * score in `prioritized`, and the job keeps it in its hash for when it comes back.
  *
  * They rely on the layout of the BullMQ version that package.json pins; test/queue/ fails when it changes.
  */

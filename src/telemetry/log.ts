@@ -70,7 +70,7 @@ export class Logger {
     return new Logger(this.#winston, this.#stream, { ...this.#fields, ...fields });
   }
 
-  /** Ends the log and waits until every line has left the process; call it once, last. Never throws. */
+  /** Ends the log and waits until every line has left the process; call it once, last. What is logged later is dropped. Never throws. */
   async close(): Promise<void> {
     const finished = once(this.#winston, "finish").catch(() => undefined);
     this.#winston.end();
@@ -87,6 +87,10 @@ export class Logger {
   }
 
   #log(level: LogLevel, event: string, message: string, fields: LogFields = {}): void {
+    if (!this.#winston.writable) {
+      // Of work that did not end in time, such as a job that outlives its worker's stop: winston would end the process for it.
+      return;
+    }
     // Under one key of ours, so that no field can be mistaken for winston's own (level, message, splat).
     this.#winston.log({ level, message, entry: { event, fields: { ...this.#fields, ...fields } } });
   }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { limitsInForce, type Campaign } from "../../src/campaign/campaign.ts";
+import { type Campaign } from "../../src/campaign/campaign.ts";
+import { limitsInForce } from "../../src/campaign/limits.ts";
 import { campaignIn, NOW_MS } from "../support/campaign-facts.ts";
 
 describe("limits in force", () => {

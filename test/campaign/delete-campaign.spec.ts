@@ -5,10 +5,11 @@ import { createCampaign, findCampaign } from "../../src/campaign/campaign-store.
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import type { Campaign, CampaignFilters } from "../../src/campaign/campaign.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";
-import { takeActors } from "../../src/campaign/feed.ts";
-import { addActors, finishScan, scanRound } from "../../src/campaign/membership.ts";
+import { takeActors } from "../../src/campaign/feeder/feed.ts";
+import { addActors, finishScan } from "../../src/campaign/actors/membership.ts";
+import { scanRound } from "../../src/campaign/actors/scan-round.ts";
 import { UsageError } from "../../src/errors.ts";
-import { findView } from "../../src/campaign/view.ts";
+import { findView } from "../../src/campaign/progress/view.ts";
 import { prefixRange } from "../../src/formats/bytes.ts";
 import { FERRY_PREFIX } from "../../src/migration/ferry-keys.ts";
 import { campaignIn } from "../support/campaign-facts.ts";

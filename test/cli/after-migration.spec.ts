@@ -9,7 +9,7 @@ import { attempt, TestClock } from "../support/reference-attempt.ts";
 import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
 import { entryRows, fileChunkK, lifeRow, PAGE, TAG, testActor, v1Rows, type Row } from "../support/v1-actors.ts";
 import { dumpRows, putRows } from "../support/depot-world.ts";
-import { campaignLedger } from "../../src/campaign/campaign-ledger.ts";
+import { campaignLedger } from "../../src/campaign/ledger/campaign-ledger.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
 const ACTORS = Array.from({ length: 20 }, (_, index) => testActor(index + 1));

@@ -15,6 +15,12 @@ describe("errors on the command line", () => {
       EXIT.usage,
       /^A store is named so \(url: x:y\)\.$/,
     ],
+    [
+      "a usage error that names what it is about",
+      new UsageError("x:y names no store.", { details: { url: "x:y" } }),
+      EXIT.usage,
+      /^X:y names no store\.$/,
+    ],
     ["an actor id", thrownBy(() => parseActorId("abc")), EXIT.usage, /^An actor id has 30 characters/],
     [
       "a store that is not there",

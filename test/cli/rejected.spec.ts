@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { expect } from "chai";
-import { ledger } from "../../src/campaign/ledger.ts";
+import { ledger } from "../../src/campaign/ledger/ledger.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import { pollUntil } from "../../src/queue/polling.ts";
 import { openStore } from "../../src/store/open-store.ts";

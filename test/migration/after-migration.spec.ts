@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readHistory, readOutcome } from "../../src/campaign/ledger.ts";
+import { readHistory, readOutcome } from "../../src/campaign/ledger/ledger.ts";
 import { cleanupActor } from "../../src/migration/cleanup-actor.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
 import { examineActor } from "../../src/migration/examine-actor.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { decodeOutcome, encodeOutcome } from "../../src/campaign/outcome-codec.ts";
+import { decodeOutcome, encodeOutcome } from "../../src/campaign/ledger/outcome-codec.ts";
 import {
   decodeBranchPointer,
   decodeBucketBranch,

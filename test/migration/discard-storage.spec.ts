@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { ledger, readHistory, readOutcome } from "../../src/campaign/ledger.ts";
+import { ledger, readHistory, readOutcome } from "../../src/campaign/ledger/ledger.ts";
 import { discardStorage } from "../../src/migration/discard-storage.ts";
 import { writeLease } from "../../src/migration/lease.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readHistory } from "../../src/campaign/ledger.ts";
+import { readHistory } from "../../src/campaign/ledger/ledger.ts";
 import { LAYOUTS } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
 import { UNKNOWNS } from "../support/faulty-store.ts";

@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { ActorId } from "../../src/formats/actor-id.ts";
-import type { FeedQueue, FeedRequest } from "../../src/campaign/feed-queue.ts";
+import type { FeedQueue, FeedRequest } from "../../src/campaign/feeder/feed-queue.ts";
 import { campaignFeedQueue } from "../../src/queue/campaign-feed-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
 import { QUEUE_NAME } from "../../src/queue/redis-options.ts";

@@ -1,6 +1,7 @@
-import { DelayedError, WaitingError, type Job } from "bullmq";
+import { DelayedError, UnrecoverableError, WaitingError, type Job } from "bullmq";
 import { expect } from "chai";
 
+import type { FerryError } from "../../src/errors.ts";
 import { JobRunner, type JobRunnerOptions } from "../../src/queue/job-runner.ts";
 import { LockKeeper } from "../../src/queue/lock-keeper.ts";
 import type { QueueScripts } from "../../src/queue/queue-scripts.ts";
@@ -116,6 +117,36 @@ describe("queue/job runner", () => {
     expect(await thrown(waiting.run(lastAttempt, "t"))).to.be.instanceOf(DelayedError);
     expect(moves).to.deep.equal([true]);
     expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_waits_for_store"]);
+  });
+
+  it("puts a job off for a moment at least, and has forgotten by then how often its workers went silent", async () => {
+    const moves: unknown[] = [];
+    const deferring = runner({
+      process: () => Promise.resolve({ kind: "defer", delayMs: 0 }),
+      backend: {
+        moveToDelayed: (_id, _now, delayMs, _token, options) => {
+          moves.push([delayMs, options?.fieldsToUpdate]);
+          return Promise.resolve() as never;
+        },
+        moveJobFromActiveToWait: () => Promise.resolve(0),
+      },
+    });
+    expect(await thrown(deferring.run(job(), "t"))).to.be.instanceOf(DelayedError);
+    expect(moves).to.deep.equal([[1, { failedReason: "deferred", stc: "0" }]]);
+  });
+
+  it("starts a job whose workers have gone silent as often as is allowed, and not once more", async () => {
+    const exhausted: unknown[] = [];
+    const onExhausted: JobRunnerOptions["onExhausted"] = (_request, error) => {
+      exhausted.push((error as FerryError).code);
+      return Promise.resolve();
+    };
+    expect(await thrown(runner({ onExhausted }).run(job({ stalledCounter: 3 }), "t"))).to.equal(undefined);
+    expect([started, exhausted]).to.deep.equal([1, []]);
+    expect(await thrown(runner({ onExhausted }).run(job({ stalledCounter: 4 }), "t"))).to.be.instanceOf(
+      UnrecoverableError,
+    );
+    expect([started, exhausted]).to.deep.equal([1, ["worker_lost"]]);
   });
 
   it("never lets BullMQ count a failed move as a failed attempt", async () => {

@@ -1,10 +1,25 @@
 import { expect } from "chai";
 
 import type { FerryError } from "../../src/errors.ts";
+import type { WorkerHostOptions } from "../../src/queue/worker-host.ts";
 import { StoreError } from "../../src/store/errors.ts";
 import { eventually, gate } from "./eventually.ts";
 import { eventsOf, QueueFixture } from "./queue-fixture.ts";
 import { newActor, newRequest } from "./requests.ts";
+
+/** A job that runs until it is aborted, and is done the next time. `reasons`: what it was aborted for. */
+function abortedOnce(reasons: string[]): WorkerHostOptions["process"] {
+  return (_request, { signal }) =>
+    new Promise((resolve, reject) => {
+      if (reasons.length > 0) {
+        resolve({ kind: "done" });
+      }
+      signal.addEventListener("abort", () => {
+        reasons.push((signal.reason as FerryError).code);
+        reject(signal.reason as Error);
+      });
+    });
+}
 
 describe("queue/resilience", () => {
   let fixture: QueueFixture;
@@ -16,19 +31,7 @@ describe("queue/resilience", () => {
 
   it("goes on after FLUSHALL: the running job is aborted, later requests are served", async () => {
     const reasons: string[] = [];
-    const worker = await fixture.work(
-      (_request, { signal }) =>
-        new Promise((resolve, reject) => {
-          if (reasons.length > 0) {
-            resolve({ kind: "done" });
-          }
-          signal.addEventListener("abort", () => {
-            reasons.push((signal.reason as FerryError).code);
-            reject(signal.reason as Error);
-          });
-        }),
-      { lockDurationMs: 1_500 },
-    );
+    const worker = await fixture.work(abortedOnce(reasons), { lockDurationMs: 1_500 });
     const actorId = newActor();
     await fixture.queue.enqueue([newRequest(actorId)]);
     await eventually("the job runs", () => worker.host.inFlight === 1);
@@ -56,7 +59,8 @@ describe("queue/resilience", () => {
         order.push(`end ${number}`);
         return { kind: "done" };
       },
-      { concurrency: 2, lockDurationMs: 60_000 },
+      // Its lock would not be missed before the test is over.
+      { concurrency: 2, lockDurationMs: 3_600_000 },
     );
     const actorId = newActor();
     await fixture.queue.enqueue([newRequest(actorId, { number: 1 })]);
@@ -93,19 +97,7 @@ describe("queue/resilience", () => {
 
   it("counts a lock as lost when Redis is away longer than it lasts, and hands the job back later", async () => {
     const reasons: string[] = [];
-    const worker = await fixture.work(
-      (_request, { signal }) =>
-        new Promise((resolve, reject) => {
-          if (reasons.length > 0) {
-            resolve({ kind: "done" });
-          }
-          signal.addEventListener("abort", () => {
-            reasons.push((signal.reason as FerryError).code);
-            reject(signal.reason as Error);
-          });
-        }),
-      { lockDurationMs: 500, stalledIntervalMs: 300 },
-    );
+    const worker = await fixture.work(abortedOnce(reasons), { lockDurationMs: 500, stalledIntervalMs: 300 });
     await fixture.queue.enqueue([newRequest(newActor())]);
     await eventually("the job runs", () => worker.host.inFlight === 1);
     await fixture.redis.interrupt();
@@ -135,6 +127,15 @@ describe("queue/resilience", () => {
     await worker.host.stop();
     expect(worker.host.state).to.equal("stopped");
     await fixture.redis.resume();
+  });
+
+  it("never counts less than three silences of workers as too often, whatever is asked for", async () => {
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    const [id] = await fixture.client.lrange("ferry:actor-migration:wait", 0, -1);
+    await fixture.client.hset(`ferry:actor-migration:${id ?? ""}`, "stc", 3);
+    const worker = await fixture.work(undefined, { maxStalls: 0 });
+    await worker.host.drained();
+    expect([eventsOf(worker, "job_done").length, worker.exhausted.length]).to.deep.equal([1, 0]);
   });
 
   it("records a failure when a job's workers went silent too often", async () => {

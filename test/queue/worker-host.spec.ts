@@ -162,6 +162,23 @@ describe("queue/worker host", () => {
     expect(eventsOf(other, "job_stalled")).to.have.length(1);
   });
 
+  it("takes no job while paused, also where it may take more than it is busy with from then on", async () => {
+    const finish = gate();
+    const worker = await fixture.work(async () => {
+      await finish.opened;
+      return { kind: "done" };
+    });
+    await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
+    await eventually("one job runs", () => worker.host.inFlight === 1);
+    await worker.host.pause();
+    await worker.host.setConcurrency(2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([worker.host.inFlight, eventsOf(worker, "job_handed_back")]).to.deep.equal([1, []]);
+    finish.open();
+    await worker.host.resume();
+    await worker.host.drained();
+  });
+
   it("takes no job while paused, and its concurrency rises while it is busy", async () => {
     const finish = gate();
     const worker = await fixture.work(async () => {

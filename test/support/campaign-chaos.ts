@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import type { CampaignState } from "../../src/campaign/campaign.ts";
 import { finishedAndBad, readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
-import { readFeederLease } from "../../src/campaign/feeder-lease.ts";
+import { readFeederLease } from "../../src/campaign/feeder/feeder-lease.ts";
 import { EXIT } from "../../src/cli/exit-status.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";

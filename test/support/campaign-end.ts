@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { allRows } from "../../src/campaign/audit.ts";
-import { listOutcomes, readHistory } from "../../src/campaign/ledger.ts";
+import { allRows } from "../../src/campaign/all-rows.ts";
+import { listOutcomes, readHistory } from "../../src/campaign/ledger/ledger.ts";
 import { V2_SUBSPACE } from "../../src/formats/v2-keys.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";

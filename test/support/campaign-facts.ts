@@ -1,10 +1,10 @@
 import type { Campaign, CampaignSettings } from "../../src/campaign/campaign.ts";
 import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
 import type { CampaignCounts, Tally } from "../../src/campaign/campaign-counts.ts";
-import type { Heartbeat } from "../../src/campaign/fleet.ts";
-import { progressOf } from "../../src/campaign/progress.ts";
-import { sampleOf, type Sample } from "../../src/campaign/samples.ts";
-import type { CampaignView } from "../../src/campaign/view.ts";
+import type { Heartbeat } from "../../src/campaign/fleet/fleet.ts";
+import { progressOf } from "../../src/campaign/progress/progress.ts";
+import { sampleOf, type Sample } from "../../src/campaign/progress/samples.ts";
+import type { CampaignView } from "../../src/campaign/progress/view.ts";
 import type { OutcomeState } from "../../src/migration/outcome.ts";
 
 export const NOW_MS = 1_800_000_000_000;

@@ -9,12 +9,12 @@ import {
   type VerbResult,
 } from "../../src/campaign/campaign-verbs.ts";
 import type { Campaign, CampaignSettings, CampaignSpec } from "../../src/campaign/campaign.ts";
-import { takeActors, type FedActor } from "../../src/campaign/feed.ts";
-import type { FeedRequest } from "../../src/campaign/feed-queue.ts";
-import type { FeederObserver } from "../../src/campaign/feeder-observer.ts";
-import type { Feeder } from "../../src/campaign/feeder.ts";
-import { changeFleetLimits, type FleetPatch } from "../../src/campaign/fleet.ts";
-import { addActors, finishScan } from "../../src/campaign/membership.ts";
+import { takeActors, type FedActor } from "../../src/campaign/feeder/feed.ts";
+import type { FeedRequest } from "../../src/campaign/feeder/feed-queue.ts";
+import type { FeederObserver } from "../../src/campaign/feeder/feeder-observer.ts";
+import type { Feeder } from "../../src/campaign/feeder/feeder.ts";
+import { changeFleetLimits, type FleetPatch } from "../../src/campaign/fleet/fleet.ts";
+import { addActors, finishScan } from "../../src/campaign/actors/membership.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";
 import {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ledger } from "../../src/campaign/ledger.ts";
+import { ledger } from "../../src/campaign/ledger/ledger.ts";
 import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import {
   DEFAULT_MIGRATION_OPTIONS,

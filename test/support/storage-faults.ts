@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readOutcome } from "../../src/campaign/ledger.ts";
+import { readOutcome } from "../../src/campaign/ledger/ledger.ts";
 import type { Layout, Outcome } from "../../src/migration/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FaultyStore, type Fault } from "./faulty-store.ts";

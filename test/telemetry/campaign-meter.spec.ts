@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import type { Campaign } from "../../src/campaign/campaign.ts";
-import type { CountedCampaign } from "../../src/campaign/feeder-observer.ts";
+import type { CountedCampaign } from "../../src/campaign/feeder/feeder-observer.ts";
 import type { QueueCounts } from "../../src/queue/queue-scripts.ts";
 import { CampaignMeter } from "../../src/telemetry/campaign-meter.ts";
 import { createMetrics, type Metrics } from "../../src/telemetry/metrics.ts";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request, type IncomingHttpHeaders } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 import { expect } from "chai";
 
@@ -94,6 +94,14 @@ describe("telemetry/health", () => {
     expect(runs).to.equal(2);
   });
 
+  it("no longer says what failed once that has succeeded", async () => {
+    let runs = 0;
+    const probe = (): Promise<void> => (++runs === 1 ? Promise.reject(new Error("away")) : Promise.resolve());
+    const server = await start({ everyMs: 1, checks: [{ name: "store_read", probe }] });
+    await eventually("it has succeeded", async () => (await get(server, "/readyz")).status === 200);
+    expect((await get(server, "/readyz")).text).not.to.contain("away");
+  });
+
   it("is not ready while it drains", async () => {
     const response = await get(await start({ isDraining: () => true }), "/readyz");
     expect(response.status).to.equal(503);
@@ -110,6 +118,21 @@ describe("telemetry/health", () => {
     expect((error as Error).message).to.equal(
       `Metrics cannot be served on 127.0.0.1:${port} (EADDRINUSE): choose another port.`,
     );
+  });
+
+  it("closes although a client has sent half a request", async () => {
+    const server = await start();
+    const client = connect(server.port, "127.0.0.1");
+    client.on("error", () => undefined);
+    const ended = once(client, "close");
+    await new Promise<void>((resolve) => {
+      client.write("GET /healthz HTTP/1.1\r\n", () => {
+        resolve();
+      });
+    });
+    await get(server, "/healthz");
+    await server.close();
+    await ended;
   });
 
   it("closes although a client keeps its connection, and twice", async () => {

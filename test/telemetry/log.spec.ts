@@ -48,7 +48,8 @@ describe("telemetry/log", () => {
   });
 
   it("writes errors whole: type, code, message, stack, details and every cause", async () => {
-    const root = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    const below = new Error("below", { cause: new Error("deeper", { cause: new Error("deepest") }) });
+    const root = Object.assign(new Error("refused", { cause: below }), { code: "ECONNREFUSED" });
     const error = new UnavailableError("redis_unreachable", "Redis is away.", { details: { tries: 3 }, cause: root });
     const line = await entry((log) => {
       log.error("redis.lost", "lost Redis", { error });
@@ -58,6 +59,7 @@ describe("telemetry/log", () => {
     expect(written["stack"]).to.contain("log.spec.ts");
     expect(written["details"]).to.deep.equal({ tries: 3 });
     expect(written["cause"]).to.include({ type: "Error", code: "ECONNREFUSED", message: "refused" });
+    expect(written).to.have.nested.property("cause.cause.cause.cause.message", "deepest");
   });
 
   it("keeps to its level, which can change while it runs, and children follow", async () => {
@@ -101,9 +103,16 @@ describe("telemetry/log", () => {
 
   it("prints bytes as their count and 64-bit numbers as text", async () => {
     const line = await entry((log) => {
-      log.info("e", "m", { page: new Uint8Array(4096), txid: 2n ** 63n });
+      log.info("e", "m", { page: new Uint8Array(4096), txid: 2n ** 63n, at: new Date(0) });
     });
-    expect(line).to.include({ page: "4096 bytes", txid: "9223372036854775808" });
+    expect(line).to.include({ page: "4096 bytes", txid: "9223372036854775808", at: "1970-01-01T00:00:00.000Z" });
+  });
+
+  it("cuts a text that is longer than any line should be, and says how long it was", async () => {
+    const line = await entry((log) => {
+      log.info("e", "m", { text: "x".repeat(20_000) });
+    });
+    expect(line["text"]).to.match(/^x{16384}… \(20000 characters\)$/);
   });
 
   it("is for people on a terminal, in colour unless told otherwise", async () => {
@@ -134,6 +143,17 @@ describe("telemetry/log", () => {
     });
     expect(line.length).to.be.lessThan(2_000);
     expect(line).to.contain('"again":"…"');
+  });
+
+  it("drops what is logged after it was closed, as by work that outlives a stop", async () => {
+    const stream = new MemoryStream();
+    const log = createLogger({ stream });
+    log.info("e", "in time");
+    await log.close();
+    log.info("e", "late");
+    log.child({ job: 1 }).error("e", "late", { error: new Error("closed") });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stream.lines).to.have.length(1);
   });
 
   it("has written everything when close returns", async () => {

@@ -123,6 +123,8 @@ describe("telemetry/metrics", () => {
       "ferry_fence_losses_total 1",
       "ferry_lease_losses_total 1",
     ]);
+    new AttemptMeter(metrics).fenceLost("meta_changed");
+    expect(await samples(metrics)).to.include.members(["ferry_fence_losses_total 2", "ferry_lease_losses_total 1"]);
   });
 
   it("counts transactions by label and result, and times only commits", async () => {
@@ -143,12 +145,14 @@ describe("telemetry/metrics", () => {
     const facts = { actorId: parseActorId(newActor()), jobId: "j", attempt: 1 };
     countWorkerEvent(metrics, { type: "lock_lost", ...facts });
     countWorkerEvent(metrics, { type: "job_retrying", durationMs: 1, delayMs: 1, error: new Error("x"), ...facts });
+    const waits = { durationMs: 1, delayMs: 1, error: new Error("x"), ...facts };
+    countWorkerEvent(metrics, { type: "job_waits_for_store", ...waits });
     countWorkerEvent(metrics, { type: "state_changed", state: "draining" });
     countWorkerEvent(metrics, { type: "queue_error", error: new Error("x") });
     countWorkerEvent(metrics, { type: "job_started", ...facts });
     expect(await samples(metrics)).to.include.members([
       "ferry_lock_losses_total 1",
-      "ferry_retries_total 1",
+      "ferry_retries_total 2",
       "ferry_draining 1",
       "ferry_queue_errors_total 1",
     ]);

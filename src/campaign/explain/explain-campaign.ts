@@ -1,6 +1,6 @@
-import { obstacleOf } from "../obstacle.ts";
-import { percentagesOf } from "../percentages.ts";
-import type { CampaignView } from "../view.ts";
+import { obstacleOf } from "../progress/obstacle.ts";
+import { percentagesOf } from "../progress/percentages.ts";
+import type { CampaignView } from "../progress/view.ts";
 import type { Explanation } from "./explanation.ts";
 import { findingOfObstacle } from "./obstacle-finding.ts";
 import { isQueueOut, type QueueLook } from "./queue-finding.ts";

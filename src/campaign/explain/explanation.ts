@@ -1,5 +1,5 @@
-import type { Obstacle } from "../obstacle.ts";
-import type { Share } from "../percentages.ts";
+import type { Obstacle } from "../progress/obstacle.ts";
+import type { Share } from "../progress/percentages.ts";
 
 /** What limits a campaign now, in a word: for machines; the sentence is for people. */
 export type Limit =

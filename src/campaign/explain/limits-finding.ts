@@ -1,7 +1,7 @@
-import { limitsInForce, type Limits, type LimitsInForce } from "../campaign.ts";
+import { limitsInForce, type Limits, type LimitsInForce } from "../limits.ts";
 import { plural } from "../plural.ts";
-import { LIMITS_OF } from "../progress.ts";
-import type { CampaignView } from "../view.ts";
+import { LIMITS_OF } from "../limits.ts";
+import type { CampaignView } from "../progress/view.ts";
 import type { Finding } from "./explanation.ts";
 import { isYoung } from "./workers-time.ts";
 

@@ -1,6 +1,6 @@
-import type { Obstacle } from "../obstacle.ts";
+import type { Obstacle } from "../progress/obstacle.ts";
 import { plural } from "../plural.ts";
-import type { CampaignView } from "../view.ts";
+import type { CampaignView } from "../progress/view.ts";
 import { sentenceOf, type Finding } from "./explanation.ts";
 import { findingOfQueue, type QueueLook } from "./queue-finding.ts";
 

@@ -1,6 +1,6 @@
-import { needsQueue, queueLostText } from "../obstacle.ts";
+import { needsQueue, queueLostText } from "../progress/obstacle.ts";
 import { plural } from "../plural.ts";
-import type { CampaignView } from "../view.ts";
+import type { CampaignView } from "../progress/view.ts";
 import { sentenceOf, type Finding } from "./explanation.ts";
 
 /** What a look at the queue from here has found. */

@@ -1,6 +1,6 @@
-import type { Share } from "../percentages.ts";
+import type { Share } from "../progress/percentages.ts";
 import { plural } from "../plural.ts";
-import type { CampaignView } from "../view.ts";
+import type { CampaignView } from "../progress/view.ts";
 import type { Finding } from "./explanation.ts";
 import { findingOfLimits } from "./limits-finding.ts";
 import { findingOfRetries, type QueueLook } from "./queue-finding.ts";

@@ -1,5 +1,5 @@
 import { isOver } from "../campaign.ts";
-import type { CampaignView } from "../view.ts";
+import type { CampaignView } from "../progress/view.ts";
 import type { Explanation } from "./explanation.ts";
 
 /** Workers report where their last minute went. For a campaign that has run for less, most of that is about what ran before. */

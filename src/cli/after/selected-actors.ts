@@ -1,6 +1,6 @@
-import { IdList } from "../../campaign/id-list.ts";
-import { ledger } from "../../campaign/ledger.ts";
-import { migratedActors } from "../../campaign/migrated-actors.ts";
+import { IdList } from "../../campaign/actors/id-list.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
+import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";

@@ -8,10 +8,10 @@ import {
   type CampaignSettings,
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
-import { IdList } from "../../campaign/id-list.ts";
-import { addActors, finishScan } from "../../campaign/membership.ts";
-import { rejectedIds } from "../../campaign/plan-actors.ts";
-import { readView } from "../../campaign/view.ts";
+import { IdList } from "../../campaign/actors/id-list.ts";
+import { addActors, finishScan } from "../../campaign/actors/membership.ts";
+import { rejectedIds } from "../../campaign/rejects/rejects.ts";
+import { readView } from "../../campaign/progress/view.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";

@@ -1,4 +1,4 @@
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/progress/view.ts";
 import type { Tally } from "../../campaign/campaign-counts.ts";
 import type { OutcomeState } from "../../migration/outcome.ts";
 

@@ -1,5 +1,5 @@
-import { durationAt, type Plan } from "../../campaign/plan.ts";
-import { percentagesOf } from "../../campaign/percentages.ts";
+import { durationAt, type Plan } from "../../campaign/plan/plan.ts";
+import { percentagesOf } from "../../campaign/progress/percentages.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";

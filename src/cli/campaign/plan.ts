@@ -8,12 +8,12 @@ import {
   type CampaignSource,
   type CampaignSpec,
 } from "../../campaign/campaign.ts";
-import { IdList } from "../../campaign/id-list.ts";
-import { ledger } from "../../campaign/ledger.ts";
-import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan-actors.ts";
-import { savePlan } from "../../campaign/plan-row.ts";
-import { durationAt, planCampaign } from "../../campaign/plan.ts";
-import type { V1Actor } from "../../campaign/v1-actors.ts";
+import { IdList } from "../../campaign/actors/id-list.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
+import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan/plan-actors.ts";
+import { savePlan } from "../../campaign/plan/plan-row.ts";
+import { durationAt, planCampaign } from "../../campaign/plan/plan.ts";
+import type { V1Actor } from "../../campaign/actors/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
 import type { MigrationContext } from "../../migration/context.ts";

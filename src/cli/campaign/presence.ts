@@ -1,4 +1,4 @@
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/progress/view.ts";
 import type { Run } from "../run.ts";
 
 /** Warns when nobody is there to do the work: a campaign without them stands still without a word. */

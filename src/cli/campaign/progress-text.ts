@@ -1,4 +1,4 @@
-import type { Progress } from "../../campaign/progress.ts";
+import type { Progress } from "../../campaign/progress/progress.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 

@@ -1,4 +1,4 @@
-import type { CampaignReport } from "../../campaign/report.ts";
+import type { CampaignReport } from "../../campaign/report/report.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";

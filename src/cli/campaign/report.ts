@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { makeReport } from "../../campaign/report.ts";
+import { makeReport } from "../../campaign/report/report.ts";
 import { fileError, STANDARD } from "../files.ts";
 import { readRunbook } from "../runbooks.ts";
 import type { Run } from "../run.ts";

@@ -1,4 +1,4 @@
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/progress/view.ts";
 import type { Campaign, CampaignSpec } from "../../campaign/campaign.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { formatByteSize } from "../../config/byte-size.ts";

@@ -2,8 +2,8 @@ import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-stor
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../campaign/explain/explanation.ts";
 import type { QueueLook } from "../../campaign/explain/queue-finding.ts";
-import { needsQueue } from "../../campaign/obstacle.ts";
-import { findView, readView, type CampaignView } from "../../campaign/view.ts";
+import { needsQueue } from "../../campaign/progress/obstacle.ts";
+import { findView, readView, type CampaignView } from "../../campaign/progress/view.ts";
 import { UnavailableError } from "../../errors.ts";
 import { describeError } from "../describe-error.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readCampaign } from "../../campaign/campaign-store.ts";
 import { applyVerb, type Verb, type VerbResult } from "../../campaign/campaign-verbs.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
-import { readView } from "../../campaign/view.ts";
+import { readView } from "../../campaign/progress/view.ts";
 import type { Store } from "../../store/store.ts";
 import type { Run } from "../run.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";

@@ -1,6 +1,6 @@
 import { isOver } from "../../campaign/campaign.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readView, type CampaignView } from "../../campaign/view.ts";
+import { readView, type CampaignView } from "../../campaign/progress/view.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";

@@ -1,6 +1,6 @@
 import { isOver } from "../../campaign/campaign.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
-import type { CampaignView } from "../../campaign/view.ts";
+import type { CampaignView } from "../../campaign/progress/view.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { donePlace, undonePlaces, type UndonePlace } from "./places.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
-import { TokenBucket } from "../../campaign/token-bucket.ts";
+import { TokenBucket } from "../../campaign/feeder/token-bucket.ts";
 import { UsageError } from "../../errors.ts";
 import { cleanupActor, type CleanupOptions, type CleanupRefusal } from "../../migration/cleanup-actor.ts";
 import type { MigrationContext } from "../../migration/context.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { scanActors } from "../../campaign/scan.ts";
+import { scanActors } from "../../campaign/actors/scan.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";

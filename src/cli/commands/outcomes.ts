@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { listOutcomes } from "../../campaign/ledger.ts";
+import { listOutcomes } from "../../campaign/ledger/ledger.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { formatOutcomeJson, formatOutcomeRow, outcomeTableHead } from "../outcome-line.ts";
 import { explainNothing } from "../nothing-found.ts";

@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { REJECT_STATES } from "../../campaign/rejects.ts";
+import { REJECT_STATES } from "../../campaign/rejects/rejects.ts";
 import { exportEvidence, type ExportFlags } from "../rejected/export.ts";
 import { addFilters, addSizeFilters, type FilterFlags } from "../rejected/filter-options.ts";
 import { groupRejected } from "../rejected/group.ts";

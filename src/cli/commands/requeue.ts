@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
-import { REJECT_STATES, type RejectState } from "../../campaign/rejects.ts";
-import { countRequeue, selectRequeue, type LeftAlone, type RequeueSelection } from "../../campaign/requeue.ts";
+import { REJECT_STATES, type RejectState } from "../../campaign/rejects/rejects.ts";
+import { countRequeue, selectRequeue, type LeftAlone, type RequeueSelection } from "../../campaign/rejects/requeue.ts";
 import { UsageError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import { readCount } from "../campaign/flag-values.ts";

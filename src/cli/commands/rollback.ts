@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { rollbackLedger } from "../../campaign/rollback-ledger.ts";
+import { rollbackLedger } from "../../campaign/ledger/rollback-ledger.ts";
 import type { Author } from "../../campaign/campaign-store.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";

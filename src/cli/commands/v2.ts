@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Author } from "../../campaign/campaign-store.ts";
-import { ledger } from "../../campaign/ledger.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { equalBytes } from "../../formats/bytes.ts";

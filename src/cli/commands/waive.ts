@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { unwaiveActor, waiveActor, type Decision } from "../../campaign/waive.ts";
+import { unwaiveActor, waiveActor, type Decision } from "../../campaign/rejects/waive.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";

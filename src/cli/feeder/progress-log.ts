@@ -1,6 +1,6 @@
 import type { Campaign } from "../../campaign/campaign.ts";
 import type { CampaignCounts } from "../../campaign/campaign-counts.ts";
-import type { CountedCampaign } from "../../campaign/feeder-observer.ts";
+import type { CountedCampaign } from "../../campaign/feeder/feeder-observer.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import type { Logger } from "../../telemetry/log.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { Feeder } from "../../campaign/feeder.ts";
-import { forgetSilentWorkers, readFleetLimits, readWorkers } from "../../campaign/fleet.ts";
+import { Feeder } from "../../campaign/feeder/feeder.ts";
+import { forgetSilentWorkers, readFleetLimits, readWorkers } from "../../campaign/fleet/fleet.ts";
 import type { MigrationQueue } from "../../queue/migration-queue.ts";
 import { campaignFeedQueue } from "../../queue/campaign-feed-queue.ts";
 import type { Store } from "../../store/store.ts";

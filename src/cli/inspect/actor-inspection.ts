@@ -1,5 +1,5 @@
 import { decodeJson } from "../../campaign/json-row.ts";
-import { ledger, readHistory } from "../../campaign/ledger.ts";
+import { ledger, readHistory } from "../../campaign/ledger/ledger.ts";
 import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
 import { toHex, viewOf } from "../../formats/bytes.ts";
 import { cleanupKey, type CleanupRecord } from "../../migration/cleanup-actor.ts";

@@ -1,4 +1,4 @@
-import { EvidenceReader, type EvidenceSummary } from "../../campaign/evidence-reader.ts";
+import { EvidenceReader, type EvidenceSummary } from "../../campaign/evidence/evidence-reader.ts";
 import { readFileOrStandard } from "../files.ts";
 import { readLines } from "../lines.ts";
 import type { Run } from "../run.ts";

@@ -3,6 +3,7 @@ import type { DbHead } from "../../formats/db-head.ts";
 import type { CleanupRecord } from "../../migration/cleanup-actor.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { StorageInspection } from "../../migration/targets/storage/storage-inspection.ts";
+import { outcomeText } from "../outcome-line.ts";
 import type { ActorInspection } from "./actor-inspection.ts";
 import { depotLines } from "./depot-lines.ts";
 import { field } from "./field.ts";
@@ -85,15 +86,9 @@ function outcomeLines(outcome: Outcome | undefined, history: readonly Outcome[])
     return [field("outcome", "none recorded")];
   }
   return [
-    field("outcome", describeOutcome(outcome)),
+    field("outcome", outcomeText(outcome)),
     ...(outcome.detail === undefined ? [] : [field("detail", outcome.detail)]),
     ...(outcome.sha256 === undefined ? [] : [field("sha256", outcome.sha256)]),
-    ...history.toReversed().map((older) => field("before", describeOutcome(older))),
+    ...history.toReversed().map((older) => field("before", outcomeText(older))),
   ];
-}
-
-function describeOutcome(outcome: Outcome): string {
-  const reason = outcome.reason === undefined ? "" : ` ${outcome.reason}`;
-  const campaign = outcome.campaign === undefined ? "" : `, campaign ${outcome.campaign}`;
-  return `${outcome.state}${reason} at ${outcome.finishedAt}, attempt ${outcome.attempts}${campaign}`;
 }

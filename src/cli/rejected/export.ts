@@ -1,4 +1,4 @@
-import { collectEvidence } from "../../campaign/evidence.ts";
+import { collectEvidence } from "../../campaign/evidence/evidence.ts";
 import { STANDARD } from "../files.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run } from "../run.ts";

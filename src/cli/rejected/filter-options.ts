@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RejectFilter } from "../../campaign/rejects.ts";
+import type { RejectFilter } from "../../campaign/rejects/rejects.ts";
 import { UsageError } from "../../errors.ts";
 import { readBytes, readDuration } from "../campaign/flag-values.ts";
 

@@ -1,6 +1,6 @@
 import { plural } from "../../campaign/plural.ts";
-import { groupRejects } from "../../campaign/rejects-groups.ts";
-import { findRejects, type RejectState } from "../../campaign/rejects.ts";
+import { groupRejects } from "../../campaign/rejects/rejects-groups.ts";
+import { findRejects, type RejectState } from "../../campaign/rejects/rejects.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { explainNothing } from "../nothing-found.ts";
 import type { Run } from "../run.ts";

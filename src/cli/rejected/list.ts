@@ -1,5 +1,5 @@
-import { findRejects, type Reject, type RejectState } from "../../campaign/rejects.ts";
-import type { IndexPlace } from "../../campaign/ledger.ts";
+import { findRejects, type Reject, type RejectState } from "../../campaign/rejects/rejects.ts";
+import type { IndexPlace } from "../../campaign/ledger/ledger.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { UsageError } from "../../errors.ts";
 import { readCount } from "../campaign/flag-values.ts";

@@ -1,12 +1,11 @@
-import { fingerprintOf } from "../../campaign/fingerprint.ts";
-import { readHistory, readOutcome } from "../../campaign/ledger.ts";
-import { findReject } from "../../campaign/rejects.ts";
-import { readWaivers, type WaiverEvent } from "../../campaign/waive.ts";
+import { fingerprintOf } from "../../campaign/rejects/fingerprint.ts";
+import { readHistory, readOutcome } from "../../campaign/ledger/ledger.ts";
+import { findReject } from "../../campaign/rejects/rejects.ts";
+import { readWaivers, type WaiverEvent } from "../../campaign/rejects/waive.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { UsageError } from "../../errors.ts";
-import type { Outcome } from "../../migration/outcome.ts";
 import { parseIdArgument } from "../ids.ts";
-import { outcomeFields } from "../outcome-line.ts";
+import { outcomeFields, outcomeText } from "../outcome-line.ts";
 import type { Run } from "../run.ts";
 import { adviceFor, runbookOf } from "./advice.ts";
 
@@ -38,23 +37,17 @@ export async function showRejected(run: Run, idText: string): Promise<undefined>
   }
   const lines = [
     field("actor", id),
-    field("outcome", attemptText(outcome)),
+    field("outcome", outcomeText(outcome)),
     ...(outcome.detail === undefined ? [] : [field("detail", outcome.detail)]),
     ...(reject === undefined
       ? [field("note", "It does not count as rejected.")]
       : [field("v1 size", formatByteSize(reject.bytes)), field("cause", fingerprintOf(outcome))]),
-    ...history.toReversed().flatMap((older) => [field("before", attemptText(older))]),
+    ...history.toReversed().flatMap((older) => [field("before", outcomeText(older))]),
     ...events.toReversed().map((event) => field("decision", eventText(event))),
     ...advice.map((line, index) => field(index === 0 ? "can do" : "", line)),
     ...(runbook === undefined ? [] : [field("runbook", runbook)]),
   ];
   await run.output.line(lines.join("\n"));
-}
-
-function attemptText(outcome: Outcome): string {
-  const reason = outcome.reason === undefined ? "" : ` ${outcome.reason}`;
-  const campaign = outcome.campaign === undefined ? "" : `, campaign ${outcome.campaign}`;
-  return `${outcome.state}${reason} at ${outcome.finishedAt}, attempt ${outcome.attempts}${campaign}`;
 }
 
 function eventText({ action, at, who, why }: WaiverEvent): string {

@@ -1,5 +1,5 @@
-import type { Completion } from "../../campaign/completion.ts";
-import type { EnqueueCounts } from "../../campaign/enqueue.ts";
+import type { Completion } from "../../campaign/enqueue/completion.ts";
+import type { EnqueueCounts } from "../../campaign/enqueue/enqueue.ts";
 import { tableLines } from "../campaign/table.ts";
 import { countFields, countText } from "../produce-counts.ts";
 import type { Run } from "../run.ts";

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { Completion } from "../../campaign/completion.ts";
+import type { Completion } from "../../campaign/enqueue/completion.ts";
 import { formatDuration } from "../../config/duration.ts";
 import type { Notes } from "../notes.ts";
 import { Pace } from "./pace.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Completion, CompletionTracker } from "../../campaign/completion.ts";
+import type { Completion, CompletionTracker } from "../../campaign/enqueue/completion.ts";
 import type { MigrationQueue } from "../../queue/migration-queue.ts";
 import type { Notes } from "../notes.ts";
 import type { Progress } from "./progress.ts";
@@ -19,6 +19,17 @@ export interface WaitOptions {
   /** Resolves when everything is on the queue; until then the total grows. */
   readonly enqueued: Promise<unknown>;
   readonly signal: AbortSignal;
+}
+
+/** What a promise came to, or undefined after so long. No timer is left, which would keep the process from its end. */
+async function raced<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const timer = new AbortController();
+  const rest = sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promise, rest]);
+  } finally {
+    timer.abort();
+  }
 }
 
 /**
@@ -52,7 +63,7 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
       options.notes.say("No worker is connected: this waits until one is started with ferry worker.");
     }
     const restMs = Math.max(LOOK_EVERY_MS, (performance.now() - startedMs) / LOOKING_SHARE);
-    const failure = await Promise.race([failed, sleep(restMs)]);
+    const failure = await raced(failed, restMs);
     if (failure !== undefined) {
       throw failure.error;
     }

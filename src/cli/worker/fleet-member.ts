@@ -1,7 +1,7 @@
-import { addActivity } from "../../campaign/activity.ts";
-import { readWorkersRest, type IdleReason } from "../../campaign/fleet-rest.ts";
-import { RecentActivity } from "../../campaign/recent-activity.ts";
-import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet.ts";
+import { addActivity } from "../../campaign/fleet/activity.ts";
+import { readWorkersRest, type IdleReason } from "../../campaign/fleet/fleet-rest.ts";
+import { RecentActivity } from "../../campaign/fleet/recent-activity.ts";
+import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet/fleet.ts";
 import { readClusterVerdict } from "../../queue/cluster-verdict.ts";
 import type { ClusterVerdict, LoadGovernor } from "../../queue/load-governor.ts";
 import type { WorkerHost } from "../../queue/worker-host.ts";

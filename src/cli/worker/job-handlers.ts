@@ -1,9 +1,9 @@
 import type { CampaignGate } from "../../campaign/campaign-gate.ts";
-import { campaignLedger, deferDelayMs, readCampaignActor } from "../../campaign/campaign-ledger.ts";
-import { returnActors, stillOpen } from "../../campaign/feed.ts";
+import { campaignLedger, deferDelayMs, readCampaignActor } from "../../campaign/ledger/campaign-ledger.ts";
+import { returnActors, stillOpen } from "../../campaign/feeder/feed.ts";
 import { rolledBackBy } from "../../campaign/campaign.ts";
-import { ledger } from "../../campaign/ledger.ts";
-import { requeueLedger } from "../../campaign/requeue-ledger.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
+import { requeueLedger } from "../../campaign/ledger/requeue-ledger.ts";
 import { FerryError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Codec } from "../../migration/codec/codec.ts";
@@ -231,8 +231,11 @@ async function recordFailure(
   );
   if (outcome.state === "failed") {
     metrics.outcomes.inc({ ...outcomeLabels(outcome) });
+    log.error("actor.failed", "All attempts at the actor failed", { reason, error });
+  } else {
+    const { state, reason: before } = outcome;
+    log.warn("actor.stands", "All attempts failed; the outcome from before stands", { state, reason: before, error });
   }
-  log.error("actor.failed", "All attempts at the actor failed", { reason, error });
   options.onOutcome(outcome);
 }
 

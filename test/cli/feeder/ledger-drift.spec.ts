@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { countKey } from "../../../src/campaign/campaign-keys.ts";
-import { waiveActor } from "../../../src/campaign/waive.ts";
+import { waiveActor } from "../../../src/campaign/rejects/waive.ts";
 import { countLedgerDrift } from "../../../src/cli/feeder/ledger-drift.ts";
 import type { ActorId } from "../../../src/formats/actor-id.ts";
 import type { Store } from "../../../src/store/store.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Campaign } from "../../../src/campaign/campaign.ts";
-import type { CountedCampaign } from "../../../src/campaign/feeder-observer.ts";
+import type { CountedCampaign } from "../../../src/campaign/feeder/feeder-observer.ts";
 import { ProgressLog } from "../../../src/cli/feeder/progress-log.ts";
 import { createLogger, type Logger } from "../../../src/telemetry/log.ts";
 import { campaignIn, countsOf } from "../../support/campaign-facts.ts";

@@ -1,13 +1,13 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
-import { readActivity } from "../../../src/campaign/activity.ts";
-import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet.ts";
+import { readActivity } from "../../../src/campaign/fleet/activity.ts";
+import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics } from "../../../src/telemetry/metrics.ts";
-import { forEachEngine } from "../../support/stores.ts";
+import { forEachEngine, storeWith } from "../../support/stores.ts";
 import { eventually, gate } from "../../queue/eventually.ts";
 
 const SLOTS = 4;
@@ -157,6 +157,53 @@ describe("a worker as a member of the fleet", () => {
       expect(Object.fromEntries(await activity("autumn"))).to.deep.equal({});
       long.end();
       await eventually("it is booked", async () => (await activity("spring")).get("verify") === 60_000);
+    });
+
+    it("books later what the store did not take at first", async () => {
+      let isAway = true;
+      const failing = storeWith(store, async (body, options) => {
+        if (isAway && options?.label === "activity") {
+          isAway = false;
+          throw new Error("away");
+        }
+        return store.transact(body, options);
+      });
+      member = memberOn(failing);
+      const slot = member.begin("spring");
+      nowMs += 60_000;
+      // Long enough to be booked at once.
+      slot.end();
+      await eventually("the store did not take it", () => !isAway);
+      await member.stop();
+      expect(Object.fromEntries(await activity("spring"))).to.deep.equal({ read: 60_000 });
+    });
+
+    it("stops after what it has under way with the store, so that nothing of it comes behind", async () => {
+      const asked = gate();
+      let held: Promise<unknown> | undefined;
+      const slow = storeWith(store, async (body, options) => {
+        if (options?.label !== "heartbeat" || held !== undefined) {
+          return store.transact(body, options);
+        }
+        const written = asked.opened.then(async () => store.transact(body, options));
+        held = written;
+        return written;
+      });
+      member = memberOn(slow);
+      member.start(host);
+      await eventually("a heartbeat is under way", () => held !== undefined);
+      const stopped = member.stop();
+      setTimeout(asked.open, 200);
+      await stopped;
+      await held;
+      expect(await heartbeats()).to.deep.equal([]);
+    });
+
+    it("says that it has lost Redis", async () => {
+      host.isConnected = false;
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      expect((await heartbeats())[0]).to.include({ queueLost: true });
     });
 
     it("calls slots throttled that the governor withholds", async function () {

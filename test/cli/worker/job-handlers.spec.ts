@@ -1,12 +1,11 @@
-import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { CampaignGate } from "../../../src/campaign/campaign-gate.ts";
 import { readCounts } from "../../../src/campaign/campaign-counts.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
-import { returnActors } from "../../../src/campaign/feed.ts";
-import { ledger, readOutcome } from "../../../src/campaign/ledger.ts";
-import { rollbackLedger } from "../../../src/campaign/rollback-ledger.ts";
-import { waiveActor } from "../../../src/campaign/waive.ts";
+import { returnActors } from "../../../src/campaign/feeder/feed.ts";
+import { ledger, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
+import { rollbackLedger } from "../../../src/campaign/ledger/rollback-ledger.ts";
+import { waiveActor } from "../../../src/campaign/rejects/waive.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import { makeJobHandlers } from "../../../src/cli/worker/job-handlers.ts";
 import { FerryError, UsageError } from "../../../src/errors.ts";
@@ -20,22 +19,30 @@ import type { JobHandlers } from "../../../src/queue/job-runner.ts";
 import type { MigrationRequest } from "../../../src/queue/migration-request.ts";
 import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { createLogger } from "../../../src/telemetry/log.ts";
+import { createLogger, type Logger } from "../../../src/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.ts";
 import { feedAll, startCampaign } from "../../support/campaign-scene.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../../support/reference-attempt.ts";
 import { syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
+import { MemoryStream } from "../../telemetry/memory-stream.ts";
 
 const ACTOR = testActor(5);
 const HOUR_MS = 3_600_000;
 
 /** Handlers of a worker on this store, what they were told came of each job, and what they counted. */
-function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[]; metrics: Metrics } {
+function workerOn(store: Store): {
+  handlers: JobHandlers;
+  outcomes: Outcome[];
+  metrics: Metrics;
+  log: Logger;
+  stream: MemoryStream;
+} {
   const outcomes: Outcome[] = [];
   const metrics = createMetrics({ version: "test" }, { processMetrics: false });
-  const log = createLogger({ stream: new PassThrough().resume() });
+  const stream = new MemoryStream();
+  const log = createLogger({ stream });
   const identity = { workerId: "w", host: "here", pid: 1, version: "test" };
   const handlers = makeJobHandlers({
     store,
@@ -49,7 +56,7 @@ function workerOn(store: Store): { handlers: JobHandlers; outcomes: Outcome[]; m
     integrity: new IntegrityChecker({ workers: 1 }),
     onOutcome: (outcome) => outcomes.push(outcome),
   });
-  return { handlers, outcomes, metrics };
+  return { handlers, outcomes, metrics, log, stream };
 }
 
 async function jobOn(store: Store, asked: Partial<MigrationRequest> = {}, isRestart = false): Promise<string> {
@@ -230,14 +237,19 @@ describe("what a worker records when no attempt is left", () => {
 
   const recorded = (): Promise<Outcome | undefined> => readOutcome(store, ACTOR.id);
 
-  async function exhaust(error: Error, campaign?: string): Promise<{ outcomes: Outcome[]; counted: object[] }> {
-    const { handlers, outcomes, metrics } = workerOn(store);
+  async function exhaust(
+    error: Error,
+    campaign?: string,
+  ): Promise<{ outcomes: Outcome[]; counted: object[]; events: unknown[] }> {
+    const { handlers, outcomes, metrics, log, stream } = workerOn(store);
     await handlers.onExhausted({ ...request, ...(campaign === undefined ? {} : { campaign }) }, error, {
       jobId: "j",
       attempt: 8,
     });
     const { values } = await metrics.outcomes.get();
-    return { outcomes, counted: values.filter(({ value }) => value > 0).map(({ labels }) => labels) };
+    await log.close();
+    const events = stream.lines.map((line) => (JSON.parse(line) as { event?: unknown }).event);
+    return { outcomes, counted: values.filter(({ value }) => value > 0).map(({ labels }) => labels), events };
   }
 
   async function waiveAfter(reason: string): Promise<Outcome | undefined> {
@@ -247,7 +259,10 @@ describe("what a worker records when no attempt is left", () => {
   }
 
   it("is a failure, counted by its code", async () => {
-    const { outcomes, counted } = await exhaust(new FerryError("codec_thread_failed", "The codec's thread died."));
+    const { outcomes, counted, events } = await exhaust(
+      new FerryError("codec_thread_failed", "The codec's thread died."),
+    );
+    expect(events).to.deep.equal(["actor.failed"]);
     expect(counted).to.deep.equal([{ state: "failed", reason: "codec_thread_failed" }]);
     expect(outcomes).to.deep.equal([await recorded()]);
   });
@@ -256,6 +271,14 @@ describe("what a worker records when no attempt is left", () => {
     const { counted } = await exhaust(new FerryError("something_new", "Nobody has listed this."));
     expect(counted).to.deep.equal([{ state: "failed", reason: "other" }]);
     expect(await recorded()).to.include({ state: "failed", reason: "something_new" });
+  });
+
+  it("is no failure of an actor that was migrated after all, by a commit of unknown result", async () => {
+    expect(await jobOn(store)).to.equal("migrated");
+    const migrated = await recorded();
+    const { outcomes, counted, events } = await exhaust(new FerryError("store_timed_out", "Nobody knows."));
+    expect(await recorded()).to.deep.equal(migrated);
+    expect([outcomes, counted, events]).to.deep.equal([[migrated], [], ["actor.stands"]]);
   });
 
   it("is nothing of an actor that an operator has waived: it stays waived", async () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { ledger } from "../../../src/campaign/ledger.ts";
+import { ledger } from "../../../src/campaign/ledger/ledger.ts";
 import { readLease } from "../../../src/migration/lease.ts";
 import { inspectDepot, type DepotInspection } from "../../../src/migration/targets/depot/depot-inspection.ts";
 import type { DepotOptions } from "../../../src/migration/targets/depot/depot-options.ts";

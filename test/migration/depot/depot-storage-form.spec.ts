@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readOutcome } from "../../../src/campaign/ledger.ts";
+import { readOutcome } from "../../../src/campaign/ledger/ledger.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";

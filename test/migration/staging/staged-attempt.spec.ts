@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readHistory, readOutcome } from "../../../src/campaign/ledger.ts";
+import { readHistory, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
 import { LAYOUTS } from "../../../src/migration/outcome.ts";
 import { FaultyStore, TamperingStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";

@@ -2,13 +2,10 @@ import { expect } from "chai";
 import { UsageError } from "../../../src/errors.ts";
 import { chooseTarget } from "../../../src/migration/targets/choose-target.ts";
 import { bucketRows, BUCKET_BRANCH } from "../../support/depot-world.ts";
+import { STORAGE_ROW } from "../../support/storage-row.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { bytesOf, type Row } from "../../support/v1-actors.ts";
 
-const STORAGE_ROW: Row = {
-  key: bytesOf(Buffer.from("1415030273716c6974652d73746f7261676500", "hex"), 2, "x"),
-  value: bytesOf(0),
-};
 const FERRY_ROW: Row = { key: bytesOf(2, "ferry", 0, 2, "lease", 0), value: bytesOf(1) };
 
 describe("choosing the target", () => {

@@ -1,5 +1,5 @@
-import type { Bucket } from "../../../campaign/report-histogram.ts";
-import type { CampaignReport } from "../../../campaign/report.ts";
+import type { Bucket } from "../../../campaign/report/report-histogram.ts";
+import type { CampaignReport } from "../../../campaign/report/report.ts";
 import { formatByteSize } from "../../../config/byte-size.ts";
 import { formatDuration } from "../../../config/duration.ts";
 import { OUTCOME_STATES } from "../../../migration/outcome.ts";

@@ -1,0 +1,62 @@
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { KeyRange, Store } from "../../store/store.ts";
+import { readV1Actors, splitActorSpace } from "./v1-actors.ts";
+
+/** Ranges, all read at once: a read finds one actor, and waits for the cluster. Ids are random, so each range holds about as many. */
+const RANGES = 64;
+/** What a transaction does at most: some hundred milliseconds' worth of its five seconds. */
+const LIMITS = { maxActors: 250, maxReads: 500 };
+
+interface Step {
+  readonly from: AsyncGenerator<ActorId[]>;
+  readonly result: IteratorResult<ActorId[], unknown>;
+}
+
+/**
+ * Finds every actor with v1 data, each once, in no order, in parallel ranges over the space of ids. Snapshot reads; holds a batch
+ * per range at most, and reads on only as they are taken.
+ */
+export async function* scanActors(store: Store, signal: AbortSignal): AsyncGenerator<ActorId[], void, undefined> {
+  const running = new Map<AsyncGenerator<ActorId[]>, Promise<Step>>();
+  try {
+    for (const range of splitActorSpace(RANGES)) {
+      const from = scanRange(store, range, signal);
+      running.set(from, step(from));
+    }
+    while (running.size > 0) {
+      const { from, result } = await Promise.race(running.values());
+      if (result.done === true) {
+        running.delete(from);
+        continue;
+      }
+      running.set(from, step(from));
+      if (result.value.length > 0) {
+        yield result.value;
+      }
+    }
+  } finally {
+    // A consumer that stops early leaves transactions under way; the store must not be closed under them.
+    await Promise.allSettled(running.values());
+  }
+}
+
+async function step(from: AsyncGenerator<ActorId[]>): Promise<Step> {
+  return { from, result: await from.next() };
+}
+
+async function* scanRange(
+  store: Store,
+  range: KeyRange,
+  signal: AbortSignal,
+): AsyncGenerator<ActorId[], void, undefined> {
+  let begin: Uint8Array | undefined = range.begin;
+  while (begin !== undefined) {
+    const from: Uint8Array = begin;
+    const part = await store.transact((tx) => readV1Actors(tx, { begin: from, end: range.end }, LIMITS), {
+      label: "scan",
+      signal,
+    });
+    yield part.actors.map((actor) => actor.id);
+    begin = part.next;
+  }
+}

@@ -1,0 +1,143 @@
+import type { ActorId } from "../../formats/actor-id.ts";
+import { compareBytes, keyAfter, prefixRange } from "../../formats/bytes.ts";
+import type { OutcomeLedger } from "../../migration/context.ts";
+import { actorAtEnd, ferryKey, keyOfActor } from "../../migration/ferry-keys.ts";
+import type { Outcome, OutcomeState } from "../../migration/outcome.ts";
+import { readRows } from "../../store/read-rows.ts";
+import type { KeyValue, Store, Transaction } from "../../store/store.ts";
+import { rowPages } from "../all-rows.ts";
+import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
+
+/*
+ * The ledger of outcomes, rows of Ferry's own in the store:
+ *
+ *   ("ferry", "outcome", id)                        the last outcome, JSON
+ *   ("ferry", "by_state", state, reason, id)        empty; finds outcomes by state and reason without reading all
+ *   ("ferry", "history", id, finishedAt)            an outcome that a later one replaced, JSON
+ *
+ * All are written in the transaction of the change they report.
+ */
+
+const OUTCOMES = ferryKey("outcome");
+
+export function outcomeKey(id: ActorId): Uint8Array {
+  return keyOfActor(OUTCOMES, id);
+}
+
+/** Prefixes of the index by state and reason, which are of closed sets: each is packed once. */
+const indexPrefixes = new Map<string, Uint8Array>();
+
+function indexKey({ state, reason = "", actorId }: Pick<Outcome, "state" | "reason" | "actorId">): Uint8Array {
+  const name = `${state}/${reason}`;
+  let prefix = indexPrefixes.get(name);
+  if (prefix === undefined) {
+    prefix = ferryKey("by_state", state, reason);
+    indexPrefixes.set(name, prefix);
+  }
+  return keyOfActor(prefix, actorId);
+}
+
+/** The ledger as migrations use it. */
+export const ledger: OutcomeLedger = {
+  async read(tx, id) {
+    const row = await tx.get(outcomeKey(id));
+    return row === undefined ? undefined : decodeOutcome(id, row);
+  },
+  write(tx, outcome, previous) {
+    if (outcome === previous) {
+      return;
+    }
+    if (previous !== undefined) {
+      tx.clear(indexKey(previous));
+      // Deferrals come by the dozen and say the same; what else was found, and when, is kept.
+      if (previous.state !== "deferred" && previous.finishedAt !== outcome.finishedAt) {
+        tx.set(ferryKey("history", previous.actorId, previous.finishedAt), encodeOutcome(previous));
+      }
+    }
+    tx.set(outcomeKey(outcome.actorId), encodeOutcome(outcome));
+    tx.set(indexKey(outcome), new Uint8Array(0));
+  },
+};
+
+/** What an actor's ledger row says, or undefined. */
+export async function readOutcome(store: Store, id: ActorId): Promise<Outcome | undefined> {
+  return store.transact(async (tx) => ledger.read(tx, id), { label: "ledger" });
+}
+
+/** Outcomes of these actors that the ledger has, in one transaction; at most a few hundred ids. */
+export async function readOutcomes(store: Store, ids: readonly ActorId[]): Promise<Map<ActorId, Outcome>> {
+  const outcomes = await store.transact(
+    async (tx) =>
+      Promise.all(
+        ids.map(async (id) => {
+          const row = await tx.get(outcomeKey(id), { snapshot: true });
+          return row === undefined ? undefined : decodeOutcome(id, row);
+        }),
+      ),
+    { label: "ledger" },
+  );
+  return new Map(outcomes.flatMap((outcome) => (outcome === undefined ? [] : [[outcome.actorId, outcome] as const])));
+}
+
+/** Outcomes an actor had before the last one, oldest first. */
+export async function readHistory(store: Store, id: ActorId): Promise<Outcome[]> {
+  return store.transact(
+    async (tx) => {
+      const rows = await readRows(tx, prefixRange(ferryKey("history", id)), { snapshot: true });
+      return rows.map(({ value }) => decodeOutcome(id, value));
+    },
+    { label: "ledger" },
+  );
+}
+
+/** A place in the list of a state's outcomes: they come by reason, and then by actor. */
+export interface IndexPlace {
+  readonly reason: string;
+  readonly actorId: ActorId;
+}
+
+/**
+ * All outcomes, in the order of actor ids; or those of a state, or of a state and reason, from behind the place `after` on. In bounded
+ * memory, many transactions.
+ */
+export async function* listOutcomes(
+  store: Store,
+  filter: { state?: OutcomeState | undefined; reason?: string | undefined; after?: IndexPlace | undefined } = {},
+): AsyncGenerator<Outcome, void, undefined> {
+  const { state, reason, after } = filter;
+  if (state === undefined) {
+    for await (const outcomes of rowPages(store, prefixRange(OUTCOMES), { label: "ledger", read: readOutcomeRows })) {
+      yield* outcomes.filter((outcome) => reason === undefined || outcome.reason === reason);
+    }
+    return;
+  }
+  const prefix = reason === undefined ? ferryKey("by_state", state) : ferryKey("by_state", state, reason);
+  const range = prefixRange(prefix);
+  const begin = after === undefined ? range.begin : laterOf(range.begin, keyAfter(indexKey({ state, ...after })));
+  if (compareBytes(begin, range.end) >= 0) {
+    return;
+  }
+  for await (const outcomes of rowPages(store, { begin, end: range.end }, { label: "ledger", read: followIndex })) {
+    // Between the index and the row nothing changes: both are read in one transaction.
+    yield* outcomes;
+  }
+}
+
+function laterOf(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) > 0 ? a : b;
+}
+
+function readOutcomeRows(_tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {
+  return Promise.resolve(rows.map((row) => decodeOutcome(actorAtEnd(row.key), row.value)));
+}
+
+async function followIndex(tx: Transaction, rows: readonly KeyValue[]): Promise<Outcome[]> {
+  const found = await Promise.all(
+    rows.map(async ({ key }) => {
+      const id = actorAtEnd(key);
+      const row = await tx.get(outcomeKey(id), { snapshot: true });
+      return row === undefined ? [] : [decodeOutcome(id, row)];
+    }),
+  );
+  return found.flat();
+}
