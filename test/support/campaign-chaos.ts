@@ -8,6 +8,7 @@ import { finishedAndBad, readCounts, type CampaignCounts } from "../../src/campa
 import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { readFeederLease } from "../../src/campaign/feeder/feeder-lease.ts";
 import { EXIT } from "../../src/cli/exit-status.ts";
+import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FerryProcess, ferryHere, type Ended } from "./cli.ts";
 import { loadRows } from "./reference-attempt.ts";
@@ -94,6 +95,16 @@ export class CampaignCluster {
   /** A process's way to Redis, to be cut. */
   linkOf(child: FerryProcess): TcpProxy {
     return this.#processes.get(child)?.link ?? fail("the process has ended");
+  }
+
+  /** How many jobs wait on the queue. */
+  async waiting(): Promise<number> {
+    const queue = await MigrationQueue.open({ url: this.redis.url });
+    try {
+      return (await queue.counts()).waiting;
+    } finally {
+      await queue.close();
+    }
   }
 
   /** How large the embedded store's file is now. */
