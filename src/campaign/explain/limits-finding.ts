@@ -81,7 +81,7 @@ function limitsInWords({ actorsPerSecond, bytesPerSecond, concurrentActors }: Li
   return [
     ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
     ...(bytesPerSecond === undefined ? [] : [`${Number((bytesPerSecond / MIB).toPrecision(3))} MiB/s`]),
-    ...(concurrentActors === undefined ? [] : [`${concurrentActors} actors at once`]),
+    ...(concurrentActors === undefined ? [] : [`${plural(concurrentActors, "actor")} at once`]),
   ].join(", ");
 }
 

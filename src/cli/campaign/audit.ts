@@ -1,4 +1,5 @@
 import { auditCampaign } from "../../campaign/audit.ts";
+import { plural } from "../../campaign/plural.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
 import { sayLines } from "./show.ts";
@@ -15,11 +16,11 @@ export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
     return status;
   }
   if (differences.length === 0) {
-    await run.output.line(`campaign ${name}: ${actors} actors recounted, and all counts agree`);
+    await run.output.line(`campaign ${name}: ${plural(actors, "actor")} recounted, and all counts agree`);
     return status;
   }
   await sayLines(run, [
-    `campaign ${name}: ${actors} actors recounted, ${differences.length} counts differ`,
+    `campaign ${name}: ${plural(actors, "actor")} recounted, ${differences.length} counts differ`,
     ...tableLines(
       [
         { title: "STATE" },

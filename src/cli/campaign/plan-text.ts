@@ -1,5 +1,6 @@
 import { durationAt, type Plan } from "../../campaign/plan/plan.ts";
 import { percentagesOf } from "../../campaign/progress/percentages.ts";
+import { plural } from "../../campaign/plural.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
@@ -15,7 +16,7 @@ export function planText(plan: Plan, workers: number): string[] {
     .map(({ name, percent }) => `${name} ${percent} %`)
     .join(", ");
   return [
-    `${actors} actors, ${formatByteSize(bytes)}`,
+    `${plural(actors, "actor")}, ${formatByteSize(bytes)}`,
     isExact
       ? `all of them examined (${formatByteSize(examinedBytes)}): what follows is what a migration would find now`
       : `${examinedActors} of them examined (${formatByteSize(examinedBytes)}): what follows is scaled to all, by size class`,

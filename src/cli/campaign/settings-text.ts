@@ -1,5 +1,6 @@
 import type { CampaignSettings } from "../../campaign/campaign.ts";
 import type { FleetLimits } from "../../campaign/fleet/fleet.ts";
+import { plural } from "../../campaign/plural.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";
 
@@ -17,7 +18,7 @@ export function limitsText(
   const parts = [
     ...(actorsPerSecond === undefined ? [] : [`${actorsPerSecond} actors/s`]),
     ...(bytesPerSecond === undefined ? [] : [`${formatByteSize(bytesPerSecond)}/s`]),
-    ...(concurrentActors === undefined ? [] : [`${concurrentActors} actors at once`]),
+    ...(concurrentActors === undefined ? [] : [`${plural(concurrentActors, "actor")} at once`]),
   ];
   if (parts.length === 0) {
     return "no limits";

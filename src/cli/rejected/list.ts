@@ -3,6 +3,7 @@ import type { IndexPlace } from "../../campaign/ledger/ledger.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { UsageError } from "../../errors.ts";
 import { readCount } from "../campaign/flag-values.ts";
+import { plural } from "../../campaign/plural.ts";
 import { parseIdArgument } from "../ids.ts";
 import { explainNothing } from "../nothing-found.ts";
 import { outcomeFields } from "../outcome-line.ts";
@@ -42,7 +43,7 @@ export async function listRejected(run: Run, flags: ListFlags): Promise<undefine
     await explainNothing(run, store, flags);
   }
   if (!run.json) {
-    run.notes.say(count === 1 ? "1 actor." : `${count} actors.`);
+    run.notes.say(`${plural(count, "actor")}.`);
   }
 }
 
