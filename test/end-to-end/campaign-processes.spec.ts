@@ -101,7 +101,7 @@ describe("feeders and workers of a campaign, as processes", function () {
       // The first second's worth at once, the others at five a second.
       expect(Date.now() - heldAtMs).to.be.above(4_000);
       const { stdout } = await cluster.ferry(["campaign", "explain", "one"]);
-      expect(stdout).to.match(/^It goes no faster than the fleet's limits allow: 5 actors\/s, 1 actors at once\./);
+      expect(stdout).to.match(/^It goes no faster than the fleet's limits allow: 5 actors\/s, 1 actor at once\./);
       await cluster.ferry(["throttle", "clear"]);
       await cluster.until("it completes", async () => (await cluster.state("one")) === "completed", DEADLINE_MS);
       expect((await cluster.counts("one")).done.migrated.actors).to.equal(2_000);
