@@ -20,6 +20,8 @@ export async function readClusterVerdict(store: Store): Promise<ClusterVerdict |
   }
   const status = await store.transact(async (tx) => tx.get(STATUS_KEY, { snapshot: true }), {
     label: STATUS_LABEL,
+    // Where what has batch priority is held back, this is what is to be heard.
+    priority: "default",
     maxAttempts: 2,
     timeoutMs: 5_000,
   });
