@@ -43,6 +43,8 @@ export interface JobRunnerOptions extends JobHandlers {
   readonly emit: (event: WorkerEvent) => void;
   /** Why a job that arrives now has to go back; undefined: it may run. */
   readonly refuses: () => "shutdown" | "paused" | undefined;
+  /** Called where the store could not serve a job: it will not serve the next one either, if that comes at once. */
+  readonly rest: () => void;
 }
 
 /** One job under way. */
@@ -205,6 +207,7 @@ export class JobRunner {
 
   /** Spends no attempt, so that neither load nor an outage ever fails an actor, however long it lasts. */
   async #waitForStore(run: Run, error: unknown): Promise<never> {
+    this.#options.rest();
     const starts = run.job.attemptsStarted - run.job.attemptsMade;
     const delayMs = storeDelayMs(this.#options.retry, Math.max(1, starts));
     const durationMs = elapsedMs(run);

@@ -26,7 +26,8 @@ import type { WorkerEvent, WorkerState } from "./worker-events.ts";
  *
  * Every state leads only to those below it. A second stop() leads from any to stopped at once, waiting for nothing.
  * Redis going away changes no state: the host connects again by itself; locks that ran out meanwhile count as lost. Nor does a Redis that
- * refuses commands, as a full one does: the host takes no job for a second, and tries again. Jobs under way keep their locks, and end.
+ * refuses commands, as a full one does: the host rests, which is that it takes no job for a second, and tries again. Jobs under way keep
+ * their locks, and end. It rests too where the store cannot serve a job, as a full one: it would go through the whole queue in vain.
  */
 
 /** Everything a host can be told; all but `redis` and the handlers has a default. */
@@ -54,8 +55,8 @@ export interface WorkerHostOptions extends JobHandlers {
 /** BullMQ's own limit on stalls would fail a job without anyone recording an outcome; ours is in the runner. */
 const NO_STALL_LIMIT = 1_000_000_000;
 
-/** How long no job is taken after Redis refused a command: BullMQ would ask again at once, a thousand times a second. */
-const REFUSED_MS = 1_000;
+/** How long no job is taken after Redis refused a command, or the store a job: BullMQ would go on at once, up to a thousand times a second. */
+const REST_MS = 1_000;
 
 /** Takes jobs off the queue and runs them; see the life cycle above. */
 export class WorkerHost {
@@ -71,8 +72,8 @@ export class WorkerHost {
   #state: WorkerState = "running";
   #isPaused = false;
   #isConnected = true;
-  /** Set while no job is taken because Redis refused a command. */
-  #refused: NodeJS.Timeout | undefined;
+  /** Set while no job is taken because Redis or the store refused. */
+  #resting: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
@@ -131,6 +132,9 @@ export class WorkerHost {
         this.#emit(event);
       },
       refuses: () => (this.#state === "running" ? (this.#isPaused ? "paused" : undefined) : "shutdown"),
+      rest: () => {
+        this.#rest();
+      },
     });
     this.#listen();
   }
@@ -199,7 +203,7 @@ export class WorkerHost {
 
   async #drain(): Promise<void> {
     this.#enter("draining");
-    clearTimeout(this.#refused);
+    clearTimeout(this.#resting);
     const closed = this.#worker.close().catch((error: unknown) => {
       this.#report(error);
     });
@@ -245,7 +249,7 @@ export class WorkerHost {
   }
 
   get #mayTake(): boolean {
-    return this.#state === "running" && !this.#isPaused && this.#refused === undefined;
+    return this.#state === "running" && !this.#isPaused && this.#resting === undefined;
   }
 
   async #take(): Promise<void> {
@@ -256,15 +260,15 @@ export class WorkerHost {
 
   /** Takes no job for a while. Those under way go on, and so does a pause that somebody asked for. */
   #rest(): void {
-    if (this.#refused !== undefined || this.#state !== "running") {
+    if (this.#resting !== undefined || this.#state !== "running") {
       return;
     }
-    this.#refused = setTimeout(() => {
-      this.#refused = undefined;
+    this.#resting = setTimeout(() => {
+      this.#resting = undefined;
       this.#take().catch((error: unknown) => {
         this.#report(error);
       });
-    }, REFUSED_MS);
+    }, REST_MS);
     this.#worker.pause(true).catch((error: unknown) => {
       this.#report(error);
     });

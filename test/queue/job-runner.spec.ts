@@ -14,9 +14,11 @@ const LOCK_MS = 60_000;
 describe("queue/job runner", () => {
   let events: WorkerEvent[] = [];
   let started = 0;
+  let rests = 0;
   beforeEach(() => {
     events = [];
     started = 0;
+    rests = 0;
   });
 
   /** A runner without Redis; moves fail like those of a lost lock when `movesFail`. */
@@ -36,6 +38,9 @@ describe("queue/job runner", () => {
       maxStalls: 3,
       emit: (event) => events.push(event),
       refuses: () => undefined,
+      rest: () => {
+        rests += 1;
+      },
       ...options,
     });
   }
@@ -117,6 +122,7 @@ describe("queue/job runner", () => {
     expect(await thrown(waiting.run(lastAttempt, "t"))).to.be.instanceOf(DelayedError);
     expect(moves).to.deep.equal([true]);
     expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_waits_for_store"]);
+    expect(rests).to.equal(1);
   });
 
   it("puts a job off for a moment at least, and has forgotten by then how often its workers went silent", async () => {

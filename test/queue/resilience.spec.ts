@@ -112,13 +112,29 @@ describe("queue/resilience", () => {
     let starts = 0;
     const worker = await fixture.work(() => {
       starts += 1;
-      return starts <= 12 ? Promise.reject(new StoreError("unavailable", "away")) : Promise.resolve({ kind: "done" });
+      return starts <= 5 ? Promise.reject(new StoreError("unavailable", "away")) : Promise.resolve({ kind: "done" });
     });
     await fixture.queue.enqueue([newRequest(newActor())]);
-    await eventually("it is done", () => eventsOf(worker, "job_done").length === 1);
-    expect(eventsOf(worker, "job_waits_for_store")).to.have.length(12);
+    await eventually("it is done", () => eventsOf(worker, "job_done").length === 1, 20_000);
+    expect(eventsOf(worker, "job_waits_for_store")).to.have.length(5);
     expect(eventsOf(worker, "job_done").map(({ attempt }) => attempt)).to.deep.equal([1]);
     expect(worker.exhausted).to.deep.equal([]);
+  });
+
+  it("does not go through the whole queue while a store serves none, and goes on as soon as it does", async () => {
+    let isFull = true;
+    const worker = await fixture.work(
+      () =>
+        isFull ? Promise.reject(new StoreError("disk_full", "no room")) : Promise.resolve({ kind: "done" as const }),
+      { concurrency: 2 },
+    );
+    await fixture.queue.enqueue(Array.from({ length: 100 }, () => newRequest(newActor())));
+    await eventually("it has tried", () => eventsOf(worker, "job_waits_for_store").length >= 2);
+    const untilMs = Date.now() + 1_500;
+    await eventually("time passes", () => Date.now() > untilMs);
+    expect(eventsOf(worker, "job_waits_for_store").length).to.be.below(20);
+    isFull = false;
+    await eventually("all are done", () => eventsOf(worker, "job_done").length === 100, 20_000);
   });
 
   it("stops although Redis is away", async () => {

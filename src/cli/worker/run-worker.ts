@@ -126,7 +126,7 @@ function startHost(
   config: Config,
   parts: { handlers: ReturnType<typeof makeJobHandlers>; metrics: Metrics; log: Logger },
 ): Promise<WorkerHost> {
-  const queueErrors = new RepeatedErrors(Date.now);
+  const repeated = new RepeatedErrors(Date.now);
   return WorkerHost.start({
     ...parts.handlers,
     redis: redisOptions(config),
@@ -135,7 +135,7 @@ function startHost(
     lockDurationMs: config.lockMs,
     onEvent: (event) => {
       countWorkerEvent(parts.metrics, event);
-      logWorkerEvent(parts.log, event, queueErrors);
+      logWorkerEvent(parts.log, event, repeated);
     },
   });
 }

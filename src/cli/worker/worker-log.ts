@@ -3,7 +3,7 @@ import type { Logger } from "../../telemetry/log.ts";
 import type { RepeatedErrors } from "../../telemetry/repeated-errors.ts";
 
 /** One line per event of the worker host that an operator wants to see; outcomes have lines of their own. */
-export function logWorkerEvent(log: Logger, event: WorkerEvent, queueErrors: RepeatedErrors): void {
+export function logWorkerEvent(log: Logger, event: WorkerEvent, repeated: RepeatedErrors): void {
   const { type, ...fields } = event;
   switch (type) {
     case "job_started":
@@ -14,9 +14,16 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent, queueErrors: Rep
     case "job_retrying":
       log.warn("queue.job_retrying", "The attempt failed and will be made again", fields);
       break;
-    case "job_waits_for_store":
-      log.warn("queue.job_waits_for_store", "The store cannot serve the attempt now; it will be made again", fields);
+    case "job_waits_for_store": {
+      const times = repeated.count(event.error);
+      // One store is behind them all: a line for each actor would be the same line, a few a second for as long as it is away.
+      log[times === undefined ? "debug" : "warn"](
+        "queue.job_waits_for_store",
+        "The store cannot serve the attempt now; it will be made again",
+        { ...fields, times },
+      );
       break;
+    }
     case "job_exhausted":
       log.error("queue.job_exhausted", "The job has used up its attempts", fields);
       break;
@@ -45,7 +52,7 @@ export function logWorkerEvent(log: Logger, event: WorkerEvent, queueErrors: Rep
       log.info("queue.redis_back", "Redis is back");
       break;
     case "queue_error": {
-      const times = queueErrors.count(event.error);
+      const times = repeated.count(event.error);
       if (times !== undefined) {
         log.error("queue.error", "The queue reported an error", { ...fields, times });
       }
