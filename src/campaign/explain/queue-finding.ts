@@ -55,7 +55,8 @@ export function findingOfRetries({ counts }: CampaignView, look: QueueLook | und
     ? {
         limit: "retries",
         sentence: `Most of what was fed waits to be tried again after errors: ${plural(retrying, "actor")}.`,
-        advice: "Mend what every attempt meets: see queue.job_retrying in the workers' log.",
+        advice:
+          "Mend what every attempt meets: see queue.job_retrying and queue.job_waits_for_store in the workers' log.",
       }
     : undefined;
 }
