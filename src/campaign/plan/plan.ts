@@ -109,9 +109,12 @@ async function examineAll(
   await Promise.all(Array.from({ length: options.concurrency }, work));
 }
 
-/** A number from 0 to 100 that depends on the id alone, and not on what draws a campaign's own sample. */
+/**
+ * A number from 0 to 100 that depends on the id alone, and not on what draws a campaign's own sample: three random bytes before those. The
+ * byte before them begins with the UUID's variant, which all ids have in common.
+ */
 function lotOf(id: ActorId): number {
-  return (viewOf(encodeActorId(id)).getUint32(9) / 0x1_0000_0000) * 100;
+  return ((viewOf(encodeActorId(id)).getUint32(9) & 0xff_ffff) / 0x100_0000) * 100;
 }
 
 /** Adds up what examinations spend their time with. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { allRows } from "../../../src/campaign/all-rows.ts";
 import { createCampaign } from "../../../src/campaign/campaign-store.ts";
@@ -8,7 +9,7 @@ import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../../src/campa
 import { Estimator } from "../../../src/campaign/plan/plan-estimate.ts";
 import { readPlan, savePlan } from "../../../src/campaign/plan/plan-row.ts";
 import { durationAt, planCampaign, type Plan } from "../../../src/campaign/plan/plan.ts";
-import type { ActorId } from "../../../src/formats/actor-id.ts";
+import { makeActorId, type ActorId } from "../../../src/formats/actor-id.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";
@@ -146,6 +147,24 @@ describe("a plan", () => {
       expect(found.v2Bytes).to.be.greaterThan(0);
     });
 
+    it("examines the share of them that it is told to, besides 200 whatever the sample", async () => {
+      const actors = randomIds(1_200).map((id) => ({ id, bytes: 0 }));
+      for (const [samplePercent, least, most] of [
+        [20, 350, 450],
+        [80, 950, 1_050],
+      ] as const) {
+        const found = await plan({ samplePercent, actors });
+        expect(found.examinedActors, `${samplePercent} %`).to.be.within(least, most);
+      }
+    });
+
+    it("draws its sample apart from a campaign's own, which would else be examined as a whole", async () => {
+      const actors = actorsOfList(dry, new IdList(randomIds(2_000)), { samplePercent: 20 });
+      const found = await plan({ samplePercent: 20, actors });
+      expect(found.actors).to.be.within(350, 450);
+      expect(found.examinedActors).to.be.within(215, 265);
+    });
+
     it("examines a list once per actor, those without v1 data included, and a campaign's own actors", async () => {
       const [one, two] = [testActor(1), testActor(2)];
       await write(...v1Rows(one, syntheticImage(2, "text")));
@@ -205,6 +224,13 @@ describe("a plan", () => {
     expect(durationAt({ workMs } as Plan, 4)).to.deep.equal({ lowMs: 300, highMs: 600 });
   });
 });
+
+/** Ids that are the same at every run, and random as UUIDs are. */
+function randomIds(count: number): ActorId[] {
+  return Array.from({ length: count }, (_, n) =>
+    makeActorId(createHash("sha256").update(String(n)).digest().subarray(0, 16), 1),
+  );
+}
 
 /** FORMATS §4: `sqlite_storage_used` is the u64 before the last and the origin byte of a head. */
 function storageUsedIn(head: Uint8Array | undefined): string {
