@@ -91,11 +91,14 @@ export function durationAt(plan: Plan, workers: number): { lowMs: number; highMs
   return { lowMs, highMs: 2 * lowMs };
 }
 
+/** Several at a time. One that fails ends the others, and is thrown once they have ended: none still reads when the store is closed. */
 async function examineAll(
   actors: readonly V1Actor[],
   options: PlanOptions & { estimator: Estimator; times: ActivityTimes },
 ): Promise<void> {
-  const { context, migration, signal, clock, estimator, times } = options;
+  const { context, migration, clock, estimator, times } = options;
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
   const queue = actors.values();
   const work = async (): Promise<void> => {
     for (const { id, bytes } of queue) {
@@ -106,7 +109,11 @@ async function examineAll(
       estimator.add(bytes, found, clock() - startedMs);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, work));
+  const fail = (error: unknown): void => {
+    failure.abort(error);
+  };
+  await Promise.all(Array.from({ length: options.concurrency }, async () => work().catch(fail)));
+  failure.signal.throwIfAborted();
 }
 
 /**

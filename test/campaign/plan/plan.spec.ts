@@ -19,7 +19,7 @@ import { storageTarget } from "../../../src/migration/targets/storage/storage-ta
 import type { Store } from "../../../src/store/store.ts";
 import { campaignOf, TEST_SPEC } from "../../support/campaign-fleet.ts";
 import { contextOn, TestClock } from "../../support/reference-attempt.ts";
-import { forEachEngine } from "../../support/stores.ts";
+import { forEachEngine, storeWith } from "../../support/stores.ts";
 import { brokenActors, lifeRow, syntheticImage, testActor, v1Rows, type Row } from "../../support/v1-actors.ts";
 
 const clock = new TestClock();
@@ -46,11 +46,16 @@ describe("a plan", () => {
       }
     };
     const plan = (
-      patch: { samplePercent?: number; actors?: Parameters<typeof planCampaign>[0]; signal?: AbortSignal } = {},
+      patch: {
+        samplePercent?: number;
+        actors?: Parameters<typeof planCampaign>[0];
+        signal?: AbortSignal;
+        on?: Store;
+      } = {},
     ): Promise<Plan> => {
       let ms = 0;
       return planCampaign(patch.actors ?? actorsOfScan(dry, {}), {
-        context: contextOf(dry),
+        context: contextOf(patch.on ?? dry),
         migration: DEFAULT_MIGRATION_OPTIONS,
         samplePercent: patch.samplePercent ?? 100,
         concurrency: 4,
@@ -83,6 +88,26 @@ describe("a plan", () => {
       }
       const planned = plan({ samplePercent: 0.01, actors: endless(), signal: interruption.signal });
       expect(await planned.catch(String)).to.equal("Error: interrupted");
+    });
+
+    it("ends with the first examination that fails, and reads nothing behind that", async () => {
+      let [begun, underWay] = [0, 0];
+      const failing = storeWith(dry, async (body, options) => {
+        begun += 1;
+        if (begun === 3) {
+          throw new Error("away");
+        }
+        underWay += 1;
+        return dry.transact(body, options).finally(() => {
+          underWay -= 1;
+        });
+      });
+      const actors = randomIds(50).map((id) => ({ id, bytes: 0 }));
+      expect(await plan({ actors, on: failing }).catch(String)).to.equal("Error: away");
+      expect(underWay).to.equal(0);
+      const before = begun;
+      await dry.transact(async (tx) => readPlan(tx, "none"));
+      expect(begun).to.equal(before).and.to.be.below(10);
     });
 
     it("examines every fault there is as a migration would find it, small and large", async () => {
