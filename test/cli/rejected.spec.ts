@@ -204,6 +204,20 @@ describe("ferry rejected, waive and requeue", function () {
     await work();
   });
 
+  it("leave alone what is rejected after the command began, as by a canary of its own", async () => {
+    const store = await openStore(folder.store);
+    await store.transact(async (tx) => {
+      await Promise.resolve();
+      const outcome = { actorId: testActor(9).id, state: "failed", reason: "worker_lost", attempts: 1 } as const;
+      ledger.write(tx, { ...outcome, finishedAt: new Date(Date.now() + 3_600_000).toISOString() }, undefined);
+    });
+    await store.close();
+    const { stdout } = await ferry(["requeue", "--state", "failed", "--dry-run"]);
+    expect(stdout).to.equal("would requeue 0\n");
+    const { stderr } = await ferry(["requeue", testActor(9).id, "--dry-run"]);
+    expect(stderr).to.match(/^1 of the given actors are neither/m);
+  });
+
   it("waive actors until that is taken back", async () => {
     const [a, b] = broken;
     expect((await ferry(["waive", a])).stderr).to.match(/A waiver needs its reason/);

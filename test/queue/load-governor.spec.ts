@@ -66,6 +66,15 @@ describe("the load governor", () => {
     });
   });
 
+  it("judges an interval by its first 512 commits, however many there are, and the next by its own", () => {
+    const governor = new LoadGovernor(4);
+    commits(governor, 512, 20);
+    commits(governor, 512, 900);
+    expect(governor.decide()).to.deep.equal({ limit: 4 });
+    commits(governor, 512, 900);
+    expect(governor.decide().limit).to.equal(2);
+  });
+
   it("judges nothing from a handful of commits", () => {
     const governor = new LoadGovernor(4);
     commits(governor, 4, 60_000);

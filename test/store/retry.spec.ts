@@ -11,6 +11,7 @@ class ScriptedEngine implements Engine {
   readonly begun: BeginOptions[] = [];
   readonly #commits: (StoreErrorKind | "ok")[];
   open = 0;
+  onCommit: () => void = () => undefined;
 
   constructor(...commits: (StoreErrorKind | "ok")[]) {
     this.#commits = commits;
@@ -33,6 +34,7 @@ class ScriptedEngine implements Engine {
       setVersionstampedValue: unused,
       addReadConflictRange: unused,
       commit: () => {
+        this.onCommit();
         const end = this.#commits.shift() ?? "ok";
         return end === "ok" ? Promise.resolve() : Promise.reject(new StoreError(end, "scripted"));
       },
@@ -129,6 +131,29 @@ describe("the retry loop", () => {
       ["stage", "conflict"],
       ["stage", "throttled"],
       ["stage", "committed"],
+    ]);
+  });
+
+  it("reports how long the commit took, of all that the attempt took", async () => {
+    const reports: TransactionReport[] = [];
+    const own = new ManualClock();
+    const engine = new ScriptedEngine();
+    engine.onCommit = () => {
+      own.advance(30);
+    };
+    const transactor = new Transactor(engine, { clock: own, observer: (report) => reports.push(report) });
+    await transactor.transact((tx) => {
+      tx.set(bytes("a"), bytes("1"));
+      own.advance(100);
+      return Promise.resolve();
+    });
+    await transactor.transact((tx) => {
+      own.advance(100);
+      return tx.get(bytes("a"));
+    });
+    expect(reports.map(({ durationMs, commitMs }) => [durationMs, commitMs])).to.deep.equal([
+      [130, 30],
+      [100, 0],
     ]);
   });
 

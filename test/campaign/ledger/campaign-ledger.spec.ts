@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../../src/campaign/audit.ts";
+import { readCounts } from "../../../src/campaign/campaign-counts.ts";
 import type { CampaignActor } from "../../../src/campaign/campaign.ts";
 import { campaignLedger, deferDelayMs, readCampaignActor } from "../../../src/campaign/ledger/campaign-ledger.ts";
+import { readOutcome } from "../../../src/campaign/ledger/ledger.ts";
 import type { Outcome } from "../../../src/migration/outcome.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { feedAll, startCampaign } from "../../support/campaign-scene.ts";
@@ -77,6 +79,25 @@ describe("the ledger of a campaign's job", () => {
     };
     await run(new FaultyStore(store, 1, "unknown_happened"));
     expect(await actor()).to.include({ standing: "open", deferrals: 1, feeds: 2 });
+  });
+
+  it("records what becomes of an actor that the campaign has not, or that was deleted, and counts nothing", async () => {
+    const before = await store.transact(async (tx) => readCounts(tx, "c"));
+    for (const campaign of ["c", "gone"]) {
+      const id = testActor(8).id;
+      await store.transact(async (tx) => {
+        const own = campaignLedger(campaign, clock.now);
+        const outcome: Outcome = { actorId: id, state: "skipped", reason: "no_v1_data", attempts: 1, finishedAt: "" };
+        own.write(tx, { ...outcome, campaign }, await own.read(tx, id));
+      });
+      expect(await readOutcome(store, id)).to.include({ state: "skipped", campaign });
+    }
+    expect(await store.transact(async (tx) => readCounts(tx, "c"))).to.deep.equal(before);
+    expect(await actor()).to.equal(undefined);
+  });
+
+  it("puts an actor off for 5 s, and twice as long each time, up to 10 min", () => {
+    expect([1, 2, 3, 7, 8, 50].map(deferDelayMs)).to.deep.equal([5_000, 10_000, 20_000, 320_000, 600_000, 600_000]);
   });
 
   it("counts what a second run comes to where that is no deferral any more", async () => {

@@ -1,7 +1,9 @@
 import { expect } from "chai";
+import { campaignLedger, readCampaignActor } from "../../../src/campaign/ledger/campaign-ledger.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
 import { readWaivers, unwaiveActor, waiveActor } from "../../../src/campaign/rejects/waive.ts";
 import type { Outcome } from "../../../src/migration/outcome.ts";
+import { feedAll, startCampaign } from "../../support/campaign-scene.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore, type GatePoint } from "../../support/memory-store.ts";
 import { attempt, STAGED, steppedTarget, TestClock } from "../../support/reference-attempt.ts";
@@ -81,6 +83,25 @@ describe("a waiver", () => {
     expect(await unwaiveActor(new FaultyStore(store, 1, "unknown_happened"), ACTOR.id, back)).to.equal("unwaived");
     expect(await unwaiveActor(store, ACTOR.id, back)).to.equal("not_waived");
     expect(await readOutcome(store, ACTOR.id)).to.deep.equal(FAILED);
+  });
+
+  it("leaves a campaign's count of another finding, as of a job that ran twice", async () => {
+    const store = await storeWhere({ label: "none", point: "begin" }, waive);
+    await startCampaign(store, "c", { ids: [ACTOR.id] });
+    await feedAll(store, "c", 1);
+    for (const reason of ["chunk_missing", "journal_present"] as const) {
+      await store.transact(async (tx) => {
+        const job = campaignLedger("c", () => 2);
+        const previous = await job.read(tx, ACTOR.id);
+        job.write(tx, { ...FAILED, state: "rejected", reason, campaign: "c" }, previous);
+      });
+    }
+    const counted = async (): Promise<unknown> =>
+      store.transact(async (tx) => readCampaignActor(tx, "c", ACTOR.id)).then((actor) => [actor?.state, actor?.reason]);
+    expect(await waive(store)).to.equal("waived");
+    expect(await counted()).to.deep.equal(["rejected", "chunk_missing"]);
+    expect(await unwaiveActor(store, ACTOR.id, DECISION)).to.equal("unwaived");
+    expect(await counted()).to.deep.equal(["rejected", "chunk_missing"]);
   });
 
   it("is found again after a last commit of unknown result", async () => {

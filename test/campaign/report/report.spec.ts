@@ -2,12 +2,14 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { CampaignCounts } from "../../../src/campaign/campaign-counts.ts";
 import { Histogram } from "../../../src/campaign/report/report-histogram.ts";
+import { readCampaignActor, replaceResult } from "../../../src/campaign/ledger/campaign-ledger.ts";
 import { sampleOf } from "../../../src/campaign/progress/samples.ts";
 import { Series } from "../../../src/campaign/report/report-series.ts";
 import { makeReport, type CampaignReport } from "../../../src/campaign/report/report.ts";
 import { reportHtml } from "../../../src/cli/campaign/html/report-html.ts";
 import { reportText } from "../../../src/cli/campaign/report-text.ts";
 import { readRunbook } from "../../../src/cli/runbooks.ts";
+import type { ActorId } from "../../../src/formats/actor-id.ts";
 import type { Verdict } from "../../../src/migration/outcome.ts";
 import { MIGRATED } from "../../support/campaign-fleet.ts";
 import { CampaignScene } from "../../support/campaign-scene.ts";
@@ -20,6 +22,8 @@ const pick = ({ todo, open, later }: CampaignCounts): Partial<CampaignCounts> =>
 
 describe("a report", () => {
   forEachEngine((makeStore) => {
+    let scene: CampaignScene;
+    let badIds: [ActorId, ...ActorId[]];
     let report: CampaignReport;
 
     before(function () {
@@ -27,7 +31,7 @@ describe("a report", () => {
     });
 
     beforeEach(async () => {
-      const scene = new CampaignScene(await makeStore());
+      scene = new CampaignScene(await makeStore());
       const ids = await scene.seed(120, (index) => 4096 * (index + 1));
       await scene.start("all", {
         spec: { order: "scan", options: { layout: "shards" } },
@@ -35,7 +39,8 @@ describe("a report", () => {
         author: { who: "<b>operator</b>", reason: "spring & summer" },
       });
       const feeder = scene.feeder();
-      const bad = new Set(ids.slice(0, 12));
+      badIds = ids.slice(0, 12) as typeof badIds;
+      const bad = new Set(badIds);
       while ((await scene.campaign("all")).state === "running") {
         await feeder.tick();
         await scene.work((id) => (bad.has(id) ? BAD : MIGRATED));
@@ -82,6 +87,21 @@ describe("a report", () => {
       expect(series.length).to.be.greaterThan(5);
       expect(series.at(-1)?.done).to.equal(120);
       expect((actorsPerSecond * elapsedMs) / 1000).to.be.closeTo(120, 0.001);
+    });
+
+    it("leaves out of its averages what a requeue has migrated since the end", async () => {
+      const [bad] = badIds;
+      const { campaign, bytesPerSecond, counts } = report;
+      await scene.store.transact(async (tx) => {
+        const from = await readCampaignActor(tx, "all", bad);
+        const to = { state: "migrated", finishedAtMs: (campaign.finishedAtMs ?? 0) + 1 } as const;
+        replaceResult(tx, "all", bad, { from, to });
+      });
+      scene.clock.nowMs += 10_000;
+      const later = await makeReport(scene.store, "all", scene.clock.now());
+      expect(later.counts.done.migrated.actors).to.equal(counts.done.migrated.actors + 1);
+      expect(bytesPerSecond).to.be.above(0);
+      expect(later.bytesPerSecond).to.equal(bytesPerSecond);
     });
 
     it("names the slowest actors, ten at most", () => {

@@ -77,11 +77,16 @@ export function describeVersionstamps(makeStore: MakeStore): void {
 
       it("must lie within the bytes they complete", async () => {
         const { key } = corner();
+        const stamped = key(BLANK);
         for (const offset of [-1, 1, 0.5]) {
-          const written = corner().write((tx) => {
+          const inValue = corner().write((tx) => {
             tx.setVersionstampedValue(key("v"), bytes(BLANK), offset);
           });
-          expect(await errorOf(written)).to.be.instanceOf(InvariantError);
+          expect(await errorOf(inValue)).to.be.instanceOf(InvariantError);
+          const inKey = corner().write((tx) => {
+            tx.setVersionstampedKey(stamped, offset < 0 ? offset : stamped.length - STAMP_BYTES + offset, bytes("row"));
+          });
+          expect(await errorOf(inKey)).to.be.instanceOf(InvariantError);
         }
       });
     });

@@ -61,6 +61,7 @@ describe("the window of commits", () => {
     window.forgetUpTo(7n);
     expect(window.version).to.equal(7n);
     expect([3n, 7n].map((version) => window.isTooOld(version))).to.deep.equal([true, false]);
+    expect(window.conflicts(readSet(["a"]), 0n), "nothing of them is kept").to.equal(false);
   });
 
   it("counts what was read as FoundationDB counts conflict ranges: overlapping ones once", () => {
