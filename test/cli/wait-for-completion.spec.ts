@@ -5,6 +5,7 @@ import { Notes } from "../../src/cli/notes.ts";
 import { waitForCompletion } from "../../src/cli/wait/wait-for-completion.ts";
 import type { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import { MemoryStore } from "../support/memory-store.ts";
+import { gate } from "../queue/eventually.ts";
 import { testActor } from "../support/v1-actors.ts";
 
 const LOOK_MS = 300;
@@ -40,6 +41,36 @@ describe("waiting for the outcomes of actors", () => {
     const drained = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2 * LOOK_MS));
     expect(await wait(drained)).to.include({ total: 1, pending: 1 });
     expect(await timers()).to.equal(before);
+  });
+
+  it("says once that no worker is connected, five seconds after it began", async () => {
+    const [said, looks] = [[] as string[], [] as string[]];
+    const enough = gate();
+    let nowMs = 0;
+    const tracker = new CompletionTracker(new MemoryStore());
+    tracker.add([testActor(1).id], new Map());
+    const queue = { drained: () => enough.opened, connectedWorkers: () => Promise.resolve(0) };
+    await waitForCompletion({
+      ...{ tracker, queue: queue as unknown as MigrationQueue, enqueued: Promise.resolve() },
+      progress: {
+        show: () => {
+          looks.push(said.join());
+          // While it rests before the next look: the time that a look takes is another matter.
+          setTimeout(() => {
+            nowMs += 2_500;
+          }, 1);
+          if (looks.length === 4) {
+            enough.open();
+          }
+        },
+        end: () => undefined,
+      },
+      notes: { say: (line: string) => said.push(line) } as unknown as Notes,
+      signal: new AbortController().signal,
+      clock: () => nowMs,
+    });
+    expect(said).to.deep.equal(["No worker is connected: this waits until one is started with ferry worker."]);
+    expect(looks.slice(0, 4).map((line) => line !== "")).to.deep.equal([false, false, false, true]);
   });
 
   it("ends at once with what the queue failed with", async () => {

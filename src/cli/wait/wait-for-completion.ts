@@ -19,6 +19,8 @@ export interface WaitOptions {
   /** Resolves when everything is on the queue; until then the total grows. */
   readonly enqueued: Promise<unknown>;
   readonly signal: AbortSignal;
+  /** Monotonic milliseconds; for tests. */
+  readonly clock?: () => number;
 }
 
 /** What a promise came to, or undefined after so long. No timer is left, which would keep the process from its end. */
@@ -37,7 +39,7 @@ async function raced<T>(promise: Promise<T>, ms: number): Promise<T | undefined>
  * new outcome when the queue is empty.
  */
 export async function waitForCompletion(options: WaitOptions): Promise<Completion> {
-  const { tracker, queue, progress, signal } = options;
+  const { tracker, queue, progress, signal, clock = () => performance.now() } = options;
   const stage: { is: "adding" | "waiting" | "drained" } = { is: "adding" };
   const failed = options.enqueued
     .then(() => {
@@ -50,9 +52,9 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
       },
       (error: unknown) => ({ error }),
     );
-  let warnAtMs = performance.now() + WARN_AFTER_MS;
+  let warnAtMs = clock() + WARN_AFTER_MS;
   for (;;) {
-    const startedMs = performance.now();
+    const startedMs = clock();
     const completion = await tracker.look();
     progress.show(completion, stage.is === "adding");
     if (stage.is === "drained" || (stage.is === "waiting" && completion.pending === 0)) {
@@ -62,7 +64,7 @@ export async function waitForCompletion(options: WaitOptions): Promise<Completio
       warnAtMs = Infinity;
       options.notes.say("No worker is connected: this waits until one is started with ferry worker.");
     }
-    const restMs = Math.max(LOOK_EVERY_MS, (performance.now() - startedMs) / LOOKING_SHARE);
+    const restMs = Math.max(LOOK_EVERY_MS, (clock() - startedMs) / LOOKING_SHARE);
     const failure = await raced(failed, restMs);
     if (failure !== undefined) {
       throw failure.error;

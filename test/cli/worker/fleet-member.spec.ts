@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { mock } from "node:test";
 import { expect } from "chai";
 import { readActivity } from "../../../src/campaign/fleet/activity.ts";
 import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
@@ -197,6 +198,32 @@ describe("a worker as a member of the fleet", () => {
       await stopped;
       await held;
       expect(await heartbeats()).to.deep.equal([]);
+    });
+
+    it("asks nothing more of a store that has not answered, however often it would be time to", async () => {
+      let asked = 0;
+      const answered = gate();
+      member = memberOn(
+        storeWith(store, async (body, options) => {
+          asked += 1;
+          await answered.opened;
+          return store.transact(body, options);
+        }),
+      );
+      // eslint-disable-next-line n/no-unsupported-features/node-builtins -- it is there on Node 20, as an experiment
+      mock.timers.enable({ apis: ["setInterval"] });
+      try {
+        member.start(host);
+        for (let second = 0; second < 60; second += 1) {
+          mock.timers.tick(1_000);
+        }
+        // At the start why it rests and a heartbeat; then both again, and what campaigns are owed, which is nothing.
+        expect(asked).to.equal(4);
+        answered.open();
+        await member.stop();
+      } finally {
+        mock.timers.reset();
+      }
     });
 
     it("says that it has lost Redis", async () => {
