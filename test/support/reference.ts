@@ -380,9 +380,10 @@ export function readMigrated(actor: TestActor, rows: readonly Row[], layout: "de
   return result;
 }
 
-/** Rows of Ferry's own that an attempt must not leave: `("ferry", "lease", …)` and `("ferry", "lease_expiry", …)`. */
+/** Rows of Ferry's own that an attempt must not leave: `("ferry", …)` with `"lease"`, `"lease_expiry"` and `"stage"`. */
 export function leaseRows(rows: readonly Row[]): Row[] {
-  return rows.filter(({ key }) => startsWith(key, bytesOf(2, "ferry", 0, 2, "lease")));
+  const prefixes = ["lease", "stage"].map((name) => bytesOf(2, "ferry", 0, 2, name));
+  return rows.filter(({ key }) => prefixes.some((prefix) => startsWith(key, prefix)));
 }
 
 // ---------------------------------------------------------------------------------------------------------------- v1

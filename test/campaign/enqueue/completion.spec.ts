@@ -66,6 +66,10 @@ describe("waiting for outcomes", () => {
     await follow(a, a, b);
     await follow(a);
     expect(await tracker.look()).to.include({ total: 2 });
+    await record(b, "deferred", "actor_awake");
+    await tracker.look();
+    await follow(b);
+    expect(await tracker.look()).to.include({ total: 2, pending: 1 });
   });
 
   it("takes what the ledger has when the queue is empty", async () => {
@@ -75,5 +79,11 @@ describe("waiting for outcomes", () => {
     const { pending, byState } = await tracker.settleRest();
     expect(pending).to.equal(1);
     expect(byState).to.include({ migrated: 1 });
+  });
+
+  it("counts an actor once whose outcome comes as the queue becomes empty", async () => {
+    await follow(a);
+    await record(a, "migrated");
+    expect((await tracker.settleRest()).byState).to.include({ migrated: 1 });
   });
 });

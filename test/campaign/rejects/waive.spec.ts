@@ -1,4 +1,6 @@
 import { expect } from "chai";
+import { auditCampaign } from "../../../src/campaign/audit.ts";
+import { readCounts } from "../../../src/campaign/campaign-counts.ts";
 import { campaignLedger, readCampaignActor } from "../../../src/campaign/ledger/campaign-ledger.ts";
 import { ledger, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
 import { readWaivers, unwaiveActor, waiveActor } from "../../../src/campaign/rejects/waive.ts";
@@ -83,6 +85,26 @@ describe("a waiver", () => {
     expect(await unwaiveActor(new FaultyStore(store, 1, "unknown_happened"), ACTOR.id, back)).to.equal("unwaived");
     expect(await unwaiveActor(store, ACTOR.id, back)).to.equal("not_waived");
     expect(await readOutcome(store, ACTOR.id)).to.deep.equal(FAILED);
+  });
+
+  it("moves the actor in its campaign's counts, and back when it is taken back", async () => {
+    const store = await storeWhere({ label: "none", point: "begin" }, waive);
+    await startCampaign(store, "c", { ids: [ACTOR.id] });
+    await feedAll(store, "c", 1);
+    await store.transact(async (tx) => {
+      const job = campaignLedger("c", () => 2);
+      const previous = await job.read(tx, ACTOR.id);
+      job.write(tx, { ...FAILED, state: "rejected", reason: "chunk_missing", campaign: "c" }, previous);
+    });
+    const counted = async (): Promise<unknown> => {
+      expect((await auditCampaign(store, "c")).differences).to.deep.equal([]);
+      const { byReason } = await store.transact(async (tx) => readCounts(tx, "c"));
+      return byReason.map(({ state, reason, tally }) => [state, reason, tally.actors]);
+    };
+    expect(await waive(store)).to.equal("waived");
+    expect(await counted()).to.deep.equal([["skipped", "waived", 1]]);
+    expect(await unwaiveActor(store, ACTOR.id, DECISION)).to.equal("unwaived");
+    expect(await counted()).to.deep.equal([["rejected", "chunk_missing", 1]]);
   });
 
   it("leaves a campaign's count of another finding, as of a job that ran twice", async () => {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { MigrationOptions } from "../../../src/migration/context.ts";
 import { LAYOUTS } from "../../../src/migration/outcome.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
-import type { MemoryStore } from "../../support/memory-store.ts";
+import { MemoryStore } from "../../support/memory-store.ts";
 import { describeEnding, endingOf, errorCode, TestClock, withoutLedger } from "../../support/reference-attempt.ts";
 import { ReferenceEngine } from "../../support/reference-engine.ts";
 import { firstDifference, leaseRows, readV2, referenceHead, v2RowsOf } from "../../support/reference.ts";
@@ -16,6 +16,7 @@ import {
   LEASE,
   META,
   setRow,
+  SLEEPING,
   staged,
   storeWhere,
   type Happening,
@@ -140,6 +141,28 @@ for (const layout of LAYOUTS) {
         expect(await lost({ label: "stage", nth: 3, point, act: takes })).to.equal("lease_lost");
       });
     }
+
+    it("when the lease is another's by the time a void stage is cleared away, and leaves the other what it has", async () => {
+      const other = { key: bytesOf(LEASE, 2, ACTOR.id, 0), value: new Uint8Array(50) };
+      let left: string[] = [];
+      const store: MemoryStore = new MemoryStore({
+        from: SLEEPING,
+        gate: async (point, label) => {
+          if (label === "read_v2" && point === "begin") {
+            const [row] = v2RowsOf(ACTOR, store.dump()).filter(({ key }) => Buffer.compare(key, META) !== 0);
+            clearPrefix(row?.key ?? META)(store);
+          }
+          if (label === "clear_stage" && point === "begin") {
+            store.load([other]);
+            left = withoutLedger(store.dump());
+          }
+          await Promise.resolve();
+        },
+      });
+      expect(await errorCode(staged(store, layout))).to.equal("stage_gone");
+      expect(left).to.not.deep.equal([]);
+      expect(withoutLedger(store.dump())).to.deep.equal(left);
+    });
 
     it("when the first row of the stage has gone by the time it is read back", async () => {
       const store = storeWhere({
