@@ -89,6 +89,14 @@ describe("limits that are set while a window waits on the queue", () => {
       ["actors", { actorsPerSecond: 5 }],
       ["bytes", { bytesPerSecond: 20 * KIB }],
     ] as const) {
+      it(`are kept by all campaigns of a round together: of ${what} per second`, async () => {
+        await scene.limitFleet(rate);
+        await start("first", 1);
+        await start("second", 2);
+        await feeder.tick();
+        expect(scene.queue.jobs.size).to.equal(5);
+      });
+
       it(`let a few seconds' worth wait while workers stand still, beside what they work on: of ${what}`, async () => {
         await start("one");
         await scene.change("one", rate);
