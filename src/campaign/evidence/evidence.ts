@@ -34,7 +34,8 @@ export interface EvidenceOptions {
   readonly includePages: boolean;
   /** Ferry's, Node's and so on, by name. */
   readonly versions: Readonly<Record<string, string>>;
-  readonly takenAt: string;
+  /** When it is taken. */
+  readonly nowMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -84,12 +85,12 @@ async function readHead(store: Store, id: ActorId, options: EvidenceOptions): Pr
     assertFormatError(error);
     return error.message;
   });
-  const depot = await inspectDepot(store, id, { options: { now: Date.now } }, options.signal);
+  const depot = await inspectDepot(store, id, { options: { now: () => options.nowMs } }, options.signal);
   return {
     format: EVIDENCE_FORMAT,
     version: EVIDENCE_VERSION,
     actorId: id,
-    takenAt: options.takenAt,
+    takenAt: new Date(options.nowMs).toISOString(),
     versions: options.versions,
     pagesIncluded: options.includePages,
     asleep,

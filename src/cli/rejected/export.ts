@@ -22,7 +22,7 @@ export async function exportEvidence(run: Run, idText: string, flags: ExportFlag
   const lines = collectEvidence(store, id, {
     includePages: flags.includePages === true,
     versions: { ferry: ferryVersion(), node, storeEngine: store.engine },
-    takenAt: new Date().toISOString(),
+    nowMs: Date.now(),
     signal: run.signal,
   });
   if (flags.output === STANDARD) {

@@ -38,7 +38,7 @@ describe("evidence bundles of rejected actors", () => {
     const options = {
       includePages,
       versions: { ferry: "1.2.3" },
-      takenAt: "2026-01-02T03:04:05.000Z",
+      nowMs: Date.parse("2026-01-02T03:04:05.000Z"),
       signal: new AbortController().signal,
     };
     for await (const line of collectEvidence(store, actor.id, options)) {
