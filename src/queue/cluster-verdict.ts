@@ -29,8 +29,8 @@ export async function readClusterVerdict(store: Store): Promise<ClusterVerdict |
 }
 
 interface Qos {
-  readonly performance_limited_by?: { readonly name?: string; readonly description?: string };
-  readonly batch_performance_limited_by?: { readonly name?: string; readonly description?: string };
+  readonly performance_limited_by?: { readonly name?: string };
+  readonly batch_performance_limited_by?: { readonly name?: string };
   readonly worst_queue_bytes_storage_server?: number;
   readonly worst_durability_lag_storage_server?: { readonly seconds?: number };
 }

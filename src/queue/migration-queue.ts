@@ -48,9 +48,8 @@ export interface RoomOptions extends PollOptions {
   readonly onFull?: ((of: "waiting" | "put_off") => void) | undefined;
 }
 
-/** `onError` gets what the client reports between commands, e.g. a lost connection. */
+/** How long Redis may take to answer the first time, in milliseconds. Default 5,000. */
 export interface MigrationQueueSettings {
-  readonly onError?: (error: Error) => void;
   readonly connectDeadlineMs?: number;
 }
 
@@ -70,14 +69,14 @@ export class MigrationQueue {
   static async open(options: RedisOptions, settings: MigrationQueueSettings = {}): Promise<MigrationQueue> {
     const redis = await openRedis(options, { role: "command", ...settings });
     try {
-      return new MigrationQueue(options, redis, await assertRedisFit(redis, options), settings);
+      return new MigrationQueue(options, redis, await assertRedisFit(redis, options));
     } catch (error) {
       await closeRedis(redis);
       throw error;
     }
   }
 
-  private constructor(options: RedisOptions, redis: Redis, facts: RedisFacts, settings: MigrationQueueSettings) {
+  private constructor(options: RedisOptions, redis: Redis, facts: RedisFacts) {
     this.facts = facts;
     this.#options = options;
     this.#redis = redis;
@@ -88,7 +87,8 @@ export class MigrationQueue {
       streams: { events: { maxLen: EVENT_STREAM_LENGTH } },
       defaultJobOptions: { removeOnComplete: KEPT_COMPLETED, removeOnFail: KEPT_FAILED },
     });
-    this.#queue.on("error", (error) => settings.onError?.(error));
+    // What is lost between two commands shows in the next one; without a listener it would end the process.
+    this.#queue.on("error", () => undefined);
   }
 
   /**

@@ -13,15 +13,14 @@ import type { RedisOptions } from "./redis-options.ts";
  */
 type RedisRole = "worker" | "command";
 
-/** How long Redis may take to answer the first time, in milliseconds. */
+/** The default, in milliseconds. */
 const CONNECT_DEADLINE_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 15_000;
 const MAX_RETRY_DELAY_MS = 1_000;
 
-/** Role, and how to hear of trouble: `onError` gets every client error, so that none is ever unhandled. */
+/** What a client is for, and how long Redis may take to answer the first time. */
 export interface OpenRedisSettings {
   readonly role: RedisRole;
-  readonly onError?: (error: Error) => void;
   readonly connectDeadlineMs?: number;
 }
 
@@ -34,9 +33,9 @@ export async function openRedis(options: RedisOptions, settings: OpenRedisSettin
   const clientOptions = await toClientOptions(options, settings.role);
   const redis = new Redis(options.url, clientOptions);
   let lastError: unknown;
+  // Without a listener each of them would end the process.
   redis.on("error", (error: Error) => {
     lastError = error;
-    settings.onError?.(error);
   });
   try {
     await untilReady(redis, settings.connectDeadlineMs ?? CONNECT_DEADLINE_MS);

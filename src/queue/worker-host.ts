@@ -11,7 +11,7 @@ import { pollUntil, type PollOptions } from "./polling.ts";
 import { QueueScripts } from "./queue-scripts.ts";
 import { closeRedis, openRedis } from "./redis-connection.ts";
 import { isConnectionError, isRefusal } from "./redis-errors.ts";
-import { assertRedisFit, type RedisFacts } from "./redis-fit.ts";
+import { assertRedisFit } from "./redis-fit.ts";
 import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix, type RedisOptions } from "./redis-options.ts";
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.ts";
 import type { WorkerEvent, WorkerState } from "./worker-events.ts";
@@ -47,9 +47,6 @@ export interface WorkerHostOptions extends JobHandlers {
   readonly drainDeadlineMs?: number;
   /** Default 3,000. */
   readonly handBackMs?: number;
-  /** Name of this worker in Redis' client list. Default: host name, process id and a random part. */
-  readonly name?: string;
-  readonly connectDeadlineMs?: number;
 }
 
 /** BullMQ's own limit on stalls would fail a job without anyone recording an outcome; ours is in the runner. */
@@ -60,9 +57,6 @@ const REST_MS = 1_000;
 
 /** Takes jobs off the queue and runs them; see the life cycle above. */
 export class WorkerHost {
-  /** What Redis said of itself at the start. */
-  readonly facts: RedisFacts;
-  readonly name: string;
   readonly #options: WorkerHostOptions;
   readonly #redis: Redis;
   readonly #worker: Worker;
@@ -78,12 +72,10 @@ export class WorkerHost {
 
   /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
-    const redis = await openRedis(options.redis, {
-      role: "worker",
-      ...(options.connectDeadlineMs === undefined ? {} : { connectDeadlineMs: options.connectDeadlineMs }),
-    });
+    const redis = await openRedis(options.redis, { role: "worker" });
     try {
-      const host = new WorkerHost(options, redis, await assertRedisFit(redis, options.redis));
+      await assertRedisFit(redis, options.redis);
+      const host = new WorkerHost(options, redis);
       await host.#worker.waitUntilReady();
       host.#worker.run().catch((error: unknown) => {
         host.#report(error);
@@ -95,9 +87,7 @@ export class WorkerHost {
     }
   }
 
-  private constructor(options: WorkerHostOptions, redis: Redis, facts: RedisFacts) {
-    this.facts = facts;
-    this.name = options.name ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  private constructor(options: WorkerHostOptions, redis: Redis) {
     this.#options = options;
     this.#redis = redis;
     this.#scripts = new QueueScripts(redis, queueKeyPrefix(options.redis));
@@ -105,7 +95,8 @@ export class WorkerHost {
     this.#worker = new Worker(QUEUE_NAME, (job, token) => this.#runner.run(job, token ?? ""), {
       connection: redis,
       prefix: options.redis.prefix ?? DEFAULT_PREFIX,
-      name: this.name,
+      // In Redis' client list.
+      name: `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`,
       autorun: false,
       concurrency: options.concurrency ?? 1,
       lockDuration: lockMs,
@@ -157,10 +148,6 @@ export class WorkerHost {
     return this.#isConnected;
   }
 
-  get concurrency(): number {
-    return this.#worker.concurrency;
-  }
-
   /** Takes effect at once when it rises, and as jobs end when it falls. At least 1: `pause` is for none. */
   async setConcurrency(concurrency: number): Promise<void> {
     const wasFull = this.inFlight >= this.#worker.concurrency;
@@ -203,7 +190,6 @@ export class WorkerHost {
 
   async #drain(): Promise<void> {
     this.#enter("draining");
-    clearTimeout(this.#resting);
     const closed = this.#worker.close().catch((error: unknown) => {
       this.#report(error);
     });

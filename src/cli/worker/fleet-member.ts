@@ -46,7 +46,7 @@ export interface SlotClock {
   end(): void;
 }
 
-type HostControl = Pick<WorkerHost, "inFlight" | "isConnected" | "pause" | "resume" | "setConcurrency" | "isPaused">;
+type HostControl = Pick<WorkerHost, "inFlight" | "isConnected" | "pause" | "resume" | "setConcurrency">;
 
 export class FleetMember {
   readonly #options: FleetMemberOptions;
