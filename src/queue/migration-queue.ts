@@ -12,6 +12,7 @@ import { closeRedis, openRedis } from "./redis-connection.ts";
 import { redisUnavailable } from "./redis-errors.ts";
 import { assertRedisFit, readRedisFacts, type RedisFacts } from "./redis-fit.ts";
 import { DEFAULT_PREFIX, QUEUE_NAME, queueKeyPrefix, type RedisOptions } from "./redis-options.ts";
+import { TurnScripts } from "./turn-scripts.ts";
 
 /** Jobs per round trip of `enqueue`: a pipeline of 250 keeps Redis busy for some ten milliseconds. */
 const BATCH_SIZE = 250;
@@ -64,6 +65,7 @@ export class MigrationQueue {
   readonly #redis: Redis;
   readonly #queue: Queue;
   readonly #scripts: QueueScripts;
+  readonly #turns: TurnScripts;
 
   /** @throws UnavailableError when Redis cannot be reached or is not fit, see `assertRedisFit`. */
   static async open(options: RedisOptions, settings: MigrationQueueSettings = {}): Promise<MigrationQueue> {
@@ -81,6 +83,7 @@ export class MigrationQueue {
     this.#options = options;
     this.#redis = redis;
     this.#scripts = new QueueScripts(redis, queueKeyPrefix(options));
+    this.#turns = new TurnScripts(redis, queueKeyPrefix(options));
     this.#queue = new Queue(QUEUE_NAME, {
       connection: redis,
       prefix: options.prefix ?? DEFAULT_PREFIX,
@@ -154,12 +157,12 @@ export class MigrationQueue {
 
   /** The turn of the job that is next, or the last one given when none waits; undefined when none was given since Redis was empty. */
   turn(): Promise<number | undefined> {
-    return this.#call(() => this.#scripts.turn());
+    return this.#call(() => this.#turns.next());
   }
 
   /** Moves the turns of all jobs that have not ended back by so many; what one of them waits for stays the same. */
   rebaseTurns(by: number): Promise<void> {
-    return this.#call(() => this.#scripts.rebaseTurns(by));
+    return this.#call(() => this.#turns.rebase(by));
   }
 
   /** Removes a campaign's jobs of these actors, unless they run or have become somebody else's. @returns the actors of those removed. */
@@ -213,7 +216,7 @@ export class MigrationQueue {
     turnOf: (index: number) => number | undefined,
   ): Promise<readonly EnqueueAnswer[]> {
     const turns = requests.map((_, index) => turnOf(index) ?? 0);
-    const noted = this.#scripts.noteTurn(Math.max(...turns));
+    const noted = this.#turns.note(Math.max(...turns));
     const answers = new Array<EnqueueAnswer>(requests.length).fill("enqueued");
     let open = requests.map((request, index) => ({ request, index }));
     for (let round = 0; open.length > 0; round += 1) {

@@ -6,12 +6,10 @@ import { type MigrationRequest, parseRequest } from "./migration-request.ts";
  *
  *   <base>wait, active     lists of job ids          <base>de:<actor>  id of the job that holds the actor
  *   <base>delayed, failed  sorted sets of job ids    <base>dn:<actor>  hash: the request kept until that job ends
- *   <base>prioritized      by turn, see below        <base><job id>    hash: the job
- *   <base>ferry-turn       the highest turn given    <base><job id>:lock  the token of the worker that has it
- *   <base>stalled          set of job ids whose lock is looked for
+ *   <base>prioritized      sorted set of job ids     <base><job id>    hash: the job
+ *   <base>stalled          set of job ids            <base><job id>:lock  the token of the worker that has it
  *
- * A campaign's job has a turn (src/campaign/feeder/fair-order.ts), which is BullMQ's priority: times 2^32, plus a counter, it is the job's
- * score in `prioritized`, and the job keeps it in its hash for when it comes back.
+ * In `stalled` are jobs whose lock is looked for; in `prioritized` those that have a turn, see turn-scripts.ts.
  *
  * They rely on the layout of the BullMQ version that package.json pins; test/queue/ fails when it changes.
  */
@@ -206,44 +204,12 @@ for index = 2, #ARGV do
 end
 return withdrawn`;
 
-/** KEYS: base. ARGV: the highest turn of jobs that are about to be added. */
-const NOTE_TURN = `
-local key = KEYS[1] .. 'ferry-turn'
-if tonumber(ARGV[1]) > tonumber(redis.call('GET', key) or '0') then redis.call('SET', key, ARGV[1]) end`;
-
-/** KEYS: base. The turn of the job that is next, else the highest given, else false. */
-const TURN = `
-local head = redis.call('ZRANGE', KEYS[1] .. 'prioritized', 0, 0, 'WITHSCORES')
-if head[2] then return math.floor(tonumber(head[2]) / 0x100000000) end
-return tonumber(redis.call('GET', KEYS[1] .. 'ferry-turn') or nil)`;
-
-/** KEYS: base. ARGV: by how much. As many steps as jobs that wait, run or are put off: a window of each campaign. */
-const REBASE_TURNS = `
-local base, by = KEYS[1], tonumber(ARGV[1])
-local function rebased(turn) return math.max(1, turn - by) end
-local function rebase(id)
-  local turn = tonumber(redis.call('HGET', base .. id, 'priority') or '0')
-  if turn > 0 then redis.call('HSET', base .. id, 'priority', rebased(turn)) end
-end
-local waiting = redis.call('ZRANGE', base .. 'prioritized', 0, -1, 'WITHSCORES')
-for index = 1, #waiting, 2 do
-  local id, score = waiting[index], tonumber(waiting[index + 1])
-  redis.call('ZADD', base .. 'prioritized', rebased(math.floor(score / 0x100000000)) * 0x100000000 + score % 0x100000000, id)
-  rebase(id)
-end
-for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do rebase(id) end
-for _, id in ipairs(redis.call('ZRANGE', base .. 'delayed', 0, -1)) do rebase(id) end
-redis.call('SET', base .. 'ferry-turn', rebased(tonumber(redis.call('GET', base .. 'ferry-turn') or '1')))`;
-
 interface ScriptedRedis extends Redis {
   ferrySettleDuplicates(base: string, ...adds: readonly string[]): Promise<[DuplicateState, string][]>;
   ferryClaim(base: string, actorId: string, jobId: string): Promise<number>;
   ferryExtendLocks(base: string, ms: number, ...idsAndTokens: readonly string[]): Promise<string[]>;
   ferryCounts(base: string): Promise<[number, number, number, number, number, number, string | null]>;
   ferryIsDrained(base: string, field: string, mark: string): Promise<number>;
-  ferryNoteTurn(base: string, turn: number): Promise<null>;
-  ferryTurn(base: string): Promise<number | null>;
-  ferryRebaseTurns(base: string, by: number): Promise<null>;
   ferryAreLive(base: string, field: string, mark: string, ...actorIds: readonly string[]): Promise<number[]>;
   ferryWithdraw(base: string, campaign: string, ...actorIds: readonly string[]): Promise<number[]>;
 }
@@ -288,9 +254,6 @@ export class QueueScripts {
       ferryIsDrained: IS_DRAINED,
       ferryAreLive: ARE_LIVE,
       ferryWithdraw: WITHDRAW,
-      ferryNoteTurn: NOTE_TURN,
-      ferryTurn: TURN,
-      ferryRebaseTurns: REBASE_TURNS,
     })) {
       redis.defineCommand(name, { numberOfKeys: 1, lua });
     }
@@ -332,21 +295,6 @@ export class QueueScripts {
   async extendLocks(jobIds: readonly string[], tokens: readonly string[], lockMs: number): Promise<string[]> {
     const idsAndTokens = jobIds.flatMap((jobId, index) => [jobId, tokens[index] ?? ""]);
     return this.#redis.ferryExtendLocks(this.#base, lockMs, ...idsAndTokens);
-  }
-
-  /** Notes a turn that is about to be given; 0 is none. */
-  async noteTurn(turn: number): Promise<void> {
-    if (turn > 0) {
-      await this.#redis.ferryNoteTurn(this.#base, turn);
-    }
-  }
-
-  async turn(): Promise<number | undefined> {
-    return (await this.#redis.ferryTurn(this.#base)) ?? undefined;
-  }
-
-  async rebaseTurns(by: number): Promise<void> {
-    await this.#redis.ferryRebaseTurns(this.#base, by);
   }
 
   async counts(nowMs: number): Promise<QueueCounts> {
