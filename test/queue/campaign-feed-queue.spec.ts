@@ -161,6 +161,7 @@ describe("the queue as the feeder uses it", () => {
     await fixture.client.rpush("ferry:actor-migration:wait", jobId);
     expect(await queue.withdraw("spring", [actorId])).to.deep.equal([actorId]);
     expect(await fixture.queue.counts()).to.include({ active: 0, waiting: 0 });
+    expect(await fixture.client.keys(`ferry:actor-migration:${jobId}*`), "nothing of it stays").to.deep.equal([]);
   });
 
   it("takes an actor again after Redis forgot it, and runs it once however often it is fed", async () => {
@@ -315,6 +316,8 @@ describe("the queue as the feeder uses it", () => {
       await fixture.work(() => Promise.reject(new Error("no")), { retry });
       await eventually("it is put off", isPutOff);
       expect(await missing()).to.equal(false);
+      await feed();
+      expect(await fixture.queue.counts(), "it takes no other job's place").to.include({ delayed: 1, waiting: 0 });
     });
   });
 
@@ -326,5 +329,13 @@ describe("the queue as the feeder uses it", () => {
     await queue.feed(requests("spring", [actorId]));
     expect(await queue.missing([actorId])).to.deep.equal([]);
     expect((await fixture.queue.counts()).waiting).to.equal(1);
+  });
+
+  it("misses an actor of whose job only its place in a list is left", async () => {
+    const [actorId] = [newActor()];
+    await queue.feed(requests("spring", [actorId]));
+    const [jobId = ""] = await fixture.client.zrange("ferry:actor-migration:prioritized", 0, -1);
+    await fixture.client.del(`ferry:actor-migration:${jobId}`);
+    expect(await queue.missing([actorId])).to.deep.equal([actorId]);
   });
 });

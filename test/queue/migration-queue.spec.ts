@@ -1,6 +1,7 @@
 import { Queue } from "bullmq";
 import { expect } from "chai";
 
+import type { ActorId } from "../../src/formats/actor-id.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
 import { QueueScripts, type DuplicateState, type MetAdd } from "../../src/queue/queue-scripts.ts";
@@ -44,6 +45,8 @@ describe("queue/migration queue", () => {
     return worker;
   }
 
+  const scriptsHere = (): QueueScripts => new QueueScripts(fixture.client, queueKeyPrefix({ url: fixture.redis.url }));
+
   /** Three requests for one actor, each later than the one before. */
   function threeRequests(): readonly [MigrationRequest, MigrationRequest, MigrationRequest] {
     const actorId = newActor();
@@ -57,9 +60,8 @@ describe("queue/migration queue", () => {
     const deduplication = { id: request.actorId, keepLastIfActive: true };
     const met = await bare.add("migrate", request, { jobId: "late", deduplication });
     await bare.close();
-    const scripts = new QueueScripts(fixture.client, queueKeyPrefix({ url: fixture.redis.url }));
     return async () => {
-      const [settled] = await scripts.settleDuplicates([{ jobId: "late", request, metId: met.id ?? "" }]);
+      const [settled] = await scriptsHere().settleDuplicates([{ jobId: "late", request, metId: met.id ?? "" }]);
       if (settled === undefined) {
         throw new Error("nothing was settled");
       }
@@ -291,6 +293,64 @@ describe("queue/migration queue", () => {
         expect(await fixture.client.exists(`ferry:actor-migration:de:${actorId}`)).to.equal(0);
       });
     }
+  });
+
+  it("lets a job that starts once more have its actor, unless another waits, is put off or runs for it", async () => {
+    const scripts = scriptsHere();
+    const base = queueKeyPrefix({ url: fixture.redis.url });
+    const holders: Record<string, (actorId: ActorId) => Promise<unknown>> = {
+      waits: (actorId) => fixture.queue.enqueue([newRequest(actorId)]),
+      "waits its turn": (actorId) => fixture.queue.enqueue([newRequest(actorId)], { turnOf: () => 1 }),
+      "is put off": async (actorId) => {
+        await fixture.queue.enqueue([newRequest(actorId)], { turnOf: () => 2 });
+        const id = (await fixture.client.get(`${base}de:${actorId}`)) ?? "";
+        await fixture.client.zrem(`${base}prioritized`, id);
+        await fixture.client.zadd(`${base}delayed`, 1, id);
+      },
+    };
+    for (const [what, hold] of Object.entries(holders)) {
+      const actorId = newActor();
+      await hold(actorId);
+      expect(await scripts.claim(actorId, "again"), what).to.equal(false);
+      expect(await fixture.client.get(`${base}de:${actorId}`), what).to.not.equal("again");
+    }
+    const [free, orphaned] = [newActor(), newActor()];
+    await fixture.client.set(`${base}de:${orphaned}`, "orphan");
+    await fixture.client.hset(`${base}orphan`, "data", "{}");
+    for (const actorId of [free, orphaned]) {
+      expect(await scripts.claim(actorId, "again")).to.equal(true);
+      expect(await fixture.client.get(`${base}de:${actorId}`)).to.equal("again");
+    }
+  });
+
+  it("is not drained while a job waits its turn", async () => {
+    expect(await scriptsHere().isDrained()).to.equal(true);
+    await fixture.queue.enqueue([newRequest(newActor())], { turnOf: () => 1 });
+    expect(await scriptsHere().isDrained()).to.equal(false);
+  });
+
+  it("serves of two requests of one moment the one that came last", async () => {
+    const [first] = threeRequests();
+    const last = { ...first, options: { number: 9 } };
+    await fixture.queue.enqueue([first]);
+    await fixture.queue.enqueue([last]);
+    const { seen, open } = await workBehindGate();
+    open();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([last]);
+  });
+
+  it("has a request added again that met an active job without being kept behind it", async () => {
+    const [first, second] = threeRequests();
+    await fixture.queue.enqueue([first]);
+    const { seen, open } = await workBehindGate();
+    await eventually("it runs", () => seen.length === 1);
+    const base = queueKeyPrefix({ url: fixture.redis.url });
+    const metId = (await fixture.client.get(`${base}de:${first.actorId}`)) ?? "";
+    const [settled] = await scriptsHere().settleDuplicates([{ jobId: "late", request: second, metId }]);
+    expect(settled).to.deep.include({ state: "again", request: second });
+    expect(await fixture.client.exists(`${base}dn:${first.actorId}`)).to.equal(0);
+    open();
   });
 
   it("lets a failed job that someone retries by hand make way for the actor's other job", async () => {
