@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { LockKeeper } from "../../src/queue/lock-keeper.ts";
+import { withMockIntervals } from "../support/mock-intervals.ts";
 import { gate } from "./eventually.ts";
 
 const LOCK_MS = 60_000_000; // The real timer never fires; tests call tick().
@@ -135,6 +136,19 @@ describe("queue/lock keeper", () => {
   it("knows at once that a lock ran out before its job could start", () => {
     expect(hold("j", "t", LOCK_MS).lost).to.equal(1);
     expect(hold("k", "u", LOCK_MS - 1).lost).to.equal(0);
+  });
+
+  it("looks after locks by itself, also after all it had before have ended", async () => {
+    await withMockIntervals(async (tick) => {
+      hold("j", "t");
+      releases[0]?.();
+      hold("k", "u");
+      nowMs = LOCK_MS / 2;
+      tick(LOCK_MS / 6);
+      await settled();
+      expect(asked).to.deep.equal([{ jobIds: ["k"], tokens: ["u"] }]);
+      releases[1]?.();
+    });
   });
 
   it("is silent after release", async () => {

@@ -1,5 +1,4 @@
 import { PassThrough } from "node:stream";
-import { mock } from "node:test";
 import { expect } from "chai";
 import { readActivity } from "../../../src/campaign/fleet/activity.ts";
 import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
@@ -8,6 +7,7 @@ import { LoadGovernor } from "../../../src/queue/load-governor.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { createMetrics } from "../../../src/telemetry/metrics.ts";
+import { withMockIntervals } from "../../support/mock-intervals.ts";
 import { forEachEngine, storeWith } from "../../support/stores.ts";
 import { eventually, gate } from "../../queue/eventually.ts";
 
@@ -210,20 +210,16 @@ describe("a worker as a member of the fleet", () => {
           return store.transact(body, options);
         }),
       );
-      // eslint-disable-next-line n/no-unsupported-features/node-builtins -- it is there on Node 20, as an experiment
-      mock.timers.enable({ apis: ["setInterval"] });
-      try {
+      await withMockIntervals(async (tick) => {
         member.start(host);
         for (let second = 0; second < 60; second += 1) {
-          mock.timers.tick(1_000);
+          tick(1_000);
         }
         // At the start why it rests and a heartbeat; then both again, and what campaigns are owed, which is nothing.
         expect(asked).to.equal(4);
         answered.open();
         await member.stop();
-      } finally {
-        mock.timers.reset();
-      }
+      });
     });
 
     it("says that it has lost Redis", async () => {

@@ -21,6 +21,14 @@ const readRows =
   (tx: Transaction, corner: Corner): Promise<unknown> =>
     corner.rows(tx, corner.range(begin, end), options);
 
+/** Reads a range of which it has written and cleared parts itself. */
+function readAround(tx: Transaction, corner: Corner): Promise<unknown> {
+  tx.set(corner.key("b"), bytes("mine"));
+  tx.clearRange(corner.range("d", "e"));
+  tx.clear(corner.key("f"));
+  return corner.rows(tx, corner.range("a", "z"));
+}
+
 /** Reads only the first batch of a range. */
 async function readFirstBatch(tx: Transaction, corner: Corner): Promise<void> {
   for await (const batch of tx.getRange(corner.everything)) {
@@ -87,6 +95,11 @@ const CONFLICTS: readonly Interleaving[] = [
     },
     theirs: set("b"),
   },
+  ...(["a", "c", "e", "g"] as const).map((name) => ({
+    title: `a range that was read, before, between or behind what the transaction wrote itself (${name})`,
+    mine: readAround,
+    theirs: set(name),
+  })),
   {
     title: "a key that was read and only then written",
     mine: async (tx, { key }) => {
@@ -130,6 +143,11 @@ const NO_CONFLICTS: readonly Interleaving[] = [
     },
     theirs: set("b"),
   },
+  ...(["b", "dd", "f"] as const).map((name) => ({
+    title: `what the transaction had written or cleared itself in a range that it read (${name})`,
+    mine: readAround,
+    theirs: set(name),
+  })),
   {
     title: "a range that was read only after the transaction had cleared it itself",
     mine: (tx, corner) => {

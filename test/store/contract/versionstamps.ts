@@ -75,6 +75,17 @@ export function describeVersionstamps(makeStore: MakeStore): void {
         expect(await errorOf(byRange)).to.be.instanceOf(InvariantError);
       });
 
+      it("keep nothing else from being read before the commit", async () => {
+        const { key } = corner();
+        await corner().put({ a: "1", z: "2" });
+        const around = await corner().store.transact(async (tx) => {
+          tx.setVersionstampedKey(key(`k/${BLANK}`), key("k/").length, bytes("row"));
+          tx.setVersionstampedValue(key("v"), bytes(BLANK), 0);
+          return Promise.all(["a", "j", "l", "u", "w", "z"].map(async (name) => text(await tx.get(key(name)))));
+        });
+        expect(around).to.deep.equal(["1", undefined, undefined, undefined, undefined, "2"]);
+      });
+
       it("must lie within the bytes they complete", async () => {
         const { key } = corner();
         const stamped = key(BLANK);

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { InvariantError } from "../../../src/errors.ts";
 import {
   decodeCommitRecord,
   decodeVersion,
@@ -78,6 +79,11 @@ describe("the log of commits", () => {
         expect(decodeCommitRecord(7n, encodeCommitRecord(record))).to.deep.equal(record);
       }),
     );
+  });
+
+  it("is not understood where it is cut", () => {
+    const row = encodeCommitRecord(commitRecord(1n, 0, { keys: ["key"], ranges: [{ begin: "a", end: "b" }] }));
+    expect(() => decodeCommitRecord(1n, row.subarray(0, row.length - 1))).to.throw(InvariantError);
   });
 
   it("names a key once that many transactions of a commit wrote", () => {
