@@ -72,7 +72,9 @@ describe("the queue as the feeder uses it", () => {
     const named = (ids: readonly (ActorId | undefined)[]): ActorId[] => ids.filter((id) => id !== undefined);
     const opened = gate();
     const started: ActorId[] = [];
-    await queue.feed(requests("spring", named([putOff, running]), 1_000_001));
+    // One is from long before.
+    await queue.feed(requests("spring", named([putOff]), 5));
+    await queue.feed(requests("spring", named([running]), 1_000_002));
     await fixture.work(async ({ actorId }) => {
       started.push(actorId);
       await (actorId === running ? opened.opened : Promise.resolve());
@@ -138,6 +140,8 @@ describe("the queue as the feeder uses it", () => {
       return actorId === putOff ? { kind: "defer", delayMs: 3_600_000 } : { kind: "done" };
     });
     await eventually("one is put off and one runs", () => started.length === 2);
+    await eventually("it is put off", async () => (await fixture.queue.counts()).delayed === 1);
+    expect(await queue.missing(named([putOff, running])), "a campaign's own counts").to.deep.equal([]);
     await queue.feed(requests("spring", named([first, second, asked])));
     await queue.feed(requests("summer", named([others])));
     await fixture.queue.enqueue(named([asked]).map((actorId) => ({ actorId, requestedAt: new Date().toISOString() })));
@@ -230,6 +234,14 @@ describe("the queue as the feeder uses it", () => {
       await eventually("nothing is left", missing);
     });
 
+    it("merges a later request of no campaign into the one that is put off", async () => {
+      await ask();
+      await fixture.work(async (request) => Promise.resolve(findAwake(request)));
+      await eventually("it is put off", isPutOff);
+      expect(await ask()).to.include({ enqueued: 0, alreadyQueued: 1 });
+      expect(await fixture.queue.counts()).to.include({ delayed: 1, waiting: 0 });
+    });
+
     it("misses a campaign's request that is kept behind the other one", async () => {
       const opened = gate();
       await ask();
@@ -283,6 +295,22 @@ describe("the queue as the feeder uses it", () => {
       });
       expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
       await comeBack();
+      await eventually("the other one is run", () => seen.length === 2);
+      expect(seen).to.deep.equal(["spring", undefined]);
+    });
+
+    it("leaves what is kept behind a job that runs, which serves it in its turn", async () => {
+      const opened = gate();
+      await feed();
+      await fixture.work(async ({ campaign }) => {
+        seen.push(campaign);
+        await opened.opened;
+        return { kind: "done" };
+      });
+      await eventually("it runs", () => seen.length === 1);
+      await ask();
+      expect(await queue.withdraw("spring", [actorId])).to.deep.equal([]);
+      opened.open();
       await eventually("the other one is run", () => seen.length === 2);
       expect(seen).to.deep.equal(["spring", undefined]);
     });

@@ -158,8 +158,11 @@ describe("queue/job runner", () => {
   it("never lets BullMQ count a failed move as a failed attempt", async () => {
     const deferring = runner({ movesFail: true, process: () => Promise.resolve({ kind: "defer", delayMs: 1 }) });
     expect(await thrown(deferring.run(job(), "t"))).to.be.instanceOf(WaitingError);
-    const failing = runner({ movesFail: true, process: () => Promise.reject(new Error("no")) });
-    expect(await thrown(failing.run(job(), "t"))).to.be.instanceOf(WaitingError);
-    expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "queue_error", "job_started", "queue_error"]);
+    for (const error of [new Error("no"), new StoreError("throttled", "busy")]) {
+      const failing = runner({ movesFail: true, process: () => Promise.reject(error) });
+      expect(await thrown(failing.run(job(), "t"))).to.be.instanceOf(WaitingError);
+    }
+    const each = ["job_started", "queue_error"];
+    expect(events.map(({ type }) => type)).to.deep.equal([...each, ...each, ...each]);
   });
 });

@@ -200,7 +200,10 @@ describe("queue/migration queue", () => {
 
   it("counts jobs by state and knows the age of the oldest", async () => {
     await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
-    await eventually("time passes", async () => (await fixture.queue.counts()).oldestWaitingMs >= 20);
+    const base = queueKeyPrefix({ url: fixture.redis.url });
+    const oldest = await fixture.client.lindex(`${base}wait`, -1);
+    await fixture.client.hset(`${base}${oldest ?? ""}`, "timestamp", Date.now() - 3_600_000);
+    expect((await fixture.queue.counts()).oldestWaitingMs).to.be.at.least(3_600_000);
     const { seen, open } = await workBehindGate();
     await eventually("one runs", () => seen.length === 1);
     expect(await fixture.queue.counts()).to.include({ waiting: 1, active: 1, delayed: 0, failed: 0, isPaused: false });
@@ -311,7 +314,10 @@ describe("queue/migration queue", () => {
     for (const [what, hold] of Object.entries(holders)) {
       const actorId = newActor();
       await hold(actorId);
+      await fixture.client.hset(`${base}again`, "deid", actorId);
       expect(await scripts.claim(actorId, "again"), what).to.equal(false);
+      // Else its end would take the other's key along.
+      expect(await fixture.client.hget(`${base}again`, "deid"), what).to.equal(null);
       expect(await fixture.client.get(`${base}de:${actorId}`), what).to.not.equal("again");
     }
     const [free, orphaned] = [newActor(), newActor()];
@@ -340,8 +346,32 @@ describe("queue/migration queue", () => {
     expect(seen).to.deep.equal([last]);
   });
 
-  it("has a request added again that met an active job without being kept behind it", async () => {
+  it("serves the latest request also when an older one, kept in its place, waits when that is settled", async () => {
+    const [first, older, latest] = threeRequests();
+    const firstEnds = gate();
+    const seen: MigrationRequest[] = [];
+    const { host } = await fixture.work(async (request) => {
+      seen.push(request);
+      await firstEnds.opened;
+      return { kind: "done" };
+    });
+    await fixture.queue.enqueue([first]);
+    await eventually("the first runs", () => seen.length === 1);
+    expect((await fixture.queue.enqueue([latest])).queuedAfterActive).to.equal(1);
+    const settle = await addLate(older);
+    await host.pause();
+    firstEnds.open();
+    await eventually("the older one waits", async () => (await fixture.queue.counts()).waiting === 1);
+    expect((await settle()).state).to.equal("kept");
+    await host.resume();
+    await fixture.queue.drained();
+    expect(seen).to.deep.equal([first, latest]);
+  });
+
+  it("has a request added again that met a job which has ended, or an active one without being kept behind it", async () => {
     const [first, second] = threeRequests();
+    const gone = { jobId: "late", request: second, metId: "gone" };
+    expect(await scriptsHere().settleDuplicates([gone])).to.deep.equal([{ ...gone, state: "again" }]);
     await fixture.queue.enqueue([first]);
     const { seen, open } = await workBehindGate();
     await eventually("it runs", () => seen.length === 1);
@@ -383,6 +413,7 @@ describe("queue/migration queue", () => {
     finish.open();
     await worker.host.drained();
     expect(most).to.equal(1);
+    expect(eventsOf(worker, "job_started"), "the old one never ran").to.have.length(1);
     expect((await fixture.queue.enqueue([newRequest(actorId)])).enqueued).to.equal(1);
   });
 });

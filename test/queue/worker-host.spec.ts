@@ -122,6 +122,50 @@ describe("queue/worker host", () => {
     expect(worker.host.state).to.equal("stopped");
   });
 
+  it("lets all its jobs finish at stop, also after the first has", async () => {
+    const ends = [gate(), gate()];
+    let started = 0;
+    const worker = await fixture.work(
+      async () => {
+        started += 1;
+        await ends[started - 1]?.opened;
+        return { kind: "done" };
+      },
+      { concurrency: 2, drainDeadlineMs: 600_000 },
+    );
+    await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
+    await eventually("both run", () => started === 2);
+    const stopped = worker.host.stop();
+    ends[0]?.open();
+    await eventually("one has ended", () => eventsOf(worker, "job_done").length === 1);
+    ends[1]?.open();
+    await stopped;
+    expect(eventsOf(worker, "job_done")).to.have.length(2);
+    expect(eventsOf(worker, "state_changed").map(({ state }) => state)).to.deep.equal(["draining", "stopped"]);
+  });
+
+  it("stops as soon as its jobs have ended also while Redis is away, and aborts none", async () => {
+    const opened = gate();
+    const worker = await fixture.work(
+      async () => {
+        await opened.opened;
+        return { kind: "done" };
+      },
+      { drainDeadlineMs: 600_000, handBackMs: 100 },
+    );
+    await fixture.queue.enqueue([newRequest(newActor())]);
+    await eventually("it runs", () => worker.host.inFlight === 1);
+    fixture.redis.freeze();
+    try {
+      const stopped = worker.host.stop();
+      opened.open();
+      await stopped;
+    } finally {
+      fixture.redis.thaw();
+    }
+    expect(eventsOf(worker, "state_changed").map(({ state }) => state)).to.deep.equal(["draining", "stopped"]);
+  });
+
   it("hands back at the deadline what does not finish, without spending an attempt", async () => {
     const attempts: number[] = [];
     await fixture.queue.enqueue([newRequest(newActor())]);

@@ -12,3 +12,4 @@ export async function withMockIntervals(run: (tick: (ms: number) => void) => Pro
     mock.timers.reset();
   }
 }
+/* eslint-enable n/no-unsupported-features/node-builtins */

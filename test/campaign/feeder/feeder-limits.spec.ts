@@ -55,7 +55,13 @@ describe("limits that are set while a window waits on the queue", () => {
       expect([scene.queue.jobs.size, await scene.open("one")]).to.deep.equal([0, 5]);
     });
 
-    it("take nothing back twice", async () => {
+    it("take nothing back twice, and tell of what they took", async () => {
+      const told: unknown[] = [];
+      feeder = scene.feeder("feeder-1", {
+        withdrawn: (name, actors) => {
+          told.push([name, actors]);
+        },
+      });
       await start("one");
       await feeder.tick();
       await scene.change("one", { concurrentActors: 3 });
@@ -66,6 +72,7 @@ describe("limits that are set while a window waits on the queue", () => {
         await feeder.tick();
       }
       expect(scene.queue.fed).to.equal(fed);
+      expect(told).to.deep.equal([["one", 100]]);
     });
 
     for (const [what, rate] of [

@@ -5,7 +5,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { open as openLmdb } from "lmdb";
 import { UnavailableError } from "../../../src/errors.ts";
+import { toHex } from "../../../src/formats/bytes.ts";
 import { openStore, type OpenStoreOptions } from "../../../src/store/open-store.ts";
+import { readRows } from "../../../src/store/read-rows.ts";
 import type { Store, Transaction } from "../../../src/store/store.ts";
 import { bytes, errorOf, kindOf, text } from "../contract/harness.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -70,6 +72,29 @@ describe("the embedded store", () => {
         expect(found).to.deep.equal([...model].sort());
       }),
     );
+  });
+
+  it("commits no more than a thousand or so transactions, or 8 MiB, at once, so that others' turn comes", async () => {
+    const store = await open();
+    const commitsOf = async (transactions: number, valueBytes: number): Promise<number> => {
+      const all = Array.from({ length: transactions }, (_, index) =>
+        write(store, (tx) => {
+          tx.set(bytes(`bulk/${index}`), new Uint8Array(valueBytes));
+          tx.setVersionstampedValue(
+            bytes(`stamp/${transactions}/${String(index).padStart(5, "0")}`),
+            new Uint8Array(10),
+            0,
+          );
+        }),
+      );
+      await Promise.all(all);
+      const begin = bytes(`stamp/${transactions}/`);
+      const rows = await store.transact((tx) => readRows(tx, { begin, end: bytes(`stamp/${transactions}0`) }));
+      expect(rows).to.have.length(transactions);
+      return new Set(rows.map(({ value }) => toHex(value.subarray(0, 8)))).size;
+    };
+    expect(await commitsOf(2_500, 1)).to.be.at.least(3);
+    expect(await commitsOf(190, 90_000)).to.be.at.least(2);
   });
 
   it("lets the event loop turn while somebody only reads, of single rows and of ranges", async () => {
