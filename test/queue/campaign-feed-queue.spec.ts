@@ -60,6 +60,8 @@ describe("the queue as the feeder uses it", () => {
     expect(await queue.turn()).to.equal(undefined);
     await queue.feed(requests("spring", newActors(3), 7));
     expect(await queue.turn()).to.equal(7);
+    await queue.feed(requests("summer", newActors(1), 2));
+    expect(await queue.turn()).to.equal(2);
     await fixture.work(() => Promise.resolve({ kind: "done" }));
     await eventually("nothing waits", async () => (await fixture.queue.counts()).waiting === 0);
     expect(await queue.turn()).to.equal(9);

@@ -279,16 +279,16 @@ describe("Depot's look at v2's older form", () => {
       for (let at = 1; at <= counted.commits.length; at += 1) {
         const met = await begun();
         const faulty = new FaultyStore(met.store, at, async () => brought?.(met, migration));
-        expect(await attempt(faulty, met.world, met.actor, { migration }), `commit ${at}`).to.deep.equal(met.first);
+        const all = new FaultyStore(faulty);
+        expect(await attempt(all, met.world, met.actor, { migration }), `commit ${at}`).to.deep.equal(met.first);
         expect(await readOutcome(met.store, met.actor.id), `commit ${at}`).to.deep.equal(met.first);
         expect(await assertSound(met), `commit ${at}`).to.equal("engine");
+        // The same where the result of the last commit is unknown, which comes after a conflict or before any.
+        const once = await begun();
+        const again = new FaultyStore(once.store, at, async () => brought?.(once, migration));
+        const unknown = new FaultyStore(again, all.commits.length, "unknown_happened");
+        expect(await attempt(unknown, once.world, once.actor, { migration }), `commit ${at}`).to.deep.equal(once.first);
       }
-      const met = await begun();
-      const last = counted.commits.length;
-      const faulty = new FaultyStore(met.store, last, async () => brought?.(met, migration));
-      // After the conflict that this comes to, the same once more.
-      const unknown = new FaultyStore(faulty, last + 1, "unknown_happened");
-      expect(await attempt(unknown, met.world, met.actor, { migration })).to.deep.equal(met.first);
     });
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {
