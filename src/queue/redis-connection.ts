@@ -40,11 +40,23 @@ export async function openRedis(options: RedisOptions, settings: OpenRedisSettin
   });
   try {
     await untilReady(redis, settings.connectDeadlineMs ?? CONNECT_DEADLINE_MS);
+    await selectDatabase(redis);
   } catch (error) {
     redis.disconnect();
     throw redisUnavailable(options.url, lastError ?? error);
   }
   return redis;
+}
+
+/**
+ * Selects the URL's database once more, to hear whether it is there: after a refusal the client goes on in database 0, where it may meet
+ * somebody else's Ferry.
+ */
+async function selectDatabase(redis: Redis): Promise<void> {
+  const { db = 0 } = redis.options;
+  if (db !== 0) {
+    await redis.select(db);
+  }
 }
 
 /** Ends a client politely, or at once when Redis does not answer. Never throws. */
@@ -57,9 +69,9 @@ export async function closeRedis(redis: Redis): Promise<void> {
 
 async function toClientOptions(options: RedisOptions, role: RedisRole): Promise<ClientOptions> {
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
-  if (url === undefined || (url.protocol !== "redis:" && url.protocol !== "rediss:")) {
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
     throw new UsageError(
-      `${redactUrl(options.url)} is not a Redis URL; write redis://host:6379 or rediss://host:6379.`,
+      `"${redactUrl(options.url)}" is not a Redis URL; write redis://host:6379 or rediss://host:6379, with /1 behind it for database 1.`,
     );
   }
   const base: ClientOptions = {

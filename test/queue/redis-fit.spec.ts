@@ -141,6 +141,34 @@ describe("queue/redis", () => {
       expect(error.code).to.equal("redis_unreachable");
     });
 
+    it("refuses a database that Redis does not have, for queue and worker alike, and takes one that it has", async () => {
+      const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
+      try {
+        const error = await refusal(`${redis.url}/16`);
+        expect([error.code, error.message]).to.deep.equal([
+          "redis_refused",
+          `Redis at ${redis.url}/16 refuses a command: ERR DB index is out of range`,
+        ]);
+        const worker: unknown = await WorkerHost.start({
+          redis: { url: `${redis.url}/16` },
+          process: () => Promise.resolve({ kind: "done" }),
+          onExhausted: () => Promise.resolve(),
+        }).catch((thrown: unknown) => thrown);
+        expect((worker as FerryError).code).to.equal("redis_refused");
+        await (await MigrationQueue.open({ url: `${redis.url}/15` })).close();
+      } finally {
+        await redis.stop();
+      }
+    });
+
+    it("refuses a database that is no number", async () => {
+      const error = await refusal("redis://:s3cret@127.0.0.1:6379/main");
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.match(
+        /^"redis:\/\/:\*\*\*@127\.0\.0\.1:6379\/main" is not a Redis URL; .* \/1 .* database 1\.$/,
+      );
+    });
+
     it("says that the password is wrong or missing, and takes it from the options or the URL", async () => {
       const redis = await TestRedis.start({ args: ["--requirepass", "s3cret"] });
       try {
