@@ -4,7 +4,7 @@ import { Redis, type RedisOptions as ClientOptions } from "ioredis";
 
 import { UsageError } from "../errors.ts";
 import { redactUrl } from "./redact-url.ts";
-import { isAuthenticationError, redisUnavailable } from "./redis-errors.ts";
+import { isAuthenticationError, isCertificateError, redisUnavailable } from "./redis-errors.ts";
 import type { RedisOptions } from "./redis-options.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface OpenRedisSettings {
 /**
  * A connected client.
  * @throws UsageError when the URL or the CA file cannot be read.
- * @throws UnavailableError `redis_unreachable` or `redis_auth` when Redis does not serve us within the deadline.
+ * @throws UnavailableError `redis_unreachable`, `redis_auth` or `redis_certificate` when Redis does not serve us within the deadline.
  */
 export async function openRedis(options: RedisOptions, settings: OpenRedisSettings): Promise<Redis> {
   const clientOptions = await toClientOptions(options, settings.role);
@@ -108,9 +108,9 @@ function untilReady(redis: Redis, deadlineMs: number): Promise<void> {
     const ready = (): void => {
       finish();
     };
-    // Refused credentials stay refused, so there is no point in using up the deadline.
+    // Refused credentials stay refused, and a certificate as it is, so there is no point in using up the deadline.
     const failed = (error: Error): void => {
-      if (isAuthenticationError(error)) {
+      if (isAuthenticationError(error) || isCertificateError(error)) {
         finish(error);
       }
     };
