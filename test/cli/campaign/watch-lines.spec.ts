@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { CampaignView } from "../../../src/campaign/progress/view.ts";
 import { showText } from "../../../src/cli/campaign/show-text.ts";
 import { resultOf } from "../../../src/cli/campaign/wait.ts";
 import { plainLine, watchLines } from "../../../src/cli/campaign/watch-lines.ts";
@@ -72,6 +73,23 @@ describe("the live view", () => {
       expect(text, String(columns)).to.match(/ {2}magic_mismat.* 300$/m);
       expect(text.match(/\d+ %(?= |$)/gm)?.length, String(columns)).to.be.at.least(7);
     }
+  });
+
+  it("cuts nothing of when it ends, and says it beside the speed where both have room", () => {
+    const end = "at least 5m to go: larger actors are left than those done lately";
+    const view = (eta: { lowMs: number; highMs?: number }): CampaignView => {
+      const { standstill, ...progress } = busy.progress;
+      expect(standstill).to.equal(undefined);
+      return { ...busy, progress: { ...progress, eta } };
+    };
+    for (const columns of [80, 60, 40]) {
+      const lines = watchLines(view({ lowMs: 300_000 }), { columns, color: false });
+      expect(lines.slice(1, lines.indexOf("")).join(" "), String(columns)).to.match(
+        new RegExp(`^[\\d.]+ actors/s, .*/s +${end}$`),
+      );
+    }
+    const both = watchLines(view({ lowMs: 300_000, highMs: 600_000 }), { columns: 80, color: false });
+    expect(both[1]).to.match(/ actors\/s, .*\/s {3}5m to 10m to go$/);
   });
 
   it("has no colour where none is wanted, and cuts by what is seen where there is", () => {
