@@ -32,7 +32,8 @@ export function limitsMark(campaign: Campaign, fleet: Limits, nowMs: number): st
     : undefined;
 }
 
-function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
+/** Whether there is any limit among them. */
+export function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }: Limits): boolean {
   return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }
 

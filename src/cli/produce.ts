@@ -20,6 +20,8 @@ export interface Production {
   readonly source: AsyncIterable<Iterable<ActorId>>;
   /** Options of these jobs. */
   readonly options: RequestOptions;
+  /** Options of the job of an actor of which the ledger says `previous`, where `options` does not say them. */
+  readonly otherwise?: (previous: Outcome | undefined) => Promise<RequestOptions>;
   /** What the request for an actor says besides, of which the ledger says `previous`. */
   readonly occasionOf?: (previous: Outcome | undefined) => RequestOccasion;
   /** Whether actors that are done are asked again. */
@@ -69,6 +71,7 @@ async function start(
     store: production.store,
     sink: queueSink(queue, {
       options: production.options,
+      otherwise: production.otherwise,
       occasionOf: production.occasionOf,
       window: production.window,
       onAnswers: production.onAnswers,

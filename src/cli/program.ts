@@ -39,10 +39,18 @@ const AFTER_HELP = `
 Flags beat environment variables, which beat defaults.
 Exit status: 0 done; 1 done, but something was rejected or failed; 2 usage; 3 the store or Redis cannot be reached; 4 a bug; 128 and the signal's number when interrupted (130 after Ctrl-C).`;
 
-/** `ferry help campaign show`, and the same in each group. Commander's own looks one level down, and shows all there is for a slip. */
+/**
+ * `ferry help campaign show`, and the same in each group. Commander's own looks one level down, and shows all there is for a slip, as
+ * `ferry campaing --help` would.
+ */
 function addHelp(group: Command): void {
   group.commands.filter(({ commands: below }) => below.length > 0).forEach(addHelp);
   group
+    .addHelpText("before", () => {
+      const [name] = group.args;
+      commandAt(group, name === undefined || name.startsWith("-") ? [] : [name]);
+      return "";
+    })
     .helpCommand(false)
     .command("help")
     .description("display help for command")

@@ -6,6 +6,8 @@ import type { RequestOccasion, RequestOptions } from "../queue/migration-request
 /** How jobs of one command are made. */
 export interface QueueSinkOptions {
   readonly options: RequestOptions;
+  /** Options of the request for an actor of which the ledger says `previous`, where `options` does not say them. */
+  readonly otherwise?: ((previous: Outcome | undefined) => Promise<RequestOptions>) | undefined;
   /** What the request for an actor says besides, of which the ledger says `previous`. */
   readonly occasionOf?: ((previous: Outcome | undefined) => RequestOccasion) | undefined;
   /** Most jobs left waiting. */
@@ -22,14 +24,18 @@ export function queueSink(queue: Pick<MigrationQueue, "enqueue" | "waitForRoom">
   return {
     async add(ids, previous) {
       const requestedAt = new Date().toISOString();
-      const hasOptions = Object.keys(settings.options).length > 0;
       const report = await queue.enqueue(
-        ids.map((actorId) => ({
-          actorId,
-          requestedAt,
-          ...settings.occasionOf?.(previous.get(actorId)),
-          ...(hasOptions ? { options: settings.options } : {}),
-        })),
+        await Promise.all(
+          ids.map(async (actorId) => {
+            const options = { ...(await settings.otherwise?.(previous.get(actorId))), ...settings.options };
+            return {
+              actorId,
+              requestedAt,
+              ...settings.occasionOf?.(previous.get(actorId)),
+              ...(Object.keys(options).length > 0 ? { options } : {}),
+            };
+          }),
+        ),
       );
       settings.onAnswers?.(report.results);
       return {

@@ -82,6 +82,16 @@ export async function withTargetOf(
   return asked;
 }
 
+/** The target and namespace of campaigns, undefined for none: each is read once. */
+export function targetsOfCampaigns(store: Store): (name: string | undefined) => Promise<RequestOptions> {
+  const read = new Map<string | undefined, Promise<RequestOptions>>();
+  return (name) => {
+    const options = read.get(name) ?? targetOptionsOf(store, name);
+    read.set(name, options);
+    return options;
+  };
+}
+
 /** Those of the campaigns, undefined for none, that there are and whose frozen target is this one; undefined: none was frozen. */
 export async function campaignsOfTarget(
   store: Store,

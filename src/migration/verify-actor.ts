@@ -11,6 +11,7 @@ import {
   type MigratedActor,
   type WithImage,
 } from "./migrated-actor.ts";
+import type { Outcome } from "./outcome.ts";
 import { changeInV1 } from "./v1-change.ts";
 import { checkV2, isAsMigrated } from "./v2-image.ts";
 
@@ -52,11 +53,12 @@ export interface ImageVerification {
 }
 
 /**
- * There is no complete v2 image: as has to be when the actor was taken back to v1 or destroyed, and a loss otherwise. `superseded`: Ferry
- * has brought it to another form of v2 since, and whatever is left in this one is nobody's.
+ * There is no complete v2 image: as has to be when the actor was taken back to v1 or destroyed, or is still on v1 (`on_v1`), as nobody has
+ * migrated it, and a loss otherwise. `superseded`: Ferry has brought it to another form of v2 since, and whatever is left in this one is
+ * nobody's.
  */
 export interface NoImage {
-  readonly comparison: "rolled_back" | "destroyed" | "superseded" | "no_v2_image";
+  readonly comparison: "rolled_back" | "destroyed" | "on_v1" | "superseded" | "no_v2_image";
 }
 
 /** How often an actor is verified that is written meanwhile. */
@@ -107,6 +109,7 @@ export function isBad(found: Verification): boolean {
       return true;
     case "rolled_back":
     case "destroyed":
+    case "on_v1":
     case "superseded":
       return false;
     case "same":
@@ -167,7 +170,7 @@ async function compareV2(
   return v2.origin === "ferry" ? "same" : "written_since";
 }
 
-function withoutImage({ v2, outcome, state }: MigratedActor): Verification {
+function withoutImage({ v2, outcome, v1, state }: MigratedActor): Verification {
   if (v2 instanceof FormatError) {
     return unreadable(v2);
   }
@@ -175,7 +178,15 @@ function withoutImage({ v2, outcome, state }: MigratedActor): Verification {
   if (state.destroyed || outcome?.reason === "destroyed") {
     return { comparison: "destroyed" };
   }
-  return { comparison: outcome?.reason === "rolled_back" ? "rolled_back" : "no_v2_image" };
+  if (outcome?.reason === "rolled_back") {
+    return { comparison: "rolled_back" };
+  }
+  return { comparison: v1 !== undefined && !hadImage(outcome) ? "on_v1" : "no_v2_image" };
+}
+
+/** Whether v2 had an image when the actor's last attempt ended. */
+function hadImage(outcome: Outcome | undefined): boolean {
+  return outcome?.state === "migrated" || outcome?.reason === "already_migrated" || outcome?.reason === "native_v2";
 }
 
 function unreadable(error: FormatError): ImageVerification {

@@ -56,7 +56,7 @@ export interface MigrationQueueSettings {
 
 /**
  * The producer's and observer's side of the queue. Every method fails within seconds when Redis does not answer,
- * with UnavailableError `redis_unreachable`, `redis_auth`, `redis_full` or `redis_read_only`.
+ * with UnavailableError `redis_unreachable`, `redis_auth`, `redis_certificate`, `redis_full` or `redis_read_only`.
  */
 export class MigrationQueue {
   /** What Redis said of itself when the queue was opened. */

@@ -4,7 +4,7 @@ import { Redis, type RedisOptions as ClientOptions } from "ioredis";
 
 import { UsageError } from "../errors.ts";
 import { redactUrl } from "./redact-url.ts";
-import { isAuthenticationError, redisUnavailable } from "./redis-errors.ts";
+import { isAuthenticationError, isCertificateError, redisUnavailable } from "./redis-errors.ts";
 import type { RedisOptions } from "./redis-options.ts";
 
 /**
@@ -27,7 +27,7 @@ export interface OpenRedisSettings {
 /**
  * A connected client.
  * @throws UsageError when the URL or the CA file cannot be read.
- * @throws UnavailableError `redis_unreachable` or `redis_auth` when Redis does not serve us within the deadline.
+ * @throws UnavailableError `redis_unreachable`, `redis_auth` or `redis_certificate` when Redis does not serve us within the deadline.
  */
 export async function openRedis(options: RedisOptions, settings: OpenRedisSettings): Promise<Redis> {
   const clientOptions = await toClientOptions(options, settings.role);
@@ -39,11 +39,23 @@ export async function openRedis(options: RedisOptions, settings: OpenRedisSettin
   });
   try {
     await untilReady(redis, settings.connectDeadlineMs ?? CONNECT_DEADLINE_MS);
+    await selectDatabase(redis);
   } catch (error) {
     redis.disconnect();
     throw redisUnavailable(options.url, lastError ?? error);
   }
   return redis;
+}
+
+/**
+ * Selects the URL's database once more, to hear whether it is there: after a refusal the client goes on in database 0, where it may meet
+ * somebody else's Ferry.
+ */
+async function selectDatabase(redis: Redis): Promise<void> {
+  const { db = 0 } = redis.options;
+  if (db !== 0) {
+    await redis.select(db);
+  }
 }
 
 /** Ends a client politely, or at once when Redis does not answer. Never throws. */
@@ -56,9 +68,9 @@ export async function closeRedis(redis: Redis): Promise<void> {
 
 async function toClientOptions(options: RedisOptions, role: RedisRole): Promise<ClientOptions> {
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
-  if (url === undefined || (url.protocol !== "redis:" && url.protocol !== "rediss:")) {
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
     throw new UsageError(
-      `${redactUrl(options.url)} is not a Redis URL; write redis://host:6379 or rediss://host:6379.`,
+      `"${redactUrl(options.url)}" is not a Redis URL; write redis://host:6379 or rediss://host:6379, with /1 behind it for database 1.`,
     );
   }
   const base: ClientOptions = {
@@ -95,9 +107,9 @@ function untilReady(redis: Redis, deadlineMs: number): Promise<void> {
     const ready = (): void => {
       finish();
     };
-    // Refused credentials stay refused, so there is no point in using up the deadline.
+    // Refused credentials stay refused, and a certificate as it is, so there is no point in using up the deadline.
     const failed = (error: Error): void => {
-      if (isAuthenticationError(error)) {
+      if (isAuthenticationError(error) || isCertificateError(error)) {
         finish(error);
       }
     };

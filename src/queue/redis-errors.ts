@@ -12,6 +12,16 @@ export function isAuthenticationError(error: unknown): boolean {
   return error instanceof Error && AUTHENTICATION.test(error.message);
 }
 
+/** Whether Redis' certificate is not trusted, or is another host's: waiting does not help. */
+export function isCertificateError(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE/.test(error.code)
+  );
+}
+
 /** Whether the connection is the trouble, which the client mends by itself, rather than an answer of Redis. */
 export function isConnectionError(error: unknown): boolean {
   return (error instanceof Error && NOT_ANSWERING.test(error.message)) || isSystemError(error);
@@ -24,7 +34,7 @@ export function isRefusal(error: unknown): boolean {
 
 /**
  * A Redis client's error as one sentence for an operator, with exit status 3; Ferry's own errors pass unchanged.
- * Codes: `redis_auth`, `redis_full`, `redis_read_only`, `redis_unreachable`, `redis_refused` for any other answer of Redis;
+ * Codes: `redis_auth`, `redis_certificate`, `redis_full`, `redis_read_only`, `redis_unreachable`, `redis_refused` for any other answer of Redis;
  * what does not come from Redis at all is an InvariantError.
  */
 export function redisUnavailable(url: string, cause: unknown): FerryError {
@@ -36,6 +46,12 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
   if (isAuthenticationError(cause)) {
     return unavailable("redis_auth", `Redis at ${place} refuses these credentials: give the right user and password.`);
   }
+  if (isCertificateError(cause)) {
+    return unavailable(
+      "redis_certificate",
+      `The certificate of Redis at ${place} is not trusted (${text.trim()}): name its authority with FERRY_REDIS_CA_FILE, and in the URL a host of the certificate.`,
+    );
+  }
   if (text.startsWith(FULL)) {
     return unavailable("redis_full", `Redis at ${place} has reached its maxmemory: give it more, or make room.`);
   }
@@ -45,7 +61,7 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
   if (isConnectionError(cause)) {
     return unavailable(
       "redis_unreachable",
-      `Redis at ${place} does not answer: start it, or give its URL with --redis.`,
+      `Redis at ${place} does not answer${isSystemError(cause) ? ` (${text})` : ""}: start it, or give its URL with --redis.`,
     );
   }
   if (isRefusal(cause)) {
@@ -69,7 +85,7 @@ export function redisReadOnly(url: string, cause?: unknown): UnavailableError {
 }
 
 /** ECONNREFUSED, ENOTFOUND, a TLS failure: whatever the operating system or TLS layer gave a code. */
-function isSystemError(error: unknown): boolean {
+function isSystemError(error: unknown): error is Error {
   return (
     error instanceof Error && "code" in error && typeof error.code === "string" && !error.code.startsWith("ERR_INVALID")
   );

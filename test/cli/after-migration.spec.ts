@@ -83,6 +83,16 @@ describe("ferry rollback, verify and cleanup of actors that no campaign migrated
     expect(bad.stdout).to.include(`${unknown} has no v2 image\n`);
   });
 
+  it("counts actors apart that were not migrated, whatever became of them", async () => {
+    const [rejected, unasked] = [testActor(101), testActor(102)];
+    await put(...v1Rows(rejected, new Uint8Array(PAGE)), ...v1Rows(unasked, sqliteImageOfPages(3)));
+    expect((await migrateHere(folder.store, rejected.id)).state).to.equal("rejected");
+    const verified = await ferry(["verify", FIRST, rejected.id, unasked.id]);
+    expect([verified.status, verified.stderr]).to.deep.equal([0, "1 good, 0 bad, 2 on v1.\n"]);
+    expect(verified.stdout).to.include(`${rejected.id} not compared: it was not migrated, and is on v1\n`);
+    expect((await ferry(["verify", unasked.id])).stderr).to.equal("1 actor on v1, and no other to verify.\n");
+  });
+
   it("counts actors that were destroyed apart", async () => {
     await ferry(["rollback", FIRST]);
     await put(lifeRow(ACTORS[0] ?? testActor(1), "DESTROY_TS"));

@@ -39,6 +39,8 @@ describe("bad input to ferry", function () {
     ["an unknown command below another", ["store", "lod", "x"], /Did you mean load\?\)\. Try: ferry store --help$/m],
     ["help for an unknown command", ["help", "nonsense"], /^ferry: Unknown command 'nonsense'\. Try: ferry --help$/m],
     ["help for one below another", ["help", "campaign", "lod"], /Unknown command 'lod'\. Try: ferry campaign --help$/m],
+    ["help of an unknown command", ["nonsense", "--help"], /^ferry: Unknown command 'nonsense'\. Try: ferry --help$/m],
+    ["help of one below another", ["store", "lod", "-h"], /Unknown command 'lod'\. Try: ferry store --help$/m],
     ["help for one of a group", ["store", "help", "lod"], /Unknown command 'lod'\. Try: ferry store --help$/m],
     ["a missing argument", ["rejected", "show"], /Missing required argument 'id'\. Try: ferry rejected show --help$/m],
     ["one argument too many", ["inspect", ID, ID], /Too many arguments/],

@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import { cleanupActor } from "../../src/migration/cleanup-actor.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
+import { readMigratedActor } from "../../src/migration/migrated-actor.ts";
+import type { Outcome } from "../../src/migration/outcome.ts";
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
 import { isBad, verifyActor, type Verification } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
@@ -233,6 +235,22 @@ describe("verifying a migrated actor", () => {
         scene.breakHead(scene.store);
         destroy(scene.store);
         expect(await verify()).to.deep.equal({ comparison: "destroyed" });
+      });
+
+      it("finds an actor lost that was migrated, by Ferry or the engine, and one on v1 that was not", async () => {
+        const context = scene.context(scene.store, check);
+        await scene.store.transact((tx) => context.target.undo(tx, scene.actor.id));
+        expect(await verify()).to.deep.equal({ comparison: "no_v2_image" });
+        const { outcome } = await context.store.transact((tx) => readMigratedActor(context, tx, scene.actor.id));
+        const found = async (other: Partial<Outcome>): Promise<string> => {
+          const ledger = { ...context.ledger, read: () => Promise.resolve(outcome && { ...outcome, ...other }) };
+          return (await verifyActor({ ...context, ledger }, scene.actor.id, "full", signal)).comparison;
+        };
+        for (const reason of ["already_migrated", "native_v2"]) {
+          expect(await found({ state: "skipped", reason })).to.equal("no_v2_image");
+        }
+        expect(await found({ state: "deferred", reason: "actor_awake" })).to.equal("on_v1");
+        expect(isBad({ comparison: "on_v1" })).to.equal(false);
       });
 
       it("does not take an actor for destroyed that lost its image after a cleanup", async () => {

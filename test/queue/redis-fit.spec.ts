@@ -1,4 +1,6 @@
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { once } from "node:events";
 
 import { expect } from "chai";
@@ -10,12 +12,14 @@ import { redactUrl } from "../../src/queue/redact-url.ts";
 import { assertRedisFit } from "../../src/queue/redis-fit.ts";
 import { WorkerHost } from "../../src/queue/worker-host.ts";
 import { freePort, TestRedis } from "../support/redis.ts";
+import { SELF_SIGNED } from "../support/self-signed.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 /** What opening a queue throws. */
 async function refusal(
   url: string,
-  settings: { password?: string; connectDeadlineMs?: number } = {},
+  settings: { password?: string; caFile?: string; connectDeadlineMs?: number } = {},
 ): Promise<FerryError> {
   const { connectDeadlineMs, ...options } = settings;
   const opened = MigrationQueue.open({ url, ...options }, connectDeadlineMs === undefined ? {} : { connectDeadlineMs });
@@ -121,13 +125,16 @@ describe("queue/redis", () => {
   });
 
   describe("reachability", () => {
+    const folder = temporaryFolder();
+
     it("says within the deadline, in one sentence, that nobody listens", async () => {
-      const url = `redis://:s3cret@127.0.0.1:${await freePort()}`;
+      const port = await freePort();
+      const url = `redis://:s3cret@127.0.0.1:${port}`;
       const error = await refusal(url, { connectDeadlineMs: 200 });
       expect(error).to.be.instanceOf(UnavailableError);
       expect(error.code).to.equal("redis_unreachable");
       expect(error.message).to.equal(
-        `Redis at ${redactUrl(url)} does not answer: start it, or give its URL with --redis.`,
+        `Redis at ${redactUrl(url)} does not answer (connect ECONNREFUSED 127.0.0.1:${port}): start it, or give its URL with --redis.`,
       );
       expect(JSON.stringify([error.message, error.details])).to.not.contain("s3cret");
     });
@@ -139,6 +146,58 @@ describe("queue/redis", () => {
       const error = await refusal(`redis://127.0.0.1:${port}`, { connectDeadlineMs: 200 });
       silent.close();
       expect(error.code).to.equal("redis_unreachable");
+    });
+
+    it("says at once what is wrong with a certificate, and what to do", async () => {
+      const server = createTlsServer(SELF_SIGNED).on("tlsClientError", () => undefined);
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const url = `rediss://127.0.0.1:${(server.address() as { port: number }).port}`;
+      const caFile = folder.in("ca.pem");
+      await writeFile(caFile, SELF_SIGNED.cert);
+      try {
+        for (const [options, text] of [
+          [{}, "self-signed certificate"],
+          [{ caFile }, "Hostname/IP does not match certificate's altnames: IP: 127.0.0.1 is not in the cert's list:"],
+        ] as const) {
+          const error = await refusal(url, { ...options, connectDeadlineMs: 60_000 });
+          expect(error.code).to.equal("redis_certificate");
+          expect(error.message).to.equal(
+            `The certificate of Redis at ${url} is not trusted (${text}): ` +
+              "name its authority with FERRY_REDIS_CA_FILE, and in the URL a host of the certificate.",
+          );
+        }
+      } finally {
+        server.close();
+      }
+    });
+
+    it("refuses a database that Redis does not have, for queue and worker alike, and takes one that it has", async () => {
+      const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
+      try {
+        const error = await refusal(`${redis.url}/16`);
+        expect([error.code, error.message]).to.deep.equal([
+          "redis_refused",
+          `Redis at ${redis.url}/16 refuses a command: ERR DB index is out of range`,
+        ]);
+        const worker: unknown = await WorkerHost.start({
+          redis: { url: `${redis.url}/16` },
+          process: () => Promise.resolve({ kind: "done" }),
+          onExhausted: () => Promise.resolve(),
+        }).catch((thrown: unknown) => thrown);
+        expect((worker as FerryError).code).to.equal("redis_refused");
+        await (await MigrationQueue.open({ url: `${redis.url}/15` })).close();
+      } finally {
+        await redis.stop();
+      }
+    });
+
+    it("refuses a database that is no number", async () => {
+      const error = await refusal("redis://:s3cret@127.0.0.1:6379/main");
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.match(
+        /^"redis:\/\/:\*\*\*@127\.0\.0\.1:6379\/main" is not a Redis URL; .* \/1 .* database 1\.$/,
+      );
     });
 
     it("says that the password is wrong or missing, and takes it from the options or the URL", async () => {

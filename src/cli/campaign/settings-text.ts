@@ -9,8 +9,15 @@ export function settingsText(settings: CampaignSettings, nowMs: number): string 
   return `window ${settings.window}, ${limitsText({ ...settings, untilMs: settings.ratesUntilMs }, nowMs)}`;
 }
 
+/** The fleet's limits in one line, when they end, and who set them and why. */
+export function fleetLimitsText(limits: FleetLimits, nowMs: number): string {
+  const { setBy, reason } = limits;
+  const why = [...(setBy === undefined ? [] : [`set by ${setBy}`]), ...(reason === undefined ? [] : [reason])];
+  return `${limitsText(limits, nowMs)}${why.length === 0 ? "" : ` — ${why.join(": ")}`}`;
+}
+
 /** Limits in one line, and when they end. */
-export function limitsText(
+function limitsText(
   limits: Omit<FleetLimits, "untilMs"> & { readonly untilMs?: number | undefined },
   nowMs: number,
 ): string {

@@ -1,16 +1,17 @@
 import type { CampaignView } from "../../campaign/progress/view.ts";
 import type { Campaign, CampaignSpec } from "../../campaign/campaign.ts";
+import { isLimited } from "../../campaign/limits.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { plural } from "../../campaign/plural.ts";
 import { donePlace, undonePlaces } from "./places.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
-import { settingsText } from "./settings-text.ts";
+import { fleetLimitsText, settingsText } from "./settings-text.ts";
 import { tableLines } from "./table.ts";
 
 /** A campaign for people: where it stands, counts by state and reason, settings. */
 export function showText(view: CampaignView): string[] {
-  const { campaign, progress, counts, workers, feeding, atMs } = view;
+  const { campaign, progress, counts, workers, fleet, feeding, atMs } = view;
   const isOver = campaign.finishedAtMs !== undefined;
   return [
     `campaign ${campaign.name}: ${stateText(campaign)}`,
@@ -19,6 +20,8 @@ export function showText(view: CampaignView): string[] {
     `source     ${sourceText(campaign.spec)}`,
     `settings   ${settingsText(campaign.settings, atMs)}`,
     `fleet      ${plural(workers.length, "worker")}, ${feeding ? "a feeder" : "no feeder"}`,
+    // Somebody else may have set them: they hold this campaign back as its own do.
+    ...(isOver || !isLimited(fleet) ? [] : [`throttle   ${fleetLimitsText(fleet, atMs)}`]),
     ...countLines(view),
     ...(counts.byReason.some(({ reason }) => reason !== "") ? ["", ...reasonLines(view)] : []),
   ];

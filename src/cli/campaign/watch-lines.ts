@@ -1,5 +1,6 @@
 import { isOver } from "../../campaign/campaign.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
+import type { Progress } from "../../campaign/progress/progress.ts";
 import type { CampaignView } from "../../campaign/progress/view.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { donePlace, undonePlaces, type UndonePlace } from "./places.ts";
@@ -16,6 +17,8 @@ const REASON_CELLS = 32;
 const BESIDE_REASON = 12;
 const REASONS = 6;
 const COLUMNS = 80;
+/** Of the speed and the end. */
+const BETWEEN = "   ";
 /** What `wait` ends with 1 for. */
 const LEFT_BEHIND = ["rejected", "failed", "deferred"] as const;
 
@@ -52,10 +55,7 @@ export function watchLines(view: CampaignView, look: Look): string[] {
       ["", `  ${campaign.state}  `] as const,
       ["dim", progressText(progress)] as const,
     ],
-    [
-      ["", `${rateText(progress)}   `] as const,
-      [progress.standstill === undefined ? "" : "yellow", endText(progress)] as const,
-    ],
+    ...endRows(progress, width),
     [],
     ...stateRows(view, width),
     ...reasonRows(view, width),
@@ -74,6 +74,21 @@ export function watchLines(view: CampaignView, look: Look): string[] {
 }
 
 type Spans = (readonly [Color, string])[];
+
+/** The speed and the end in one line, where that has room for both. */
+function endRows(progress: Progress, width: number): Spans[] {
+  const rate = rateText(progress);
+  const end = endText(progress);
+  const color: Color = progress.standstill === undefined ? "" : "yellow";
+  return rate.length + BETWEEN.length + end.length <= width
+    ? [
+        [
+          ["", rate + BETWEEN],
+          [color, end],
+        ],
+      ]
+    : [[["", rate]], ...wrapped(end.split(" "), width).map((text): Spans => [[color, text]])];
+}
 
 /** A bar per state: which share of all actors is in it. */
 function stateRows(view: CampaignView, width: number): Spans[] {

@@ -10,6 +10,7 @@ import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
 import { addSettings } from "../setting-options.ts";
 import { jobOptions, noteUnsaidTarget } from "../targets.ts";
+import { targetsOfCampaigns } from "../targets-of-actors.ts";
 
 interface EnqueueFlags {
   readonly from?: string;
@@ -25,6 +26,7 @@ const HELP = `
 Answers how many were enqueued, already_queued (waiting or running: the latest request is served), and already_done:
 what the ledger calls migrated, skipped or rejected is not asked again, except with --force, or by ferry requeue for
 rejected and failed actors. What was rolled back comes with --force, or in a campaign whose list (--from) names it.
+Without --target an actor that a campaign has left, such as one given up as deferred, keeps that campaign's target.
 No more than --window jobs are left waiting in Redis (given ids: ${GIVEN_IDS_WINDOW}, unless --window says otherwise).
 With --wait the exit status is 1 when an actor was rejected or failed; deferred actors are not waited for.
 
@@ -56,12 +58,21 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   const listed = flags.from === undefined ? [] : await readIdList(flags.from, run);
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const options = await jobOptions(config, store);
-  await noteUnsaidTarget(run, store, options);
+  const targetOf = targetsOfCampaigns(store);
+  let noted: Promise<void> | undefined;
   const { produce } = await import("../produce.ts");
   return produce(run, {
     store,
     source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
     options,
+    // An actor that a campaign has left is not to come to another form of v2 than the campaign's because nobody said it again.
+    otherwise: async (previous) => {
+      const target = await targetOf(previous?.campaign);
+      if (target["target"] === undefined) {
+        await (noted ??= noteUnsaidTarget(run, store, options));
+      }
+      return target;
+    },
     force: flags.force === true,
     // Only what was taken back when --force was typed: of it and a rollback the later one counts.
     occasionOf: (previous) =>

@@ -3,7 +3,7 @@ import { changeFleetLimits, readFleetLimits, type FleetLimits } from "../../camp
 import { UsageError } from "../../errors.ts";
 import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
 import { addLimits, readLimits, type LimitFlags } from "../campaign/limit-options.ts";
-import { limitsText } from "../campaign/settings-text.ts";
+import { fleetLimitsText } from "../campaign/settings-text.ts";
 import type { Run, Runner } from "../run.ts";
 
 /** `ferry throttle`: limits for the whole fleet, whatever campaign it works for. */
@@ -48,11 +48,5 @@ async function clear(run: Run, flags: ReasonFlag): Promise<undefined> {
 }
 
 async function say(run: Run, limits: FleetLimits): Promise<void> {
-  const { setBy, reason } = limits;
-  const why = [...(setBy === undefined ? [] : [`set by ${setBy}`]), ...(reason === undefined ? [] : [reason])].join(
-    ": ",
-  );
-  await run.output.line(
-    run.json ? JSON.stringify(limits) : `${limitsText(limits, Date.now())}${why === "" ? "" : ` — ${why}`}`,
-  );
+  await run.output.line(run.json ? JSON.stringify(limits) : fleetLimitsText(limits, Date.now()));
 }

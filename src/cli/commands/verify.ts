@@ -20,8 +20,9 @@ interface VerifyFlags extends SelectionFlags {
 
 const HELP = `
 Exit status 1 when an actor differs, is damaged, cannot be read or has no v2 image, when v1 was written after the migration, which then
-is not in v2, or when an old runner has the actor now and may write v1. One that was rolled back or destroyed has no v2 image, one of target
-storage that was brought to Depot since has another, and that is no failure: it is counted apart. Actors may run meanwhile: one that seems bad and was written while it was read is read again.`;
+is not in v2, or when an old runner has the actor now and may write v1. One that was rolled back, destroyed or not migrated has no v2 image,
+one of target storage that was brought to Depot since has another, and that is no failure: it is counted apart. Actors may run meanwhile: one
+that seems bad and was written while it was read is read again.`;
 
 /** `ferry verify`. */
 export function registerVerify(program: Command, runner: Runner): void {
@@ -62,7 +63,12 @@ async function verify(run: Run, ids: readonly string[], flags: VerifyFlags): Pro
 }
 
 /** Actors that have no image that counts, and rightly so, are counted apart. */
-const APART = { rolled_back: "rolled back", destroyed: "destroyed", superseded: "brought to Depot since" } as const;
+const APART = {
+  rolled_back: "rolled back",
+  destroyed: "destroyed",
+  on_v1: "on v1",
+  superseded: "brought to Depot since",
+} as const;
 
 function resultOf(found: Verification): string {
   if (isBad(found)) {
@@ -91,6 +97,7 @@ const COMPARISONS: Record<Verification["comparison"], string> = {
   not_migrated: "not compared: Ferry did not migrate it",
   rolled_back: "not compared: it was rolled back",
   destroyed: "not compared: it was destroyed",
+  on_v1: "not compared: it was not migrated, and is on v1",
   superseded: "not compared: it was brought to Depot since",
   no_v2_image: "has no v2 image",
 };

@@ -1,8 +1,9 @@
 import { expect } from "chai";
+import type { CampaignView } from "../../../src/campaign/progress/view.ts";
 import { showText } from "../../../src/cli/campaign/show-text.ts";
 import { resultOf } from "../../../src/cli/campaign/wait.ts";
 import { plainLine, watchLines } from "../../../src/cli/campaign/watch-lines.ts";
-import { campaignIn, countsOf, viewOf, worker } from "../../support/campaign-facts.ts";
+import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../../support/campaign-facts.ts";
 
 describe("a campaign in words", () => {
   const counts = countsOf({ todo: 2_800, open: 17, later: 10, migrated: 5, deferred: 3 });
@@ -14,6 +15,15 @@ describe("a campaign in words", () => {
     expect(live.join("\n")).to.match(/not done +█+░* +2827/);
     expect(plainLine(view)).to.contain("2827 not done");
     expect([...showText(view), ...live, plainLine(view)].join("\n")).not.to.match(/waiting|comes? back|in flight/);
+  });
+
+  it("says of one that is not over what the fleet is held to, and who did it: another operator may have", () => {
+    const fleet = { actorsPerSecond: 20, untilMs: NOW_MS + 3_600_000, setBy: "ann", reason: "backup" };
+    const line = /^throttle +at most 20 actors\/s \(for another 1h\) — set by ann: backup$/m;
+    expect(showText(viewOf({ fleet })).join("\n")).to.match(line);
+    for (const view of [viewOf(), viewOf({ fleet, campaign: campaignIn("completed", { finishedAtMs: NOW_MS }) })]) {
+      expect(showText(view).join("\n")).not.to.match(/throttle/);
+    }
   });
 
   it("tells those that come back from those that were given up, by which wait ends with 1", () => {
@@ -72,6 +82,23 @@ describe("the live view", () => {
       expect(text, String(columns)).to.match(/ {2}magic_mismat.* 300$/m);
       expect(text.match(/\d+ %(?= |$)/gm)?.length, String(columns)).to.be.at.least(7);
     }
+  });
+
+  it("cuts nothing of when it ends, and says it beside the speed where both have room", () => {
+    const end = "at least 5m to go: larger actors are left than those done lately";
+    const view = (eta: { lowMs: number; highMs?: number }): CampaignView => {
+      const { standstill, ...progress } = busy.progress;
+      expect(standstill).to.equal(undefined);
+      return { ...busy, progress: { ...progress, eta } };
+    };
+    for (const columns of [80, 60, 40]) {
+      const lines = watchLines(view({ lowMs: 300_000 }), { columns, color: false });
+      expect(lines.slice(1, lines.indexOf("")).join(" "), String(columns)).to.match(
+        new RegExp(`^[\\d.]+ actors/s, .*/s +${end}$`),
+      );
+    }
+    const both = watchLines(view({ lowMs: 300_000, highMs: 600_000 }), { columns: 80, color: false });
+    expect(both[1]).to.match(/ actors\/s, .*\/s {3}5m to 10m to go$/);
   });
 
   it("has no colour where none is wanted, and cuts by what is seen where there is", () => {

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import { bucketRows, BUCKET_BRANCH, NAMESPACE_ID } from "../../support/depot-world.ts";
+import { bucketRows, BUCKET_BRANCH, clearKeys, NAMESPACE_ID } from "../../support/depot-world.ts";
 import { sha256 } from "../../support/reference.ts";
-import { fileRows, TAG } from "../../support/v1-actors.ts";
-import { ACTORS, DEPOT, FIRST, IMAGE, JOURNAL, targetCommands } from "../../support/target-commands.ts";
+import { fileRows, lifeKey, lifeRow, TAG, testActor } from "../../support/v1-actors.ts";
+import { ACTORS, DEPOT, FIRST, IMAGE, JOURNAL, SECOND, targetCommands } from "../../support/target-commands.ts";
 
 describe("the target of actors that are asked again", function () {
   this.timeout(60_000);
-  const { folder, ferry, load, work, runCampaigns, outcomes, pointers } = targetCommands();
+  const { folder, ferry, load, work, runCampaigns, outcomes, pointers, onStore } = targetCommands();
 
   it("stays that of the campaign when its rejected actors are asked again, with a namespace this time", async () => {
     await ferry(["campaign", "create", "spring", "--scan", "--target", "depot", "--start"]);
@@ -62,6 +62,22 @@ describe("the target of actors that are asked again", function () {
     expect((await ferry(["rejected", "list", "--campaign", "spring"])).stderr).to.match(/^1 actor\./m);
     const { stdout } = await ferry(["campaign", "list", "--json"]);
     expect(JSON.parse(stdout)).to.have.nested.include({ "counts.done.migrated.actors": 1 });
+  });
+
+  it("is that of the campaign for an actor that it gave up, and the worker's for one of none", async () => {
+    const [first = testActor(1)] = ACTORS;
+    await load([...bucketRows(BUCKET_BRANCH), lifeRow(first, "CONNECTABLE")]);
+    await ferry(["campaign", "create", "spring", "--from", "-", ...DEPOT, "--defer-limit", "1", "--start"], {
+      input: FIRST,
+    });
+    await runCampaigns();
+    expect(await outcomes()).to.deep.equal(["deferred actor_awake"]);
+    await onStore((store) => clearKeys(store, [lifeKey(first, "CONNECTABLE")]));
+    const unsaid = /these jobs name no target/;
+    expect((await ferry(["enqueue", FIRST])).stderr).not.to.match(unsaid);
+    expect((await ferry(["enqueue", SECOND])).stderr).to.match(unsaid);
+    await ferry(["worker", "--drain"], { env: { FERRY_TARGET: "storage" } });
+    expect([await outcomes(), await pointers()]).to.deep.equal([["migrated", "migrated"], 1]);
   });
 
   it("of another flag takes an actor out of the campaign, whose outcomes are all of one form", async () => {

@@ -179,6 +179,11 @@ describe("inspecting an actor in Depot", () => {
       () => ({ options: { runnersDrained: false } }),
     ],
     [
+      "one whose pool no worker has asked about",
+      /^deferred pool_on_v1: No worker has seen/,
+      () => ({ set: [{ key: POOL_KEY, value: Uint8Array.of(0, 3) }] }),
+    ],
+    [
       "one of a frozen namespace",
       /^rejected bucket_not_live: .*it is frozen/,
       () => ({ set: bucketRows(BUCKET_BRANCH, { state: 1 }) }),

@@ -60,7 +60,7 @@ export async function poolObstacle(
   const nowMs = options.now();
   const isSettled = options.takesPoolsForSettled === true;
   if (seenAtMs === undefined && !isSettled) {
-    return { ...onV1(RECENT), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
+    return { ...onV1(NEW), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
   }
   if (nowMs < (seenAtMs ?? nowMs) + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS) && !isSettled) {
     return onV1(RECENT);
@@ -71,6 +71,8 @@ export async function poolObstacle(
   return undefined;
 }
 
+/** Also what a look that remembers nothing finds, however often. */
+const NEW = "No worker has seen the pool's PROTOCOL_VERSION before: the engine may not have noticed it yet.";
 const RECENT = "The pool's PROTOCOL_VERSION was first seen a moment ago: the engine may not have noticed it yet.";
 
 function onV1(detail: string): PoolObstacle {
