@@ -23,7 +23,14 @@ import {
 } from "../../support/depot-world.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { encodeReferenceHead, logicalKey, physicalRows, sha256, type ReferenceHead } from "../../support/reference.ts";
+import {
+  encodeReferenceHead,
+  logicalKey,
+  physicalRows,
+  sha256,
+  v2RowsOf,
+  type ReferenceHead,
+} from "../../support/reference.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../../support/v1-actors-sqlite.ts";
 import { PAGE, v1Rows, type Row, type TestActor } from "../../support/v1-actors.ts";
@@ -289,6 +296,19 @@ describe("Depot's look at v2's older form", () => {
       // After the conflict that this comes to, the same once more.
       const unknown = new FaultyStore(faulty, last + 1, "unknown_happened");
       expect(await attempt(unknown, met.world, met.actor, { migration })).to.deep.equal(met.first);
+    });
+
+    it(`is the last: a job of the older form leaves an actor that was brought to Depot, and its outcome, ${way}`, async () => {
+      const met = await scene(new MemoryStore());
+      const switched = await attempt(met.store, met.world, met.actor, { migration });
+      expect(switched).to.include({ state: "migrated" });
+      // An old runner writes v1 meanwhile, which Depot does not have: a cleanup goes by the image that the outcome names.
+      await putRows(met.store, v1Rows(met.actor, sqliteImageOfPages(IMAGE.length / PAGE)));
+      const context = { ...depotContext(met.store, met.world), target: storageTarget };
+      const options = { ...DEFAULT_MIGRATION_OPTIONS, ...migration };
+      const found = await migrateActor(context, met.actor.id, options, new AbortController().signal);
+      expect(found).to.deep.equal(switched);
+      expect(v2RowsOf(met.actor, await dumpRows(met.store))).to.deep.equal([]);
     });
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {
