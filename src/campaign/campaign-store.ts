@@ -143,12 +143,22 @@ export function setState(
   return changed;
 }
 
-export function addHistory(tx: Transaction, name: string, entry: HistoryEntry, place = randomPlace()): void {
+export function addHistory(tx: Transaction, name: string, entry: HistoryEntry, place = historyPlace()): void {
   tx.set(historyKey(name, entry.atMs, place), encodeJson(entry));
 }
 
+/**
+ * The same in a body that finds, after a commit whose result was unknown, the change made, and would tell of one that changed nothing: the entry
+ * that is there stays. `place`: the same each time that the body runs.
+ */
+export async function addHistoryOnce(tx: Transaction, name: string, entry: HistoryEntry, place: number): Promise<void> {
+  if ((await tx.get(historyKey(name, entry.atMs, place))) === undefined) {
+    addHistory(tx, name, entry, place);
+  }
+}
+
 /** Two changes in one millisecond are two rows: the number only keeps them apart. */
-function randomPlace(): number {
+export function historyPlace(): number {
   return Math.floor(Math.random() * 1_000_000);
 }
 
@@ -159,7 +169,7 @@ export async function noteInHistory(
   entry: HistoryEntry,
 ): Promise<void> {
   // The same each time that the body runs: a commit whose result was unknown must not become two entries.
-  const place = randomPlace();
+  const place = historyPlace();
   await store.transact(
     async (tx) => {
       if ((await findAgain(tx, campaign)) !== undefined) {

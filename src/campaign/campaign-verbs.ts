@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import { type Campaign, type CampaignSettings, type CampaignState, isOver } from "./campaign.ts";
 import { breakerCounts, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
-import { addHistory, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
+import { addHistoryOnce, historyPlace, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
 
 /*
  * The states and who changes them:
@@ -103,6 +103,7 @@ export async function changeSettings(
   patch: SettingsPatch,
   { author, nowMs }: Asked,
 ): Promise<Campaign> {
+  const place = historyPlace();
   return store.transact(
     async (tx) => {
       const campaign = await readCampaign(tx, name);
@@ -111,7 +112,8 @@ export async function changeSettings(
       }
       const changed: Campaign = { ...campaign, settings: patched(campaign.settings, patch) };
       writeCampaign(tx, changed);
-      addHistory(tx, name, { atMs: nowMs, what: "set", before: campaign.settings, after: changed.settings, ...author });
+      const values = { before: campaign.settings, after: changed.settings };
+      await addHistoryOnce(tx, name, { atMs: nowMs, what: "set", ...values, ...author }, place);
       return changed;
     },
     { label: "campaign" },

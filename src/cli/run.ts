@@ -71,10 +71,24 @@ export class Runner {
     try {
       this.exitStatus = (await body(run)) ?? EXIT.done;
       await run.output.flush();
-    } finally {
-      for (const resource of opened.reverse()) {
-        await resource.close();
-      }
+    } catch (error) {
+      // What the command failed of is what the operator has to know.
+      await closeAll(opened).catch(() => undefined);
+      throw error;
     }
+    await closeAll(opened);
+  }
+}
+
+/** Closes the last that was opened first; one that fails keeps none of the others from it. */
+async function closeAll(opened: readonly { close(): Promise<void> }[]): Promise<void> {
+  const last = opened.at(-1);
+  if (last === undefined) {
+    return;
+  }
+  try {
+    await last.close();
+  } finally {
+    await closeAll(opened.slice(0, -1));
   }
 }

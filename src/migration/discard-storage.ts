@@ -48,7 +48,7 @@ export async function discardStorage(
   return store.transact(async (tx) => {
     runs += 1;
     const now = await look(context, tx, id);
-    if (runs > 1 && now === "no_rows") {
+    if (runs > 1 && now === "no_rows" && !isDoneByAnother(await ledger.read(tx, id), how.detail)) {
       // A commit whose result was unknown did happen.
       return undefined;
     }
@@ -62,6 +62,15 @@ export async function discardStorage(
     ledger.write(tx, { ...now.outcome, detail: how.detail, finishedAt }, now.outcome);
     return undefined;
   }, options);
+}
+
+/** Whether somebody else has removed the rows; of an actor that was migrated since, nobody knows any more. */
+function isDoneByAnother(outcome: Outcome | undefined, detail: string): boolean {
+  return isToDiscard(outcome) && outcome.detail !== detail;
+}
+
+function isToDiscard(outcome: Outcome | undefined): outcome is Outcome {
+  return outcome?.state === "rejected" && outcome.reason === REASON;
 }
 
 /** What asks for the rows to go, and their head, which changes with whatever the engine does to them. */
@@ -87,7 +96,7 @@ async function look(
   if (head === undefined) {
     return "no_rows";
   }
-  if (outcome?.state !== "rejected" || outcome.reason !== REASON) {
+  if (!isToDiscard(outcome)) {
     return "not_rejected";
   }
   if (v1.kind === "none") {

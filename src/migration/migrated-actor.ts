@@ -107,23 +107,28 @@ async function readV2(
     if (head === undefined || pages === undefined) {
       return undefined;
     }
-    return { head, pages, origin: await readOrigin(target, tx, id, outcome) };
+    return { head, pages, origin: await readOrigin(target, tx, id, { outcome, pages }) };
   } catch (error) {
     assertFormatError(error);
     return error;
   }
 }
 
+/** An image that began as Ferry's and has other pages is what became of it: by a commit, and never none, which SQLite leaves of no database. */
 async function readOrigin(
   target: MigrationContext["target"],
   tx: Transaction,
   id: ActorId,
-  outcome: Outcome | undefined,
+  { outcome, pages }: { readonly outcome: Outcome | undefined; readonly pages: number },
 ): Promise<ImageOrigin> {
   if (outcome?.state !== "migrated" || outcome.pages === undefined || !(await target.beganAsFerrys(tx, id))) {
     return "other";
   }
-  return (await target.isUntouched(tx, id, outcome.pages)) ? "ferry" : "ferry_written_since";
+  const isUntouched = await target.isUntouched(tx, id, pages);
+  if (pages === outcome.pages && isUntouched) {
+    return "ferry";
+  }
+  return isUntouched || (pages === 0 && outcome.pages > 0) ? "other" : "ferry_written_since";
 }
 
 async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {

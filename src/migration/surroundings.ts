@@ -5,6 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import { readLease, type HeldLease } from "./lease.ts";
 import type { Outcome } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
+import { discardForeignStage, holdsForeignStage } from "./targets/foreign-stage.ts";
 import type { V2State } from "./targets/target.ts";
 
 /** What surrounds an actor's v1 data, read serializably in one transaction. */
@@ -14,6 +15,8 @@ export interface Surroundings {
   readonly lease: HeldLease | undefined;
   /** Whether the lease names an unfinished stage of an earlier attempt of Ferry's, which nobody else has touched. */
   readonly ownStage: boolean;
+  /** Whether it names one of the other form of v2 instead. */
+  readonly foreignStage: boolean;
   readonly actor: ActorState;
   readonly previous: Outcome | undefined;
   /** Whether v2 had an image that Ferry brought there, and has none any more. */
@@ -27,22 +30,30 @@ export async function readSurroundings({ context, id }: Attempt, tx: Transaction
     readActorState(tx, id),
     context.ledger.read(tx, id),
   ]);
-  const ownStage = lease?.lease !== undefined && context.target.isStage(v2, lease.lease.head);
+  const stage = lease?.lease?.head;
+  const ownStage = stage !== undefined && context.target.isStage(v2, stage);
+  const foreignStage = stage !== undefined && !ownStage && (await holdsForeignStage(tx, id, stage));
   const isGone = previous !== undefined && hasNoImage(v2) && (await context.target.hadImage(tx, id, previous));
-  return { v2, lease, ownStage, actor, previous, isGone };
+  return { v2, lease, ownStage, foreignStage, actor, previous, isGone };
 }
 
 function hasNoImage(v2: V2State | FormatError): boolean {
   return !(v2 instanceof FormatError) && (v2.kind === "absent" || v2.kind === "migrating");
 }
 
-/** Removes what an earlier attempt of Ferry's staged and did not switch to. */
+/** Removes what an earlier attempt of Ferry's staged, in whichever form of v2, and did not switch to. */
 export function discardOwnStage(
   { context, id }: Attempt,
   tx: Transaction,
-  { lease, ownStage }: Pick<Surroundings, "lease" | "ownStage">,
+  { lease, ownStage, foreignStage }: Pick<Surroundings, "lease" | "ownStage" | "foreignStage">,
 ): void {
-  if (ownStage && lease?.lease !== undefined) {
-    context.target.discardStage(tx, id, lease.lease.head);
+  const stage = lease?.lease?.head;
+  if (stage === undefined) {
+    return;
+  }
+  if (ownStage) {
+    context.target.discardStage(tx, id, stage);
+  } else if (foreignStage) {
+    discardForeignStage(tx, id, stage);
   }
 }

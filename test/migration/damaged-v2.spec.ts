@@ -7,7 +7,14 @@ import { isBad, verifyActor, type Verification } from "../../src/migration/verif
 import type { Store } from "../../src/store/store.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { livingStore, makeScene, type MigratedScene } from "../support/migrated-scene.ts";
-import { encodeReferenceLtx, logicalKey, physicalRows, u32 } from "../support/reference.ts";
+import {
+  encodeReferenceHead,
+  encodeReferenceLtx,
+  logicalKey,
+  physicalRows,
+  readV2,
+  u32,
+} from "../support/reference.ts";
 import {
   entryRows,
   fileChunkK,
@@ -85,6 +92,18 @@ describe("a v2 that nothing wrote and that is not what was migrated", () => {
     expect(found).to.include({ comparison: "v2_unreadable" });
     expect(isBad(found)).to.equal(true);
   });
+
+  for (const [what, head] of [
+    ["counts no pages, as SQLite leaves no database that had any", { headTxid: 2n, nextTxid: 3n, pages: 0 }],
+    ["counts no pages, and that by no commit", { pages: 0 }],
+  ] as const) {
+    it(`is found where its head ${what}`, async () => {
+      const before = readV2(scene.actor, scene.store.dump()).head;
+      scene.store.load(physicalRows(logicalKey(scene.actor, "/META"), encodeReferenceHead({ ...before, ...head })));
+      expect(await verify()).to.include({ comparison: "different" });
+      expect(await cleanUp()).to.include({ kind: "refused", reason: "v2_not_clean" });
+    });
+  }
 
   it("is not looked for in terabytes that v1's metadata may claim", async () => {
     for (const size of [2n ** 46n, 2n ** 60n, BigInt(image.length) + 4096n]) {

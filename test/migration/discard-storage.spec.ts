@@ -106,6 +106,15 @@ describe("the removal of what v2's older form holds of an actor", () => {
     expect(v2RowsOf(ACTOR, store.dump())).to.deep.equal([]);
   });
 
+  it("is said to have been another's where that one came first", async () => {
+    const ben = { save: HOW.save, detail: "by ben" };
+    const faulty = new FaultyStore(store, 1, async () => {
+      expect(await discardStorage({ store, ...CONTEXT }, ACTOR.id, HOW)).to.equal(undefined);
+    });
+    expect(await discardStorage({ store: faulty, ...CONTEXT }, ACTOR.id, ben)).to.equal("no_rows");
+    expect(await readOutcome(store, ACTOR.id)).to.include({ detail: "by ann" });
+  });
+
   it("is refused where the rows were written since they were saved, before it and between it and its commit", async () => {
     const write = (value: number) => async (): Promise<void> =>
       putRows(store, physicalRows(logicalKey(ACTOR, "/META"), Uint8Array.of(value)));

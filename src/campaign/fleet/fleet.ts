@@ -2,7 +2,7 @@ import { prefixRange } from "../../formats/bytes.ts";
 import { readRows } from "../../store/read-rows.ts";
 import type { KeyValue, ReadOptions, Store, Transaction } from "../../store/store.ts";
 import { FLEET, workerKey, WORKERS } from "../campaign-keys.ts";
-import { addHistory, readCampaigns, type Author } from "../campaign-store.ts";
+import { addHistoryOnce, historyPlace, readCampaigns, type Author } from "../campaign-store.ts";
 import { decodeJson, encodeJson } from "../json-row.ts";
 import type { Limits } from "../limits.ts";
 
@@ -63,6 +63,7 @@ export async function changeFleetLimits(
   { who, reason }: Author,
   nowMs: number,
 ): Promise<FleetLimits> {
+  const place = historyPlace();
   return store.transact(
     async (tx) => {
       // Read with a conflict: two who change different limits at once both have their way.
@@ -77,7 +78,7 @@ export async function changeFleetLimits(
       for (const { name, finishedAtMs } of await readCampaigns(tx)) {
         if (finishedAtMs === undefined) {
           const why = reason === undefined ? {} : { reason };
-          addHistory(tx, name, { atMs: nowMs, who, what: "throttle", before, after, ...why });
+          await addHistoryOnce(tx, name, { atMs: nowMs, who, what: "throttle", before, after, ...why }, place);
         }
       }
       return patch === "clear" ? {} : limits;

@@ -100,7 +100,8 @@ function campaignOf({ campaign, onBehalfOf }: MigrationRequest): string | undefi
 
 /**
  * What a request wants of an actor that was taken back to v1: it says so itself, or the source of the campaign that feeds it does. That asks
- * once: a campaign can come to have a second job of an actor, and what was taken back after the first was done stays there.
+ * once: a campaign can come to have a second job of an actor, and what was taken back after the first was done stays there. So does an actor
+ * that the campaign does not have: its job is left of another of that name, which was deleted.
  */
 async function rolledBackFor(
   { gate, store }: Pick<JobHandlerOptions, "gate" | "store">,
@@ -111,12 +112,12 @@ async function rolledBackFor(
     return rolledBack === undefined ? {} : { rolledBack };
   }
   const asked = rolledBackBy(source);
-  return asked.rolledBack === undefined || (await isDoneWith(store, campaign, actorId)) ? {} : asked;
+  return asked.rolledBack !== undefined && (await isStillToDo(store, campaign, actorId)) ? asked : {};
 }
 
-async function isDoneWith(store: Store, campaign: string, id: ActorId): Promise<boolean> {
+async function isStillToDo(store: Store, campaign: string, id: ActorId): Promise<boolean> {
   const actor = await store.transact(async (tx) => readCampaignActor(tx, campaign, id), { label: "campaign" });
-  return actor?.standing === "done";
+  return actor !== undefined && actor.standing !== "done";
 }
 
 /** The ledger that records a request's outcome: a campaign's counts its actors along. */

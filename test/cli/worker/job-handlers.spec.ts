@@ -198,6 +198,12 @@ describe("an actor that was taken back to v1", () => {
     });
   });
 
+  it("stays there where the job is left of another campaign of that name, which was deleted, and the list does not name it", async () => {
+    await startCampaign(store, "c", { ids: [testActor(6).id], spec: { source: { kind: "list" } } });
+    await feedAll(store, "c", 3);
+    expect(await jobOn(store, { campaign: "c" })).to.equal("skipped rolled_back");
+  });
+
   it("is migrated by a job of such a campaign that has put it back meanwhile", async () => {
     await openInCampaign(store, "list");
     await returnActors(store, "c", [ACTOR.id], 5);

@@ -251,18 +251,30 @@ describe("Depot's gates", () => {
         });
       }
 
-      it("rejects for a database that was deleted", async () => {
-        await clearBucket();
-        const tombstone = bytesOf(
-          2,
-          0x21,
-          "/list/",
-          BUCKET_BRANCH,
-          "/database_tombstones/",
-          idText(prepared.actor.idBytes),
-        );
-        await putRows(store, [...bucketRows(BUCKET_BRANCH), { key: tombstone, value: bytes() }]);
-        expect(await refused()).to.include({ state: "rejected", reason: "bucket_not_live" });
+      describe("for a database that was deleted", () => {
+        const under = (bucketBranch: Uint8Array): Row[] =>
+          engineDatabase(prepared.actor, bucketBranch, new Map([[1, IMAGE.slice(0, PAGE)]]));
+
+        beforeEach(async () => {
+          await clearBucket();
+          const name = idText(prepared.actor.idBytes);
+          const tombstone = bytesOf(2, 0x21, "/list/", BUCKET_BRANCH, "/database_tombstones/", name);
+          await putRows(store, [...bucketRows(BUCKET_BRANCH), { key: tombstone, value: bytes() }]);
+        });
+
+        it("rejects", async () => {
+          expect(await refused()).to.include({ state: "rejected", reason: "bucket_not_live" });
+        });
+
+        it("rejects also where an older pointer lies under the nil bucket, which the engine does not come to then", async () => {
+          await putRows(store, under(new Uint8Array(16)));
+          expect(await refused()).to.include({ state: "rejected", reason: "bucket_not_live" });
+        });
+
+        it("skips where it was made anew, as the engine looks for the pointer first", async () => {
+          await putRows(store, under(BUCKET_BRANCH));
+          expect(await refused()).to.include({ state: "skipped", reason: "already_migrated" });
+        });
       });
 
       it("skips what the engine has migrated", async () => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { readOutcome } from "../../../src/campaign/ledger/ledger.ts";
-import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
+import { DEFAULT_MIGRATION_OPTIONS, type MigrationOptions } from "../../../src/migration/context.ts";
 import { examineActor } from "../../../src/migration/examine-actor.ts";
 import { migrateActor } from "../../../src/migration/migrate-actor.ts";
 import type { Outcome } from "../../../src/migration/outcome.ts";
@@ -8,7 +8,7 @@ import { storageTarget } from "../../../src/migration/targets/storage/storage-ta
 import { openStore } from "../../../src/store/open-store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { attempt, depotContext } from "../../support/depot-attempt.ts";
-import { pointerOf } from "../../support/depot-reference.ts";
+import { branchesWithRows, pointerOf } from "../../support/depot-reference.ts";
 import {
   bucketRows,
   BUCKET_BRANCH,
@@ -21,9 +21,16 @@ import {
   takeOverRows,
   workflowId,
 } from "../../support/depot-world.ts";
-import { FaultyStore } from "../../support/faulty-store.ts";
+import { CrashError, FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { encodeReferenceHead, logicalKey, physicalRows, sha256, type ReferenceHead } from "../../support/reference.ts";
+import {
+  encodeReferenceHead,
+  logicalKey,
+  physicalRows,
+  sha256,
+  v2RowsOf,
+  type ReferenceHead,
+} from "../../support/reference.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../../support/v1-actors-sqlite.ts";
 import { PAGE, v1Rows, type Row, type TestActor } from "../../support/v1-actors.ts";
@@ -290,6 +297,42 @@ describe("Depot's look at v2's older form", () => {
         expect(await attempt(unknown, once.world, once.actor, { migration }), `commit ${at}`).to.deep.equal(once.first);
       }
     });
+
+    it(`is the last: a job of the older form leaves an actor that was brought to Depot, and its outcome, ${way}`, async () => {
+      const met = await scene(new MemoryStore());
+      const switched = await attempt(met.store, met.world, met.actor, { migration });
+      expect(switched).to.include({ state: "migrated" });
+      // An old runner writes v1 meanwhile, which Depot does not have: a cleanup goes by the image that the outcome names.
+      await putRows(met.store, v1Rows(met.actor, sqliteImageOfPages(IMAGE.length / PAGE)));
+      const context = { ...depotContext(met.store, met.world), target: storageTarget };
+      const options = { ...DEFAULT_MIGRATION_OPTIONS, ...migration };
+      const found = await migrateActor(context, met.actor.id, options, new AbortController().signal);
+      expect(found).to.deep.equal(switched);
+      expect(v2RowsOf(met.actor, await dumpRows(met.store))).to.deep.equal([]);
+    });
+
+    for (const [left, next, commits] of [
+      ["storage", "depot", 2],
+      ["depot", "storage", 3],
+    ] as const) {
+      it(`leaves nothing that an attempt at ${left} had staged, where ${next} takes its lease over, ${way}`, async () => {
+        const met = await scene(new MemoryStore());
+        const jobOf = (store: Store, form: typeof left, options: Partial<MigrationOptions>): Promise<Outcome> => {
+          const context = depotContext(store, met.world);
+          const target = form === "depot" ? context.target : storageTarget;
+          const all = { ...DEFAULT_MIGRATION_OPTIONS, ...options };
+          return migrateActor({ ...context, target }, met.actor.id, all, new AbortController().signal);
+        };
+        // It takes the lease, commits its first pages, and dies.
+        const dying = jobOf(new FaultyStore(met.store, commits, "cut_after"), left, { smallImageBytes: 0 });
+        expect(await dying.catch((error: unknown) => error)).to.be.instanceOf(CrashError);
+        met.world.nowMs += LEASE_MS;
+        expect(await jobOf(met.store, next, migration)).to.include({ state: "migrated" });
+        const rows = await dumpRows(met.store);
+        expect(v2RowsOf(met.actor, rows).length > 0).to.equal(next === "storage");
+        expect(branchesWithRows(rows).length).to.equal(next === "depot" ? 1 : 0);
+      });
+    }
 
     it(`sees a commit of the engine's that comes before any of its own, ${way}`, async () => {
       const whole = await scene(new MemoryStore());

@@ -28,8 +28,9 @@ export type DepotDatabase =
   | { readonly kind: "present"; readonly branch: Uint8Array; readonly head: DepotHead | undefined };
 
 /**
- * Looks up an actor's database under its bucket's branch and under the nil one, where old pointers lie. All rows that the answer
- * depends on are read, also where one would do: the reader decides what takes part in conflicts.
+ * Looks up an actor's database under its bucket's branch and under the nil one, where old pointers lie: in the engine's order, which does not
+ * come to the nil one where the name has a tombstone. All rows that the answer depends on are read, also where one would do: the reader
+ * decides what takes part in conflicts.
  * @throws FormatError `v2_meta_undecodable` for a pointer, branch or head that is missing or cannot be read: the engine would take
  *   such a database for a new, empty one (DEPOT R2).
  */
@@ -45,15 +46,15 @@ export async function readDatabase(
     rows.get(databaseTombstoneKey(under, id)),
     rows.get(legacyHeadKey(id)),
   ]);
+  if (pointer === undefined && tombstone !== undefined) {
+    return { kind: "tombstone" };
+  }
   const found = pointer ?? nilPointer;
   if (found !== undefined) {
     return readBranch(
       rows,
       decoded("pointer", () => decodeBranchPointer(found).branch),
     );
-  }
-  if (tombstone !== undefined) {
-    return { kind: "tombstone" };
   }
   if (legacy !== undefined) {
     decoded("head", () => decodeDepotHead(legacy));

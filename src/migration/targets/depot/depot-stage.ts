@@ -1,5 +1,7 @@
-import { ASCII, concatBytes, startsWith, viewOf } from "../../../formats/bytes.ts";
+import { ASCII, concatBytes, prefixRange, startsWith, viewOf } from "../../../formats/bytes.ts";
+import { branchRowsPrefix } from "../../../formats/depot-keys.ts";
 import { makeUuid, UUID_BYTES } from "../../../formats/uuid.ts";
+import type { Transaction } from "../../../store/store.ts";
 
 /*
  * The name of a stage, as the lease row holds it while a Depot image is staged:
@@ -39,4 +41,9 @@ export function decodeDepotStage(bytes: Uint8Array): DepotStage | undefined {
     branch: bytes.slice(MAGIC.length, TIME_OFFSET),
     wallClockMs: viewOf(bytes).getBigInt64(TIME_OFFSET),
   };
+}
+
+/** Removes every row of a branch that nobody was switched to. */
+export function clearStagedBranch(tx: Transaction, { branch }: DepotStage): void {
+  tx.clearRange(prefixRange(branchRowsPrefix(branch)));
 }

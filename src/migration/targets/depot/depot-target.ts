@@ -1,7 +1,7 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
 import { InvariantError } from "../../../errors.ts";
-import { equalBytes, prefixRange } from "../../../formats/bytes.ts";
-import { branchRowsPrefix, headKey } from "../../../formats/depot-keys.ts";
+import { equalBytes } from "../../../formats/bytes.ts";
+import { headKey } from "../../../formats/depot-keys.ts";
 import { FormatError } from "../../../formats/format-error.ts";
 import type { KeyValue, Transaction } from "../../../store/store.ts";
 import type { Verdict } from "../../outcome.ts";
@@ -29,7 +29,13 @@ import { txidsOf } from "./depot-layout.ts";
 import { MAX_PAGES, NEWER_ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
 import { readBranchBlocks } from "./depot-reader.ts";
 import { sealStage } from "./depot-seal.ts";
-import { decodeDepotStage, encodeDepotStage, newDepotStage, type DepotStage } from "./depot-stage.ts";
+import {
+  clearStagedBranch,
+  decodeDepotStage,
+  encodeDepotStage,
+  newDepotStage,
+  type DepotStage,
+} from "./depot-stage.ts";
 import { DepotStager } from "./depot-stager.ts";
 import { bucketBranchOf, readDepotState, readPlace } from "./depot-state.ts";
 import { readSealedStamp, writePointer } from "./depot-switch.ts";
@@ -193,7 +199,7 @@ class DepotTarget implements Target {
   }
 
   discardStage(tx: Transaction, _id: ActorId, stage: Uint8Array): void {
-    tx.clearRange(prefixRange(branchRowsPrefix(stageOf(stage).branch)));
+    clearStagedBranch(tx, stageOf(stage));
   }
 
   async sealStage(

@@ -134,11 +134,17 @@ async function readShard(
   return new Map(blocks.map(({ pgno, block }) => [pgno, block]));
 }
 
-/** Puts the pieces of a value one after the other; returns their lengths. */
+/** Puts the pieces of a value one after the other; returns their lengths. @throws FormatError `rows_missing` */
 async function appendPieces(rows: Rows, logicalKey: Uint8Array, memory: ByteBuffer): Promise<number[]> {
+  const prefix = piecePrefix(V2_SUBSPACE, logicalKey);
   const lengths: number[] = [];
   for await (const batch of rows.getRange(piecesRange(logicalKey), { into: (length) => memory.appendRoom(length) })) {
-    lengths.push(...batch.map(({ value }) => value.length));
+    for (const { key, value } of batch) {
+      if (trailingU32(key, prefix) !== lengths.length) {
+        throw new FormatError("rows_missing", "A split v2 value has a piece missing.", { piece: lengths.length });
+      }
+      lengths.push(value.length);
+    }
   }
   return lengths;
 }

@@ -21,7 +21,11 @@ import { allRanges, anyRanges } from "./storage-rows.ts";
 /** v2 as FORMATS §4 has it: META, DELTA, PIDX and SHARD rows under the engine's `sqlite-storage` subspace. */
 export const storageTarget: Target = {
   name: "storage",
-  readState: async (tx, id) => stateOfMetaRow(await tx.get(metaRowKey(id))),
+  async readState(tx, id) {
+    const [row, isSuperseded] = await Promise.all([tx.get(metaRowKey(id)), storageTarget.isSuperseded(tx, id)]);
+    // Nobody reads what would be written here, and the outcome would name it in place of the image in Depot.
+    return isSuperseded ? { kind: "migrated" } : stateOfMetaRow(row);
+  },
   prepare: () => Promise.resolve(),
   async hasRows(tx, id) {
     const found = await Promise.all(anyRanges(id).map(async (range) => hasRows(tx, range)));

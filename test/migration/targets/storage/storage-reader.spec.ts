@@ -109,6 +109,16 @@ describe("the reader of v2 storage", () => {
     expect(await code(delta(pages(1, 200), 1))).to.equal("page_missing");
   });
 
+  it("says so of a piece that is there under another number, where v2's reader does not look for it", async () => {
+    for (const rows of [delta(pages(1, 201), 1), shards.flat()]) {
+      const last = rows.findLastIndex(({ key }) => key[19] === 3);
+      const renamed = rows.map(({ key, value }, index) =>
+        index === last ? { key: bytesOf(key.subarray(0, -4), u32(99)), value } : { key, value },
+      );
+      expect(await code(renamed)).to.equal("rows_missing");
+    }
+  });
+
   it("refuses rows that are wrong", async () => {
     const [first] = delta([1], 1);
     const cases: Row[][] = [
