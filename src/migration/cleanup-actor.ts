@@ -19,7 +19,8 @@ import { checkV2, isAsMigrated } from "./v2-image.ts";
  * - `runs_on_v1`: an old runner has the actor, and v1 open; it may only have read so far.
  * - `v2_not_clean`: v2 holds no complete image, it cannot be read to its end, it is not what was migrated though nothing has written it,
  *   it is another database than Ferry's migration made, or SQLite finds something wrong with it.
- * - `v1_changed`: v1 was written since the migration; v2 does not have that, and v1's rows are the only copy.
+ * - `v1_changed`: v1 was written since the migration, or has rows that no migration has looked at; v2 does not have that, and v1's rows are
+ *   the only copy.
  * - `written_meanwhile`: it woke, or was written, while it was checked, or the store did not let the removal through, as often as that
  *   was tried.
  * - `no_v1_data`: nothing is left to remove.

@@ -3,7 +3,7 @@ import type { ActorState } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { FILE_TAG } from "../formats/v1-file.ts";
-import { readRows } from "../store/read-rows.ts";
+import { hasRows, readRows } from "../store/read-rows.ts";
 import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
@@ -12,7 +12,7 @@ import { sameRows, transactionRows } from "./rows.ts";
 import type { ImageOrigin } from "./targets/target.ts";
 import { outlineOfRows, surveyV1 } from "./v1/survey.ts";
 import type { Sidecars } from "./v1/v1-checks.ts";
-import { fileChunkSpan, fileMetadataRange } from "./v1/v1-keys.ts";
+import { fileChunkSpan, fileMetadataRange, otherRanges } from "./v1/v1-keys.ts";
 
 /**
  * An actor after its migration, as one transaction sees it. Images are read over many transactions while the cluster lives: what was
@@ -58,6 +58,8 @@ export interface V1Outline {
    * one who rolls it back and commits something else can come to the same one.
    */
   readonly sidecarRows: readonly KeyValue[];
+  /** Whether there are rows of none of SQLite's files, which no migration has looked at. */
+  readonly hasOthers: boolean;
 }
 
 /** Rows of an entry of v1's: its metadata and one chunk or two. */
@@ -133,15 +135,16 @@ async function readOrigin(
 
 async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
   const first = async (range: KeyRange): Promise<KeyValue[]> => readRows(tx, range, { limit: ENTRY_ROWS });
-  const [survey, firstChunkRows, ...sidecars] = await Promise.all([
+  const [survey, others, firstChunkRows, ...sidecars] = await Promise.all([
     surveyV1(tx, id, 0),
+    Promise.all(otherRanges(id).map(async (range) => hasRows(tx, range))),
     first(fileChunkSpan(id, FILE_TAG.main, 0, 1)),
     ...[FILE_TAG.journal, FILE_TAG.wal].flatMap((tag) => [
       first(fileMetadataRange(id, tag)),
       first(fileChunkSpan(id, tag, 0, 1)),
     ]),
   ]);
-  const headers = { firstChunkRows, sidecarRows: sidecars.flat() };
+  const headers = { firstChunkRows, sidecarRows: sidecars.flat(), hasOthers: others.includes(true) };
   switch (survey.kind) {
     case "none":
       return undefined;
@@ -165,6 +168,7 @@ function isSameV1(before: V1Outline | undefined, now: V1Outline | undefined): bo
   }
   return (
     SIDECARS.every((name) => before.sidecars[name] === now.sidecars[name]) &&
+    before.hasOthers === now.hasOthers &&
     sameRows(before.metadataRows, now.metadataRows) &&
     sameRows(before.firstChunkRows, now.firstChunkRows) &&
     sameRows(before.sidecarRows, now.sidecarRows)

@@ -34,6 +34,9 @@ export async function changeInV1(
   if (v1 === undefined) {
     return undefined;
   }
+  if (v1.hasOthers) {
+    return "It has rows of a form that Ferry does not know, and which were not migrated.";
+  }
   const recovers = needsRecovery(v1.sidecars, AS_MIGRATED);
   if (recovers && outcome?.recovery === undefined) {
     return "A journal or a log has come to lie beside the database.";

@@ -98,6 +98,23 @@ describe("cleaning up after a migration", () => {
         await expectKept(scene.store, "v1_changed");
       });
 
+      it("keeps v1 that has rows of a form that nobody has looked at, as of older file layers, whenever they came", async () => {
+        const stray = entryRows(scene.actor, Uint8Array.of(8, 0, 0x61, 0x62), Uint8Array.of(1));
+        const came = livingStore(scene.store, (store, { label, point, n }) => {
+          if (label === "cleanup" && point === "begin" && n === 2) {
+            store.load(stray);
+          }
+        });
+        expect(await cleanUp(came)).to.include({ kind: "refused", reason: "v1_changed" });
+        scene.store.load(stray);
+        await expectKept(scene.store, "v1_changed");
+        for (const key of [Uint8Array.of(8), Uint8Array.of(8, 1, 1), fileChunkK(4, 0), Uint8Array.of(8, 2)]) {
+          const store = livingStore(scene.store, () => undefined);
+          store.load(entryRows(scene.actor, key, Uint8Array.of(1)));
+          await expectKept(store, "v1_changed");
+        }
+      });
+
       it("keeps v1 where v2's head cannot be read", async () => {
         scene.breakHead(scene.store);
         await expectKept(scene.store, "v2_not_clean");

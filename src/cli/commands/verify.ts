@@ -89,7 +89,7 @@ function isOfImage(found: Verification): found is ImageVerification {
 const COMPARISONS: Record<Verification["comparison"], string> = {
   same: "v2 is v1, byte for byte",
   different: "v2 DIFFERS from what was migrated",
-  v1_changed: "v1 was WRITTEN since the migration, and v2 does not have that",
+  v1_changed: "v1 is NOT what was migrated, and v2 does not have that",
   runs_on_v1: "an old runner has it RUNNING ON V1, and v2 will not have what that writes",
   v2_unreadable: "not compared: v2 cannot be read",
   no_v1_data: "not compared: v1 is gone",

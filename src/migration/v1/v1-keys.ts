@@ -1,6 +1,6 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { ACTOR_KV_SUBSPACE_BYTES, actorKvSubspace, entryKey, entryKeyPrefix } from "../../formats/actor-kv.ts";
-import { concatBytes, prefixRange, startsWith, u32be } from "../../formats/bytes.ts";
+import { compareBytes, concatBytes, prefixRange, startsWith, u32be } from "../../formats/bytes.ts";
 import { FILE_TAG, fileChunkPrefix, fileMetadataKey, V1_PREFIX, type FileTag } from "../../formats/v1-file.ts";
 import type { KeyRange } from "../../store/store.ts";
 
@@ -14,8 +14,20 @@ const TAGS = Object.values(FILE_TAG);
 const METADATA_ROWS = rangesOfTags((tag) => entryKey(NO_SUBSPACE, fileMetadataKey(tag)));
 const CHUNK_ROWS = rangesOfTags((tag) => entryKeyPrefix(NO_SUBSPACE, fileChunkPrefix(tag)));
 
+const OTHER_ROWS = between([...Object.values(METADATA_ROWS), ...Object.values(CHUNK_ROWS)], V1_ROWS);
+
 function rangesOfTags(prefixOf: (tag: FileTag) => Uint8Array): Record<FileTag, KeyRange> {
   return Object.fromEntries(TAGS.map((tag) => [tag, prefixRange(prefixOf(tag))])) as Record<FileTag, KeyRange>;
+}
+
+/** What is left of a range besides these, which lie in it. */
+function between(ranges: readonly KeyRange[], { begin, end }: KeyRange): KeyRange[] {
+  const sorted = ranges.toSorted((a, b) => compareBytes(a.begin, b.begin));
+  const begins = [begin, ...sorted.map((range) => range.end)];
+  return [...sorted.map((range) => range.begin), end].flatMap((to, index) => {
+    const from = begins[index] ?? end;
+    return compareBytes(from, to) < 0 ? [{ begin: from, end: to }] : [];
+  });
 }
 
 function ofActor(id: ActorId, { begin, end }: KeyRange): KeyRange {
@@ -26,6 +38,11 @@ function ofActor(id: ActorId, { begin, end }: KeyRange): KeyRange {
 /** All rows of an actor's SQLite v1 storage. */
 export function v1Range(id: ActorId): KeyRange {
   return ofActor(id, V1_ROWS);
+}
+
+/** Where rows of an actor's SQLite v1 storage lie that are of none of its files: of layouts that Ferry does not know. */
+export function otherRanges(id: ActorId): KeyRange[] {
+  return OTHER_ROWS.map((range) => ofActor(id, range));
 }
 
 /** The rows of a file's metadata entry. */
