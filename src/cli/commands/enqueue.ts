@@ -8,7 +8,7 @@ import { parseIdArgument, readIdList } from "../ids.ts";
 import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
-import { addSettings } from "../setting-options.ts";
+import { addJobSettings, addSettings } from "../setting-options.ts";
 import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 import { targetsOfCampaigns } from "../targets-of-actors.ts";
 
@@ -45,7 +45,7 @@ export function registerEnqueue(program: Command, runner: Runner): void {
     .option("--wait", "wait for the outcomes, and show progress")
     .addHelpText("after", HELP)
     .action((ids: string[], flags: EnqueueFlags, self: Command) => runner.run(self, (run) => enqueue(run, ids, flags)));
-  addSettings(command, "window", ...JOB_SETTINGS);
+  addJobSettings(addSettings(command, "window"), ...JOB_SETTINGS);
 }
 
 async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueFlags): Promise<ExitStatus> {
