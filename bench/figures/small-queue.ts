@@ -8,7 +8,7 @@ import { inlineCodec } from "../../src/migration/codec/inline-codec.ts";
 import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
-import { LoadGovernor } from "../../src/queue/load-governor.ts";
+import { LoadGovernor } from "../../src/campaign/fleet/load-governor.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
 import { QUEUE_NAME } from "../../src/queue/redis-options.ts";

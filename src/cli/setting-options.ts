@@ -7,12 +7,24 @@ import type { Setting } from "../config/setting.ts";
 class SettingOption extends Option {
   readonly setting: SettingName;
 
-  constructor(name: SettingName) {
+  constructor(name: SettingName, otherwise = otherwiseOf(SETTINGS[name])) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const fallback = setting.fallbackText === "" ? "" : `; default ${setting.fallbackText}`;
-    super(setting.flag ?? "", `${setting.meaning} (${setting.env}${fallback})`);
+    super(setting.flag ?? "", `${setting.meaning} (${otherwise})`);
     this.setting = name;
   }
+}
+
+/** What holds where the flag is not given. */
+function otherwiseOf({ env, fallbackText }: Setting<unknown>): string {
+  return `${env}${fallbackText === "" ? "" : `; default ${fallbackText}`}`;
+}
+
+/** Adds flags that a command gives to its jobs. They win over what workers have; the environment of the command itself says nothing to them. */
+export function addJobSettings(command: Command, ...names: readonly SettingName[]): Command {
+  for (const name of names) {
+    command.addOption(new SettingOption(name, "default: as the worker is configured"));
+  }
+  return command;
 }
 
 /** Adds the flags of these settings to a command. Their values stay texts; `loadConfig` reads them. */

@@ -105,6 +105,11 @@ describe("ferry's commands around the queue", function () {
     expect(await counts(["enqueue", "--from", "-"], `${a ?? ""}\n`)).to.deep.equal(answer(0, 1, 0));
   });
 
+  it("count an actor once that is named twice, as an argument and in a list", async () => {
+    const [a = "", b = ""] = good.map(({ id }) => id);
+    expect(await counts(["enqueue", a, a.toUpperCase(), b, "--from", "-"], `${a}\n`)).to.deep.equal(answer(2, 0, 0));
+  });
+
   it("say in words as well, and warn when nobody works", async () => {
     const { status, stdout, stderr } = await ferry(["enqueue", damaged.id]);
     expect({ status, stdout }).to.deep.equal({

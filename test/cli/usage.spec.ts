@@ -160,6 +160,20 @@ describe("bad input to ferry", function () {
     }
   });
 
+  it("tells in its help whether a flag's variable holds for a command, or the workers' own does", async () => {
+    const lines = async (...args: string[]): Promise<string> =>
+      (await ferryHere([...args, "--help"])).stdout.replace(/\s+/g, " ");
+    for (const args of [["enqueue"], ["requeue"], ["campaign", "create"]]) {
+      expect(await lines(...args), args.join(" ")).to.match(
+        /--layout <layout> [^(]*\(default: as the worker is configured\)/,
+      );
+    }
+    for (const args of [["worker"], ["campaign", "plan"]]) {
+      expect(await lines(...args), args.join(" ")).to.match(/--layout <layout> [^(]*\(FERRY_LAYOUT; default shards\)/);
+    }
+    expect(await lines("campaign", "create")).to.match(/--target <target> [^(]*\(FERRY_TARGET; default storage\)/);
+  });
+
   it("tells in its help of every exit status, that of an interruption included", async () => {
     const { stdout } = await ferryHere(["--help"]);
     expect(stdout.replaceAll(/\s+/g, " ")).to.match(

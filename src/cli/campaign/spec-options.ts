@@ -8,11 +8,10 @@ import {
 } from "../../campaign/campaign.ts";
 import { UsageError } from "../../errors.ts";
 import { assertReadable } from "../files.ts";
-import { addSettings } from "../setting-options.ts";
 import { readBytes, readCount, readPercent } from "./flag-values.ts";
 
-/** Options of a campaign's jobs: settings whose flags mean the same as a worker's. */
-const JOB_FLAGS = ["target", "namespace", "layout", "check", "journal", "verify", "sidecars", "wal"] as const;
+/** Options of a campaign's jobs, beside its target: settings whose flags mean the same as a worker's. */
+export const JOB_FLAGS = ["namespace", "layout", "check", "journal", "verify", "sidecars", "wal"] as const;
 
 /** Where actors come from and which of them take part, as written. */
 export interface SourceFlags {
@@ -34,9 +33,9 @@ export interface SpecFlags extends SourceFlags {
   readonly breakerMin?: string;
 }
 
-/** Adds the flags of sources, filters and job options, which `create` and `plan` share. */
+/** Adds the flags of sources and filters, which `create` and `plan` share. */
 export function addSource(command: Command): Command {
-  command
+  return command
     .option("--scan", "all actors of the store that have v1 data; those that were rolled back stay on v1")
     .option(
       "--from <file>",
@@ -47,7 +46,6 @@ export function addSource(command: Command): Command {
     .option("--label <n>", "only actors of this datacenter label")
     .option("--min-bytes <size>", "only actors whose v1 file has at least this size, such as 64KiB")
     .option("--max-bytes <size>", "only actors whose v1 file has at most this size");
-  return addSettings(command, ...JOB_FLAGS);
 }
 
 /** Adds the flags that only a campaign has. */

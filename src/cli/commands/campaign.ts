@@ -7,9 +7,9 @@ import { addLimits } from "../campaign/limit-options.ts";
 import type { PlanFlags } from "../campaign/plan.ts";
 import type { SetFlags } from "../campaign/set.ts";
 import type { VerbFlags } from "../campaign/verbs.ts";
-import { addSource, addSpec } from "../campaign/spec-options.ts";
+import { addSource, addSpec, JOB_FLAGS } from "../campaign/spec-options.ts";
 import type { Run, Runner } from "../run.ts";
-import { addSettings } from "../setting-options.ts";
+import { addJobSettings, addSettings } from "../setting-options.ts";
 
 /** `ferry campaign`: each command's work is loaded when it is asked for. */
 export function registerCampaign(program: Command, runner: Runner): void {
@@ -47,6 +47,7 @@ function registerCreate(campaign: Command, runner: Runner): void {
     .description("create a campaign; its specification stays as it is from then on")
     .argument("<name>", "1 to 40 lower-case letters, digits and hyphens");
   addSource(create);
+  addJobSettings(addSettings(create, "target"), ...JOB_FLAGS);
   addSpec(create);
   addSettings(create, "window");
   addLimits(create, { withEnd: true });
@@ -65,7 +66,8 @@ function registerPlan(campaign: Command, runner: Runner): void {
     .command("plan")
     .description("read and check actors as a migration would, write nothing, and predict what a campaign comes to")
     .argument("[name]", "a campaign that was created; else give its source");
-  addSource(plan)
+  // A plan reads and checks here, so that what this process is configured for holds.
+  addSettings(addSource(plan), "target", ...JOB_FLAGS)
     .option("--sample <percent>", "how many of the actors to examine (default 2%, and some hundred of each size class)")
     .option("--full", "examine every actor")
     .option("--workers <n>", "predict the duration with so many workers (default 1)")

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { IdList } from "../../campaign/actors/id-list.ts";
 import { scanActors } from "../../campaign/actors/scan.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
@@ -8,7 +9,7 @@ import { parseIdArgument, readIdList } from "../ids.ts";
 import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
-import { addSettings } from "../setting-options.ts";
+import { addJobSettings, addSettings } from "../setting-options.ts";
 import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 import { targetsOfCampaigns } from "../targets-of-actors.ts";
 
@@ -45,7 +46,7 @@ export function registerEnqueue(program: Command, runner: Runner): void {
     .option("--wait", "wait for the outcomes, and show progress")
     .addHelpText("after", HELP)
     .action((ids: string[], flags: EnqueueFlags, self: Command) => runner.run(self, (run) => enqueue(run, ids, flags)));
-  addSettings(command, "window", ...JOB_SETTINGS);
+  addJobSettings(addSettings(command, "window"), ...JOB_SETTINGS);
 }
 
 async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueFlags): Promise<ExitStatus> {
@@ -54,8 +55,11 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   if (idArguments.length === 0 && flags.from === undefined && !isScan) {
     throw new UsageError("Nothing to enqueue: give actor ids, --from FILE, or --scan.");
   }
-  const ids = idArguments.map(parseIdArgument);
-  const listed = flags.from === undefined ? [] : await readIdList(flags.from, run);
+  const given = idArguments.map(parseIdArgument);
+  const ids = flags.from === undefined ? new IdList() : await readIdList(flags.from, run);
+  for (const id of given) {
+    ids.add(id);
+  }
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const options = await jobOptions(config, store);
   const targetOf = targetsOfCampaigns(store);
@@ -63,7 +67,7 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   const { produce } = await import("../produce.ts");
   return produce(run, {
     store,
-    source: sourceOf(store, { given: [ids, listed], isScan, signal: run.signal }),
+    source: sourceOf(store, { ids, isScan, signal: run.signal }),
     options,
     // An actor that a campaign has left is not to come to another form of v2 than the campaign's because nobody said it again.
     otherwise: async (previous) => {
@@ -84,9 +88,9 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
 
 async function* sourceOf(
   store: Store,
-  what: { given: readonly Iterable<ActorId>[]; isScan: boolean; signal: AbortSignal },
+  what: { ids: IdList; isScan: boolean; signal: AbortSignal },
 ): AsyncGenerator<Iterable<ActorId>, void, undefined> {
-  yield* what.given;
+  yield what.ids;
   if (what.isScan) {
     yield* scanActors(store, what.signal);
   }

@@ -12,7 +12,7 @@ import { addFilters, readFilter, type FilterFlags } from "../rejected/filter-opt
 import { confirmMany } from "../requeue/confirm-many.ts";
 import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
-import { addSettings } from "../setting-options.ts";
+import { addJobSettings, addSettings } from "../setting-options.ts";
 import { jobOptions, noteUnsaidTarget } from "../targets.ts";
 import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
 
@@ -49,7 +49,7 @@ export function registerRequeue(program: Command, runner: Runner): void {
     .option("--yes", "more than 100 without a question")
     .addHelpText("after", HELP)
     .action((ids: string[], flags: RequeueFlags, self: Command) => runner.run(self, (run) => requeue(run, ids, flags)));
-  addSettings(command, "window", ...JOB_SETTINGS);
+  addJobSettings(addSettings(command, "window"), ...JOB_SETTINGS);
 }
 
 async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): Promise<ExitStatus> {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism, hostname } from "node:os";
 import { CampaignGate } from "../../campaign/campaign-gate.ts";
+import { LoadGovernor } from "../../campaign/fleet/load-governor.ts";
 import type { Config } from "../../config/config.ts";
 import { ThreadCodec } from "../../migration/codec/thread-codec.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
-import { LoadGovernor } from "../../queue/load-governor.ts";
 import { WorkerHost } from "../../queue/worker-host.ts";
 import type { Logger } from "../../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";

@@ -30,6 +30,30 @@ describe("the feeder", () => {
       expect(await auditCampaign(scene.store, "all")).to.deep.equal({ actors: 95, moving: false, differences: [] });
     });
 
+    it("fails a round where the queue is away for all that it does side by side, and leaves nothing unheard", async () => {
+      await scene.seed(30);
+      await scene.start("all");
+      const feeder = scene.feeder();
+      await feeder.tick();
+      await scene.migrate(5);
+      scene.clock.nowMs += 60_000;
+      const unheard: unknown[] = [];
+      const note = (reason: unknown): number => unheard.push(reason);
+      process.on("unhandledRejection", note);
+      let asked = 0;
+      scene.queue.missing = () => Promise.reject(new Error("away"));
+      scene.queue.feed = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        asked += 1;
+        throw new Error("away, too");
+      };
+      expect(await feeder.tick().catch(String)).to.equal("Error: away");
+      expect(asked, "the round ends after all of it").to.equal(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off("unhandledRejection", note);
+      expect(unheard).to.deep.equal([]);
+    });
+
     it("takes small actors first, and only them while the scan is not over", async () => {
       await scene.seed(30, (index) => (index % 3) * 80 * MIB);
       await scene.start("sizes", { settings: { window: 1000 } });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { readClusterVerdict, verdictOf } from "../../src/queue/cluster-verdict.ts";
-import { forEachEngine } from "../support/stores.ts";
+import { readClusterVerdict, verdictOf } from "../../../src/campaign/fleet/cluster-verdict.ts";
+import { forEachEngine } from "../../support/stores.ts";
 
 const CALM = {
   performance_limited_by: { name: "workload" },

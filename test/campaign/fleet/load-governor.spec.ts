@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { LoadGovernor } from "../../src/queue/load-governor.ts";
-import type { TransactionReport } from "../../src/store/store.ts";
+import { LoadGovernor } from "../../../src/campaign/fleet/load-governor.ts";
+import type { TransactionReport } from "../../../src/store/store.ts";
 
 function commits(governor: LoadGovernor, count: number, commitMs: number): void {
   const report: TransactionReport = {

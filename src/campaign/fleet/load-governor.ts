@@ -1,4 +1,4 @@
-import type { TransactionReport } from "../store/store.ts";
+import type { TransactionReport } from "../../store/store.ts";
 
 /*
  * Decides how many actors a worker may migrate at once, from how its own transactions fare and what the cluster says of itself.

@@ -1,4 +1,4 @@
-import type { Store } from "../store/store.ts";
+import type { Store } from "../../store/store.ts";
 import { STATUS_LABEL, type ClusterVerdict } from "./load-governor.ts";
 
 /*
