@@ -18,7 +18,7 @@ class SlowTracker extends CompletionTracker {
   }
 }
 
-/** Timers there are, the test's own among them. */
+/** Timers there are, the test's own among them; those that other tests left may end meanwhile. */
 async function timers(): Promise<number> {
   await new Promise((resolve) => setImmediate(resolve));
   // eslint-disable-next-line n/no-unsupported-features/node-builtins -- it is there on Node 20, as an experiment
@@ -40,7 +40,7 @@ describe("waiting for the outcomes of actors", () => {
     const before = await timers();
     const drained = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2 * LOOK_MS));
     expect(await wait(drained)).to.include({ total: 1, pending: 1 });
-    expect(await timers()).to.equal(before);
+    expect(await timers()).to.be.at.most(before);
   });
 
   it("says once that no worker is connected, five seconds after it began", async () => {
@@ -81,6 +81,6 @@ describe("waiting for the outcomes of actors", () => {
       throw error;
     };
     expect(await wait(drained).catch((thrown: unknown) => thrown)).to.equal(error);
-    expect(await timers()).to.equal(before);
+    expect(await timers()).to.be.at.most(before);
   });
 });
