@@ -127,8 +127,8 @@ function shapesOf(target: Target, id: ActorId, image: Uint8Array): Shape[] {
   const spec = { layout: target.layoutOf("shards"), pageCount, creationTsMs: 1 };
   const stager = target.makeStager(id, { ...spec, stage: target.newStage(spec, randomBytes(16)) });
   const shapes: Shape[] = [];
-  const note = (staged: { rows: readonly { key: Uint8Array; value: Uint8Array }[] }): void => {
-    shapes.push(staged.rows.map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));
+  const note = (staged: { rows: Iterable<{ key: Uint8Array; value: Uint8Array }> }): void => {
+    shapes.push([...staged.rows].map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));
   };
   for (let pgno = 1; pgno <= pageCount; pgno += 1) {
     stager.add(pgno, compressPage(image.subarray((pgno - 1) * PAGE_BYTES, pgno * PAGE_BYTES)));

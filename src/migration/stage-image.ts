@@ -87,7 +87,7 @@ async function* write(
   const { observer, target } = context;
   const stager = target.makeStager(id, spec);
   const commit = (staged: StagedRows) => async (): Promise<number> => {
-    if (staged.rows.length > 0) {
+    if (staged.storageBytes > 0) {
       await fence.write(staged);
     }
     staged.release?.();
@@ -95,7 +95,8 @@ async function* write(
   };
   let skipping = false;
   for await (const { firstPgno, toWrite, blocks, release } of batches) {
-    for (const [index, isToWrite] of toWrite.entries()) {
+    for (let index = 0; index < toWrite.length; index += 1) {
+      const isToWrite = toWrite[index] === true;
       if (isToWrite) {
         stager.add(firstPgno + index, blockAt(blocks, index));
       }

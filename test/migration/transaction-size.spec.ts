@@ -112,7 +112,8 @@ describe("no transaction writes more than 2,000,000 bytes", function () {
     const blob: Uint8Array[] = [];
     let largestBytes = 0;
     let storageBytes = 0;
-    const taken = ({ rows, storageBytes: added }: ReturnType<typeof stager.take>): void => {
+    const taken = ({ rows: staged, storageBytes: added }: ReturnType<typeof stager.take>): void => {
+      const rows = [...staged];
       largestBytes = Math.max(
         largestBytes,
         rows.reduce((sum, { key, value }) => sum + 3 * key.length + value.length + 69, 0),

@@ -8,28 +8,41 @@ export interface ShardOutline {
   readonly txidOf: ReadonlyMap<number, bigint>;
 }
 
-/** A row of PIDX. */
-export interface PageTxid {
-  readonly pgno: number;
+/** Rows of PIDX one after the other that name one txid: of pages `firstPgno` to `endPgno`, excluded. */
+export interface PageRun {
+  readonly firstPgno: number;
+  endPgno: number;
   readonly txid: bigint;
+}
+
+/** Adds a row of PIDX to the runs before it. An image has a row for each page, and a few runs. */
+export function addPage(runs: PageRun[], pgno: number, txid: bigint): void {
+  const last = runs.at(-1);
+  if (last?.endPgno === pgno && last.txid === txid) {
+    last.endPgno += 1;
+  } else {
+    runs.push({ firstPgno: pgno, endPgno: pgno + 1, txid });
+  }
 }
 
 /** Walks PIDX, in page order, beside the shards of pages `begin`, a shard's first, to `pageCount`. Ends PIDX's reading when it is ended. */
 export async function* walkShards(
-  pidx: AsyncIterable<readonly PageTxid[]>,
+  pidx: AsyncIterable<readonly PageRun[]>,
   pageCount: number,
   begin = 1,
 ): AsyncGenerator<ShardOutline, void, undefined> {
   let shard = emptyOutline(begin, pageCount);
-  for await (const rows of pidx) {
-    for (const { pgno, txid } of rows) {
-      for (; pgno >= shard.endPgno && shard.firstPgno <= pageCount; shard = emptyOutline(shard.endPgno, pageCount)) {
-        yield shard;
+  for await (const runs of pidx) {
+    for (const { firstPgno, endPgno, txid } of runs) {
+      for (let pgno = firstPgno; pgno < endPgno; pgno += 1) {
+        for (; pgno >= shard.endPgno && shard.firstPgno <= pageCount; shard = emptyOutline(shard.endPgno, pageCount)) {
+          yield shard;
+        }
+        if (shard.firstPgno > pageCount) {
+          return;
+        }
+        shard.txidOf.set(pgno, txid);
       }
-      if (shard.firstPgno > pageCount) {
-        return;
-      }
-      shard.txidOf.set(pgno, txid);
     }
   }
   for (; shard.firstPgno <= pageCount; shard = emptyOutline(shard.endPgno, pageCount)) {

@@ -70,9 +70,13 @@ export interface StagedImage {
   readonly basis: Uint8Array | undefined;
 }
 
-/** Rows of a part of an image, for one transaction. */
+/**
+ * Rows of a part of an image, for one transaction. Where they are very many they are made as they are asked for: those that are there while
+ * a transaction is put together, and waits for others, end among V8's old objects.
+ */
 export interface StagedRows {
-  readonly rows: readonly PhysicalRow[];
+  /** To be gone through as often as the transaction runs. */
+  readonly rows: Iterable<PhysicalRow>;
   /** What they add to the head's `sqlite_storage_used`. */
   readonly storageBytes: number;
   /** The pages in them, for resuming: first and one past the last. */

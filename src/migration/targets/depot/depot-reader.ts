@@ -9,7 +9,15 @@ import type { BlockBatch } from "../../pages.ts";
 import { pulled } from "../../pulled.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
 import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
-import { isCovered, type PageTxid, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import {
+  addPage,
+  isCovered,
+  type PageRun,
+  shardBegin,
+  shardNumber,
+  walkShards,
+  type ShardOutline,
+} from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { type Delta, DeltaCache } from "./delta-cache.ts";
 
@@ -115,7 +123,7 @@ function isWithin({ firstPgno, lastPgno }: Delta, outline: ShardOutline): boolea
   return (firstPgno ?? outline.firstPgno) >= outline.firstPgno && (lastPgno ?? 0) < outline.endPgno;
 }
 
-function readPidx(rows: Rows, view: BranchView, begin: number): AsyncIterable<readonly PageTxid[]> {
+function readPidx(rows: Rows, view: BranchView, begin: number): AsyncIterable<readonly PageRun[]> {
   const prefix = pagesPrefix(view.branch);
   const all = prefixRange(prefix);
   const range = begin === 1 ? all : { ...all, begin: pageKey(view.branch, begin) };
@@ -123,15 +131,15 @@ function readPidx(rows: Rows, view: BranchView, begin: number): AsyncIterable<re
   return pulled(
     async () => {
       const batch = await batches.next();
-      return batch.done === true ? undefined : pagesOf(batch.value, prefix, view.headTxid);
+      return batch.done === true ? undefined : runsOf(batch.value, prefix, view.headTxid);
     },
     async () => batches.return?.(),
   );
 }
 
 /** What rows of PIDX say, those of later txids left out. */
-function pagesOf(rows: readonly KeyValue[], prefix: Uint8Array, headTxid: bigint): PageTxid[] {
-  const pages: PageTxid[] = [];
+function runsOf(rows: readonly KeyValue[], prefix: Uint8Array, headTxid: bigint): PageRun[] {
+  const runs: PageRun[] = [];
   // Pages of one DELTA follow one another, and its txid is decoded once.
   let last: { readonly value: Uint8Array; readonly txid: bigint } | undefined;
   for (const { key, value } of rows) {
@@ -144,10 +152,10 @@ function pagesOf(rows: readonly KeyValue[], prefix: Uint8Array, headTxid: bigint
     }
     const { txid } = last;
     if (txid <= headTxid) {
-      pages.push({ pgno, txid });
+      addPage(runs, pgno, txid);
     }
   }
-  return pages;
+  return runs;
 }
 
 /** The newest version of a shard up to the head, one value whatever its size. */

@@ -19,12 +19,16 @@ const MOST_BLOB_BYTES = 1_270_000;
 /** A PIDX row as FoundationDB counts it: the key three times and the value. */
 const COUNTED_PAGE_ROW_BYTES = 96;
 
-/** The DELTA that is being put together: pages `firstPgno` to `endPgno`, excluded. */
-interface OpenDelta {
+/** The pages of a DELTA: `firstPgno` to `endPgno`, excluded. */
+interface DeltaPages {
   readonly txid: number;
-  readonly encoder: LtxEncoder;
   readonly firstPgno: number;
   endPgno: number;
+}
+
+/** The DELTA that is being put together. */
+interface OpenDelta extends DeltaPages {
+  readonly encoder: LtxEncoder;
 }
 
 /**
@@ -37,7 +41,8 @@ export class DepotStager implements Stager {
   readonly #blob: ByteBuffer;
   readonly #memory: RowMemory;
   #delta: OpenDelta | undefined;
-  #rows: KeyValue[] = [];
+  #blobRows: KeyValue[] = [];
+  #deltas: DeltaPages[] = [];
   #countedBytes = 0;
   #storageBytes = 0;
   #firstPgno = 1;
@@ -52,7 +57,7 @@ export class DepotStager implements Stager {
   }
 
   add(pgno: number, block: Uint8Array): void {
-    if (this.#rows.length === 0 && this.#delta === undefined) {
+    if (this.#deltas.length === 0 && this.#delta === undefined) {
       // Nothing is held, so pages before this one, if any, were skipped.
       this.#firstPgno = pgno;
       this.#nextPgno = pgno;
@@ -70,14 +75,16 @@ export class DepotStager implements Stager {
   }
 
   take(): StagedRows {
+    const [blobRows, deltas] = [this.#blobRows, this.#deltas];
     const staged = {
       release: this.#memory.close(),
-      rows: this.#rows,
+      rows: { [Symbol.iterator]: () => rowsOf(this.#stage.branch, blobRows, deltas) },
       storageBytes: this.#storageBytes,
       firstPgno: this.#firstPgno,
       endPgno: this.#nextPgno,
     };
-    this.#rows = [];
+    this.#blobRows = [];
+    this.#deltas = [];
     this.#countedBytes = 0;
     this.#storageBytes = 0;
     this.#firstPgno = this.#nextPgno;
@@ -110,16 +117,27 @@ export class DepotStager implements Stager {
         key: deltaChunkKey(branch, BigInt(txid), offset / CHUNK_BYTES),
         value: blob.subarray(offset, offset + CHUNK_BYTES),
       };
-      this.#rows.push(row);
+      this.#blobRows.push(row);
       this.#storageBytes += row.key.length + row.value.length;
       this.#countedBytes += 3 * row.key.length + row.value.length;
     }
-    const value = u64be(BigInt(txid));
-    for (const key of pageKeys(branch, firstPgno, endPgno)) {
-      this.#rows.push({ key, value });
-    }
+    this.#deltas.push({ txid, firstPgno, endPgno });
     this.#nextPgno = endPgno;
     this.#storageBytes += (endPgno - firstPgno) * PAGE_ROW_BYTES;
     this.#countedBytes += (endPgno - firstPgno) * COUNTED_PAGE_ROW_BYTES;
+  }
+}
+
+function* rowsOf(
+  branch: Uint8Array,
+  blobRows: readonly KeyValue[],
+  deltas: readonly DeltaPages[],
+): Generator<KeyValue, void, undefined> {
+  yield* blobRows;
+  for (const { txid, firstPgno, endPgno } of deltas) {
+    const value = u64be(BigInt(txid));
+    for (const key of pageKeys(branch, firstPgno, endPgno)) {
+      yield { key, value };
+    }
   }
 }

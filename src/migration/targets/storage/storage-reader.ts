@@ -10,7 +10,15 @@ import type { KeyValue } from "../../../store/store.ts";
 import type { BlockBatch } from "../../pages.ts";
 import type { ImageRows, Rows } from "../../rows.ts";
 import { blobMemories, readByShards, type ReadShard } from "../read-by-shards.ts";
-import { isCovered, type PageTxid, shardBegin, shardNumber, walkShards, type ShardOutline } from "../shard-walk.ts";
+import {
+  addPage,
+  isCovered,
+  type PageRun,
+  shardBegin,
+  shardNumber,
+  walkShards,
+  type ShardOutline,
+} from "../shard-walk.ts";
 import type { MissingBlock, ReadOptions } from "../target.ts";
 import { logicalRange, piecesRange } from "./storage-rows.ts";
 
@@ -34,11 +42,16 @@ export async function* readStorageBlocks(
   const begin = shardBegin(firstPgno);
   const deltas = new Map<bigint, DeltaCursor>();
   const memories = blobMemories(pageCount);
+  const cursorOf = (txid: bigint): DeltaCursor => {
+    const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
+    deltas.set(txid, cursor);
+    return cursor;
+  };
   try {
     yield* readByShards(walkShards(readPidx(rows, id, begin), pageCount, begin), {
       memories,
       read: (outlines) => readTogether(rows, id, outlines, memories),
-      blocksOf: (plan) => blocksOf(plan, (page) => seek(rows, id, page, deltas), missing),
+      blocksOf: (plan) => blocksOf(plan, (pgno, txid) => cursorOf(txid).seek(pgno), missing),
     });
     for (const cursor of deltas.values()) {
       await cursor.drain();
@@ -50,31 +63,19 @@ export async function* readStorageBlocks(
 
 async function blocksOf(
   plan: ShardPlan,
-  seekIn: (page: PageTxid) => Promise<Uint8Array | undefined>,
+  seekIn: (pgno: number, txid: bigint) => Promise<Uint8Array | undefined>,
   missing: MissingBlock = () => Promise.resolve(undefined),
 ): Promise<Uint8Array[]> {
   const blocks: Uint8Array[] = [];
   for (let pgno = plan.firstPgno; pgno < plan.endPgno; pgno += 1) {
     const txid = plan.txidOf.get(pgno);
-    const block =
-      txid === undefined ? (plan.shardBlocks.get(pgno) ?? (await missing(pgno))) : await seekIn({ pgno, txid });
+    const block = txid === undefined ? (plan.shardBlocks.get(pgno) ?? (await missing(pgno))) : await seekIn(pgno, txid);
     if (block === undefined) {
       throw new FormatError("page_missing", "A page of the v2 image is in no DELTA and no SHARD.", { pgno });
     }
     blocks.push(block);
   }
   return blocks;
-}
-
-async function seek(
-  rows: Rows,
-  id: ActorId,
-  { pgno, txid }: PageTxid,
-  deltas: Map<bigint, DeltaCursor>,
-): Promise<Uint8Array | undefined> {
-  const cursor = deltas.get(txid) ?? new DeltaCursor(rows, id, txid);
-  deltas.set(txid, cursor);
-  return cursor.seek(pgno);
 }
 
 async function readTogether(
@@ -98,19 +99,21 @@ async function readTogether(
     : rows.together(async (from) => Promise.all(outlines.map(async (outline) => planOf(from, outline))));
 }
 
-async function* readPidx(rows: Rows, id: ActorId, begin: number): AsyncGenerator<readonly PageTxid[], void, undefined> {
+async function* readPidx(rows: Rows, id: ActorId, begin: number): AsyncGenerator<readonly PageRun[], void, undefined> {
   const prefix = physicalKey(V2_SUBSPACE, pidxPrefix(id));
   const all = logicalRange(pidxPrefix(id));
   const range = begin === 1 ? all : { ...all, begin: physicalKey(V2_SUBSPACE, pidxKey(id, begin)) };
   for await (const batch of rows.getRange(range)) {
-    yield batch.map((row) => {
+    const runs: PageRun[] = [];
+    for (const row of batch) {
       const pgno = trailingU32(row.key, prefix);
       const head = decodeSplitHead(row.value);
       if (pgno === undefined || head.kind !== "inline" || head.value.length !== 8) {
         throw new FormatError("pidx_invalid", "A PIDX row's key is not a page number or its value not a txid.");
       }
-      return { pgno, txid: viewOf(head.value).getBigUint64(0) };
-    });
+      addPage(runs, pgno, viewOf(head.value).getBigUint64(0));
+    }
+    yield runs;
   }
 }
 
