@@ -1,3 +1,5 @@
+import { asBuffer } from "../../formats/bytes.ts";
+
 /**
  * A key as a string of one character per byte. Such strings compare with `<` in byte order, hash, and cost a fraction of
  * comparing byte arrays from JavaScript, so the engine's own bookkeeping of keys is done in them.
@@ -10,15 +12,10 @@ export interface KeyStringRange {
   readonly end: KeyString;
 }
 
-/** The bytes of a key as a string. `toString` would need a Buffer made for every key, which is larger than the string. */
+/** The bytes of a key as a string. */
 export function toKeyString(key: Uint8Array): KeyString {
-  return latin1Slice.call(key, 0, key.length);
+  return asBuffer(key).toString("latin1");
 }
-
-/** What a Buffer's `toString` comes to; it takes any array of bytes. */
-const { latin1Slice } = Buffer.prototype as unknown as {
-  readonly latin1Slice: (this: Uint8Array, begin: number, end: number) => string;
-};
 
 /** The bytes a key string stands for, in memory of their own. */
 export function fromKeyString(key: KeyString): Uint8Array {
