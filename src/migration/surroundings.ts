@@ -24,16 +24,21 @@ export interface Surroundings {
 }
 
 export async function readSurroundings({ context, id }: Attempt, tx: Transaction): Promise<Surroundings> {
-  const [v2, lease, actor, previous] = await Promise.all([
-    context.target.readState(tx, id).catch(formatErrorOf),
+  const { target } = context;
+  const [state, lease, actor, previous] = await Promise.all([
+    target.readState(tx, id).catch(formatErrorOf),
     readLease(tx, id),
     readActorState(tx, id),
     context.ledger.read(tx, id),
   ]);
+  // Nobody reads what would be written here, and the outcome would name it in place of the image that Ferry brought to the other form. Who
+  // has no outcome was never brought anywhere, which is nearly everybody.
+  const isSuperseded = previous !== undefined && (await target.isSuperseded(tx, id));
+  const v2: V2State | FormatError = isSuperseded ? { kind: "migrated" } : state;
   const stage = lease?.lease?.head;
-  const ownStage = stage !== undefined && context.target.isStage(v2, stage);
+  const ownStage = stage !== undefined && target.isStage(v2, stage);
   const foreignStage = stage !== undefined && !ownStage && (await holdsForeignStage(tx, id, stage));
-  const isGone = previous !== undefined && hasNoImage(v2) && (await context.target.hadImage(tx, id, previous));
+  const isGone = previous !== undefined && hasNoImage(v2) && (await target.hadImage(tx, id, previous));
   return { v2, lease, ownStage, foreignStage, actor, previous, isGone };
 }
 

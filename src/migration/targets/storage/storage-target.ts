@@ -21,11 +21,7 @@ import { allRanges, anyRanges } from "./storage-rows.ts";
 /** v2 as FORMATS §4 has it: META, DELTA, PIDX and SHARD rows under the engine's `sqlite-storage` subspace. */
 export const storageTarget: Target = {
   name: "storage",
-  async readState(tx, id) {
-    const [row, isSuperseded] = await Promise.all([tx.get(metaRowKey(id)), storageTarget.isSuperseded(tx, id)]);
-    // Nobody reads what would be written here, and the outcome would name it in place of the image in Depot.
-    return isSuperseded ? { kind: "migrated" } : stateOfMetaRow(row);
-  },
+  readState: async (tx, id) => stateOfMetaRow(await tx.get(metaRowKey(id))),
   prepare: () => Promise.resolve(),
   async hasRows(tx, id) {
     const found = await Promise.all(anyRanges(id).map(async (range) => hasRows(tx, range)));
@@ -48,7 +44,7 @@ export const storageTarget: Target = {
     return row !== undefined && decodeMetaRow(row).origin === "migrated_from_v1";
   },
   isSuperseded: async (tx, id) => (await tx.get(depotImageKey(id))) !== undefined,
-  hadImage: async (tx, id, previous) => previous.state === "migrated" && !(await storageTarget.isSuperseded(tx, id)),
+  hadImage: (_tx, _id, previous) => Promise.resolve(previous.state === "migrated"),
   readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));
