@@ -19,15 +19,15 @@ describe("queue/migration queue", () => {
   after(() => fixture.end());
 
   /** A worker whose jobs wait at a gate; `seen` are the requests as they start. */
-  async function workBehindGate(): Promise<{ seen: MigrationRequest[]; open: () => void }> {
+  async function workBehindGate(): Promise<{ host: TestWorker["host"]; seen: MigrationRequest[]; open: () => void }> {
     const finish = gate();
     const seen: MigrationRequest[] = [];
-    await fixture.work(async (request) => {
+    const { host } = await fixture.work(async (request) => {
       seen.push(request);
       await finish.opened;
       return { kind: "done" };
     });
-    return { seen, open: finish.open };
+    return { host, seen, open: finish.open };
   }
 
   /** A worker that runs its job until it is stopped, and hands it back then. */
@@ -164,18 +164,12 @@ describe("queue/migration queue", () => {
 
   it("serves the latest request also when it is merged into an older one that is settled only then", async () => {
     const [first, older, latest] = threeRequests();
-    const firstEnds = gate();
-    const seen: MigrationRequest[] = [];
-    const { host } = await fixture.work(async (request) => {
-      seen.push(request);
-      await firstEnds.opened;
-      return { kind: "done" };
-    });
+    const { host, seen, open } = await workBehindGate();
     await fixture.queue.enqueue([first]);
     await eventually("the first runs", () => seen.length === 1);
     const settle = await addLate(older);
     await host.pause();
-    firstEnds.open();
+    open();
     await eventually("the older one waits", async () => (await fixture.queue.counts()).waiting === 1);
     expect((await fixture.queue.enqueue([latest])).alreadyQueued).to.equal(1);
     expect((await settle()).state).to.equal("kept");
@@ -348,19 +342,13 @@ describe("queue/migration queue", () => {
 
   it("serves the latest request also when an older one, kept in its place, waits when that is settled", async () => {
     const [first, older, latest] = threeRequests();
-    const firstEnds = gate();
-    const seen: MigrationRequest[] = [];
-    const { host } = await fixture.work(async (request) => {
-      seen.push(request);
-      await firstEnds.opened;
-      return { kind: "done" };
-    });
+    const { host, seen, open } = await workBehindGate();
     await fixture.queue.enqueue([first]);
     await eventually("the first runs", () => seen.length === 1);
     expect((await fixture.queue.enqueue([latest])).queuedAfterActive).to.equal(1);
     const settle = await addLate(older);
     await host.pause();
-    firstEnds.open();
+    open();
     await eventually("the older one waits", async () => (await fixture.queue.counts()).waiting === 1);
     expect((await settle()).state).to.equal("kept");
     await host.resume();
