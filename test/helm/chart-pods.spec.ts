@@ -71,6 +71,17 @@ describeWith(["helm"], "worker and feeder", ({ helm }) => {
     expect(await checksum("keda.pollingInterval=60")).to.equal(before);
   });
 
+  it("are read and entered at Ferry's container without a word about the init container", async () => {
+    for (const name of PROCESSES) {
+      const { metadata, spec } = podOf(await deployment("placement", name));
+      const chosen = metadata.annotations?.["kubectl.kubernetes.io/default-container"];
+      expect(chosen).to.equal(spec.containers[0]?.name);
+    }
+    const own = ["worker.podAnnotations.kubectl\\.kubernetes\\.io/default-container=sidecar"];
+    const { metadata } = podOf(await chart.one("placement", "Deployment", "-worker", ...own));
+    expect(metadata.annotations).to.include({ "kubectl.kubernetes.io/default-container": "sidecar" });
+  });
+
   it("get placement, resources, volumes and containers from the values", async () => {
     for (const name of PROCESSES) {
       const object = await deployment("placement", name);

@@ -69,8 +69,10 @@ The pod template of every process of Ferry. Takes a dict:
 metadata:
   labels:
     {{- include "ferry.labels" (dict "root" .root "component" .component "labels" $own.podLabels) | nindent 4 }}
+  {{- /* `kubectl logs` and `exec` choose by the annotation, without a line on the terminal about the init container. */}}
+  {{- $default := dict "kubectl.kubernetes.io/default-container" .component }}
   {{- $checksum := dict "checksum/config" (include "ferry.config" .root | sha256sum) }}
-  {{- include "ferry.annotations" (dict "root" .root "annotations" (mergeOverwrite (dict) $own.podAnnotations $checksum)) }}
+  {{- include "ferry.annotations" (dict "root" .root "annotations" (mergeOverwrite $default $own.podAnnotations $checksum)) }}
 spec:
   serviceAccountName: {{ include "ferry.serviceAccountName" .root }}
   automountServiceAccountToken: false

@@ -85,8 +85,9 @@ export function loadFdbBinding(): FdbBinding {
     const loadPrebuilt = createRequire(manifest)("node-gyp-build") as (directory: string) => unknown;
     loadPrebuilt(dirname(manifest));
   } catch (cause) {
+    // The loader's own words: the library may be missing, or be there and lack another one.
     throw unavailable(
-      "an fdb: store needs FoundationDB's client library: install the package foundationdb-clients",
+      `an fdb: store needs FoundationDB's client library: install the package foundationdb-clients (${(cause as Error).message})`,
       cause,
     );
   }
