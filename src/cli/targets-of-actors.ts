@@ -5,12 +5,14 @@ import { readOutcomes } from "../campaign/ledger/ledger.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { ActorId } from "../formats/actor-id.ts";
+import type { Outcome } from "../migration/outcome.ts";
 import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
 import type { Target } from "../migration/targets/target.ts";
 import type { RequestOptions } from "../queue/migration-request.ts";
 import type { Store } from "../store/store.ts";
 import { effectiveConfig, requestOptions } from "./migration-options.ts";
-import { depotOptions, Targets } from "./targets.ts";
+import type { Run } from "./run.ts";
+import { depotOptions, noteUnsaidTarget, Targets } from "./targets.ts";
 
 /** A list may name all actors of a cluster. */
 const IDS_PER_TRANSACTION = 200;
@@ -31,43 +33,12 @@ export async function depotOptionsOfActor(config: Config, store: Store, id: Acto
 async function optionsOf(config: Config, store: Store, ids: Iterable<ActorId>): Promise<RequestOptions> {
   const asked = requestOptions(config);
   const campaigns = await campaignsOf(store, ids);
-  // Actors that no campaign asked for have the configured target here, which most often is that of the others.
-  const complete = async (options: RequestOptions): Promise<RequestOptions> => {
-    const target = options["target"] ?? (await new Targets(config, store).configured());
-    const namespace = target === "depot" ? (options["namespace"] ?? config.namespace) : undefined;
-    return { target, ...(namespace === undefined ? {} : { namespace }) };
-  };
-  return withTargetOf(store, campaigns, asked, campaigns.size > 1 && asked["target"] === undefined ? complete : asIs);
-}
-
-/** The campaigns in which actors were last asked for; undefined stands for none. */
-async function campaignsOf(store: Store, ids: Iterable<ActorId>): Promise<Set<string | undefined>> {
-  const campaigns = new Set<string | undefined>();
-  for (const part of inParts(ids, IDS_PER_TRANSACTION)) {
-    const outcomes = await readOutcomes(store, part);
-    for (const id of part) {
-      campaigns.add(outcomes.get(id)?.campaign);
-    }
-  }
-  return campaigns;
-}
-
-const asIs = (options: RequestOptions): Promise<RequestOptions> => Promise.resolve(options);
-
-/**
- * Adds to what was asked for the target and namespace of the actors' campaigns, undefined for none, where it does not say them.
- * @param complete adds what a campaign, or none, leaves to the configuration: not where that of the workers decides.
- * @throws UsageError for different targets, unless one was asked for.
- */
-export async function withTargetOf(
-  store: Store,
-  campaigns: ReadonlySet<string | undefined>,
-  asked: RequestOptions,
-  complete = asIs,
-): Promise<RequestOptions> {
   const before = new Map<string, RequestOptions>();
   for (const name of campaigns) {
-    const options = await complete(await targetOptionsOf(store, name));
+    let options = await targetOptionsOf(store, name);
+    if (campaigns.size > 1 && asked["target"] === undefined) {
+      options = await completeTarget(config, store, options);
+    }
     before.set(JSON.stringify(options), options);
   }
   const [only = {}, ...others] = before.values();
@@ -82,26 +53,58 @@ export async function withTargetOf(
   return asked;
 }
 
-/** The target and namespace of campaigns, undefined for none: each is read once. */
-export function targetsOfCampaigns(store: Store): (name: string | undefined) => Promise<RequestOptions> {
+/** Actors that no campaign asked for have the configured target here, which most often is that of the others. */
+async function completeTarget(config: Config, store: Store, options: RequestOptions): Promise<RequestOptions> {
+  const target = options["target"] ?? (await new Targets(config, store).configured());
+  const namespace = target === "depot" ? (options["namespace"] ?? config.namespace) : undefined;
+  return { target, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** The campaigns in which actors were last asked for; undefined stands for none. */
+async function campaignsOf(store: Store, ids: Iterable<ActorId>): Promise<Set<string | undefined>> {
+  const campaigns = new Set<string | undefined>();
+  for (const part of inParts(ids, IDS_PER_TRANSACTION)) {
+    const outcomes = await readOutcomes(store, part);
+    for (const id of part) {
+      campaigns.add(outcomes.get(id)?.campaign);
+    }
+  }
+  return campaigns;
+}
+
+/**
+ * What the job of an actor says where the command does not: target and namespace of the campaign that left it, so that it does not come to
+ * another form of v2 than the campaign's because nobody said it again. Of actors without one the operator is told once where that matters.
+ */
+export function targetsOfJobs(
+  run: Run,
+  store: Store,
+  asked: RequestOptions,
+): (previous: Outcome | undefined) => Promise<RequestOptions> {
   const read = new Map<string | undefined, Promise<RequestOptions>>();
-  return (name) => {
-    const options = read.get(name) ?? targetOptionsOf(store, name);
-    read.set(name, options);
+  let noted: Promise<void> | undefined;
+  return async (previous) => {
+    const name = previous?.campaign;
+    const reading = read.get(name) ?? targetOptionsOf(store, name);
+    read.set(name, reading);
+    const options = await reading;
+    if (options["target"] === undefined) {
+      await (noted ??= noteUnsaidTarget(run, store, asked));
+    }
     return options;
   };
 }
 
-/** Those of the campaigns, undefined for none, that there are and whose frozen target is this one; undefined: none was frozen. */
+/** Those of the campaigns, undefined for none, that there are and whose frozen target is the one asked for; undefined: all that there are. */
 export async function campaignsOfTarget(
   store: Store,
   campaigns: ReadonlySet<string | undefined>,
-  target: RequestOptions[string] | undefined,
+  asked: RequestOptions[string] | undefined,
 ): Promise<Set<string>> {
   const found = new Set<string>();
   for (const name of campaigns) {
     const campaign = await campaignOf(store, name);
-    if (campaign !== undefined && campaign.spec.options["target"] === target) {
+    if (campaign !== undefined && (asked === undefined || campaign.spec.options["target"] === asked)) {
       found.add(campaign.name);
     }
   }

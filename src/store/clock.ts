@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Time as the store sees it; tests give their own, so that no test sleeps. */
@@ -12,6 +13,10 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.timeOrigin + performance.now(),
   sleep: async (ms, signal) => {
+    if (signal !== undefined) {
+      // All transactions of a command wait with its one signal; Node warns of a leak from eleven on.
+      setMaxListeners(0, signal);
+    }
     try {
       await delay(ms, undefined, signal === undefined ? {} : { signal });
     } catch (error) {

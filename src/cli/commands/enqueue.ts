@@ -10,8 +10,8 @@ import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
 import { addJobSettings, addSettings } from "../setting-options.ts";
-import { jobOptions, noteUnsaidTarget } from "../targets.ts";
-import { targetsOfCampaigns } from "../targets-of-actors.ts";
+import { jobOptions } from "../targets.ts";
+import { targetsOfJobs } from "../targets-of-actors.ts";
 
 interface EnqueueFlags {
   readonly from?: string;
@@ -62,21 +62,12 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   }
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const options = await jobOptions(config, store);
-  const targetOf = targetsOfCampaigns(store);
-  let noted: Promise<void> | undefined;
   const { produce } = await import("../produce.ts");
   return produce(run, {
     store,
     source: sourceOf(store, { ids, isScan, signal: run.signal }),
     options,
-    // An actor that a campaign has left is not to come to another form of v2 than the campaign's because nobody said it again.
-    otherwise: async (previous) => {
-      const target = await targetOf(previous?.campaign);
-      if (target["target"] === undefined) {
-        await (noted ??= noteUnsaidTarget(run, store, options));
-      }
-      return target;
-    },
+    otherwise: targetsOfJobs(run, store, options),
     force: flags.force === true,
     // Only what was taken back when --force was typed: of it and a rollback the later one counts.
     occasionOf: (previous) =>

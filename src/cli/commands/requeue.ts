@@ -13,8 +13,8 @@ import { confirmMany } from "../requeue/confirm-many.ts";
 import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addJobSettings, addSettings } from "../setting-options.ts";
-import { jobOptions, noteUnsaidTarget } from "../targets.ts";
-import { campaignsOfTarget, withTargetOf } from "../targets-of-actors.ts";
+import { jobOptions } from "../targets.ts";
+import { campaignsOfTarget, targetsOfJobs } from "../targets-of-actors.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;
@@ -64,9 +64,7 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   if (counts.length === 0) {
     await explainNothing(run, store, flags);
   }
-  // Workers that serve a campaign need not be configured for its target, and must not write another for the actors it left.
-  const options = await withTargetOf(store, campaigns, await jobOptions(run.config, store));
-  await noteUnsaidTarget(run, store, options);
+  const options = await jobOptions(run.config, store);
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),
@@ -77,6 +75,7 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   const { requeueActors } = await import("../requeue/requeue-actors.ts");
   const status = await requeueActors(run, {
     ...{ store, outcomes, options, canary, wait: flags.wait === true },
+    otherwise: targetsOfJobs(run, store, options),
     campaigns: await campaignsOfTarget(store, campaigns, options["target"]),
   });
   sayLeft(run, left);

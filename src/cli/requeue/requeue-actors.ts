@@ -13,7 +13,9 @@ export interface RequeueWork {
   readonly outcomes: AsyncIterable<Outcome>;
   /** Options of these jobs alone. */
   readonly options: RequestOptions;
-  /** On behalf of these campaigns, where they left the actors: those whose target the options have. */
+  /** Options of the job of an actor of which the ledger says `previous`, where `options` does not say them. */
+  readonly otherwise: (previous: Outcome | undefined) => Promise<RequestOptions>;
+  /** On behalf of these campaigns, where they left the actors: those whose target the jobs have. */
   readonly campaigns: ReadonlySet<string>;
   /** So many go first; the rest only when all of them migrated. 0: no canaries. */
   readonly canary: number;
@@ -23,12 +25,12 @@ export interface RequeueWork {
 /** Puts the actors on the queue, canaries first, and says which were there already. */
 export async function requeueActors(
   run: Run,
-  { store, outcomes, options, campaigns, canary, wait }: RequeueWork,
+  { store, outcomes, options, otherwise, campaigns, canary, wait }: RequeueWork,
 ): Promise<ExitStatus> {
   const source = new CanarySource(outcomes);
   const held = new HeldActors();
   const production: Omit<Production, "source"> = {
-    ...{ store, options, force: true, window: run.config.window, wait },
+    ...{ store, options, otherwise, force: true, window: run.config.window, wait },
     occasionOf: (previous) => occasionOf(previous, campaigns),
     onAnswers: (results) => {
       held.add(results);

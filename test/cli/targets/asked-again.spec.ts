@@ -91,22 +91,33 @@ describe("the target of actors that are asked again", function () {
     expect((await ferry(["rejected", "list", "--campaign", "spring", "--json"])).stdout).not.to.include(FIRST);
   });
 
-  it("has to be said when actors of different targets are asked again", async () => {
+  it("is that of its campaign for each actor that is requeued, and the worker's for one of none", async () => {
+    await load(ACTORS.flatMap((actor) => fileRows(actor, TAG.journal, JOURNAL)));
+    await load(bucketRows(BUCKET_BRANCH));
+    await ferry(["campaign", "create", "spring", "--from", "-", ...DEPOT, "--start"], { input: FIRST });
+    await runCampaigns();
+    await ferry(["enqueue", SECOND, "--target", "storage"]);
+    await work();
+    expect(await outcomes()).to.deep.equal(["rejected journal_present", "rejected journal_present"]);
+    const requeued = await ferry(["requeue", "--reason", "journal_present", "--journal", "rollback"]);
+    expect([requeued.status, requeued.stdout]).to.deep.equal([0, "enqueued 2, already_queued 0, already_done 0\n"]);
+    expect(requeued.stderr.match(/these jobs name no target/g)).to.have.lengthOf(1);
+    await ferry(["worker", "--drain"], { env: { FERRY_TARGET: "storage" } });
+    expect([await outcomes(), await pointers()]).to.deep.equal([["migrated", "migrated"], 1]);
+    const { stdout } = await ferry(["campaign", "list", "--json"]);
+    expect(JSON.parse(stdout)).to.have.nested.include({ "counts.done.migrated.actors": 1 });
+  });
+
+  it("has to be said when actors of different targets are verified", async () => {
     await ferry(["campaign", "create", "spring", "--from", "-", "--target", "depot", "--start"], {
       input: FIRST,
     });
     await runCampaigns();
     await ferry(["enqueue", "--scan", "--target", "depot"]);
     await work();
-    const again = ["requeue", "--reason", "namespace_unknown", "--namespace", NAMESPACE_ID];
-    for (const args of [again, ["verify", ...ACTORS.map(({ id }) => id)]]) {
-      const refused = await ferry(args);
-      expect(refused.status).to.equal(2);
-      expect(refused.stderr).to.match(/different targets: say --target/);
-    }
-    await ferry([...again, "--target", "depot"]);
-    await work();
-    expect(await outcomes()).to.deep.equal(["migrated", "migrated"]);
+    const refused = await ferry(["verify", ...ACTORS.map(({ id }) => id)]);
+    expect(refused.status).to.equal(2);
+    expect(refused.stderr).to.match(/different targets: say --target/);
   });
 
   it("need not be said for actors of a campaign and others where the configuration comes to the same", async () => {
