@@ -3,8 +3,13 @@ import { UsageError } from "../errors.ts";
 import { prefixRange } from "../formats/bytes.ts";
 import { readRows } from "../store/read-rows.ts";
 import type { ReadOptions, Store, Transaction } from "../store/store.ts";
-import type { Campaign, CampaignSettings, CampaignSpec, CampaignState } from "./campaign.ts";
-import { assertCampaignName } from "./campaign.ts";
+import {
+  assertCampaignName,
+  type Campaign,
+  type CampaignSettings,
+  type CampaignSpec,
+  type CampaignState,
+} from "./campaign.ts";
 import { campaignKey, CAMPAIGNS, historyKey, historyPrefix } from "./campaign-keys.ts";
 import { decodeJson, encodeJson } from "./json-row.ts";
 

@@ -1,5 +1,4 @@
-import type { Campaign, CampaignSettings } from "../../src/campaign/campaign.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
+import { DEFAULT_BREAKER, type Campaign, type CampaignSettings } from "../../src/campaign/campaign.ts";
 import type { CampaignCounts, Tally } from "../../src/campaign/campaign-counts.ts";
 import type { Heartbeat } from "../../src/campaign/fleet/fleet.ts";
 import { progressOf } from "../../src/campaign/progress/progress.ts";

@@ -1,8 +1,8 @@
-import { IdList } from "../../campaign/actors/id-list.ts";
-import { ledger } from "../../campaign/ledger/ledger.ts";
-import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
+import { IdList } from "../../campaign/actors/id-list.ts";
+import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
