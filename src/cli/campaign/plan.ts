@@ -10,9 +10,10 @@ import {
 } from "../../campaign/campaign.ts";
 import { IdList } from "../../campaign/actors/id-list.ts";
 import { ledger } from "../../campaign/ledger/ledger.ts";
-import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan/plan-actors.ts";
+import { actorsOfCampaign, actorsOfIds, actorsOfScan } from "../../campaign/plan/plan-actors.ts";
 import { savePlan } from "../../campaign/plan/plan-row.ts";
 import { durationAt, planCampaign } from "../../campaign/plan/plan.ts";
+import { rejectedIds } from "../../campaign/rejects/rejects.ts";
 import type { V1Actor } from "../../campaign/actors/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
@@ -155,9 +156,9 @@ function actorsOf(
     case "scan":
       return actorsOfScan(store, filters);
     case "list":
-      return actorsOfList(store, ids, filters);
+      return actorsOfIds(store, ids, filters);
     case "rejected":
-      return actorsOfRejected(store, source.reason, filters);
+      return actorsOfIds(store, rejectedIds(store, source.reason), filters);
   }
 }
 
