@@ -76,6 +76,7 @@ describe("telemetry/metrics", () => {
       "ferry_pages_total 7",
       "ferry_image_bytes_total 28672",
       'ferry_phase_duration_seconds_sum{phase="read"} 0.5',
+      'pegboard_sqlite_migration_failures_total{phase="finalize"} 0',
     ]);
   });
 
