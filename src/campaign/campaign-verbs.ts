@@ -4,6 +4,7 @@ import { type Campaign, type CampaignSettings, type CampaignState, isOver } from
 import { breakerCounts, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
 import { addHistoryOnce, historyPlace, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
+import { withoutUndefined } from "./limits.ts";
 
 /*
  * The states and who changes them:
@@ -122,8 +123,7 @@ export async function changeSettings(
 
 function patched(settings: CampaignSettings, patch: SettingsPatch): CampaignSettings {
   const merged = { ...settings, ...patch };
-  const limits = Object.entries(merged).filter(([, value]) => value !== undefined);
-  return { ...(Object.fromEntries(limits) as Partial<CampaignSettings>), window: merged.window };
+  return { ...withoutUndefined(merged), window: merged.window };
 }
 
 function hint(state: CampaignState): string {

@@ -4,7 +4,7 @@ import type { KeyValue, ReadOptions, Store, Transaction } from "../../store/stor
 import { FLEET, workerKey, WORKERS } from "../campaign-keys.ts";
 import { addHistoryOnce, historyPlace, readCampaigns, type Author } from "../campaign-store.ts";
 import { decodeJson, encodeJson } from "../json-row.ts";
-import type { Limits } from "../limits.ts";
+import { withoutUndefined, type Limits } from "../limits.ts";
 
 /** Limits for all of Ferry; absent: none. `untilMs`: when they end by themselves. */
 export interface FleetLimits extends Limits {
@@ -85,10 +85,6 @@ export async function changeFleetLimits(
     },
     { label: "fleet" },
   );
-}
-
-function withoutUndefined(limits: FleetPatch): FleetLimits {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
 /** Not with batch priority: a worker that the store holds back must be heard to say so, and not be taken for one that is gone. */

@@ -28,7 +28,6 @@ import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
 import { assertWhole } from "./half-created.ts";
 import { planText } from "./plan-text.ts";
-import { sayLines } from "./show.ts";
 import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
 
 const DEFAULT_SAMPLE_PERCENT = 2;
@@ -76,7 +75,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
     },
   }).finally(() => integrity.close());
   const duration = durationAt(plan, workers);
-  await sayLines(run, run.json ? [JSON.stringify({ name, ...plan, workers, duration })] : planText(plan, workers));
+  await run.output.lines(run.json ? [JSON.stringify({ name, ...plan, workers, duration })] : planText(plan, workers));
   if (flags.save === true && name !== undefined) {
     await savePlan(await run.openStore(), name, plan);
     run.notes.say(`Kept with campaign ${name}: its report will compare.`);

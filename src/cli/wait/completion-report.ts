@@ -13,9 +13,7 @@ export async function sayCompletion(run: Run, counts: EnqueueCounts, completion:
   }
   await run.output.line(countText(counts));
   if (completion.total > 0) {
-    for (const line of completionTable(completion)) {
-      await run.output.line(line);
-    }
+    await run.output.lines(completionTable(completion));
   }
   if (byState.deferred > 0) {
     run.notes.say(`Deferred: ${byState.deferred}. They stay queued and are tried again by themselves.`);
