@@ -3,7 +3,9 @@ import type { Store } from "../store/store.ts";
 import { type Campaign, type CampaignSettings, type CampaignState, isOver } from "./campaign.ts";
 import { breakerCounts, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
-import { addHistoryOnce, historyPlace, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
+import { addHistoryOnce, historyPlace, type Author } from "./campaign-history.ts";
+import { readCampaign, writeCampaign } from "./campaign-store.ts";
+import { setState } from "./set-state.ts";
 import { withoutUndefined } from "./limits.ts";
 
 /*

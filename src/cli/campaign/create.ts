@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { createCampaign, type Author } from "../../campaign/campaign-store.ts";
+import { createCampaign } from "../../campaign/create-campaign.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import { applyVerb } from "../../campaign/campaign-verbs.ts";
 import {
   assertCampaignName,

@@ -1,4 +1,5 @@
-import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
+import { readCampaignHistory } from "../../campaign/campaign-history.ts";
+import { listCampaigns } from "../../campaign/campaign-store.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../campaign/explain/explanation.ts";
 import type { QueueLook } from "../../campaign/explain/queue-finding.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Author } from "../../campaign/campaign-store.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import { ledger } from "../../campaign/ledger/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";

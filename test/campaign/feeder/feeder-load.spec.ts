@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { moveCount } from "../../../src/campaign/campaign-counts.ts";
-import { createCampaign } from "../../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../../src/campaign/create-campaign.ts";
 import { applyVerb } from "../../../src/campaign/campaign-verbs.ts";
 import { readFeederLease } from "../../../src/campaign/feeder/feeder-lease.ts";
 import type { Store } from "../../../src/store/store.ts";

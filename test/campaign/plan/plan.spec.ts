@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { allRows } from "../../../src/campaign/all-rows.ts";
-import { createCampaign } from "../../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../../src/campaign/create-campaign.ts";
 import type { CampaignSpec } from "../../../src/campaign/campaign.ts";
 import { IdList } from "../../../src/campaign/actors/id-list.ts";
 import { addActors, finishScan } from "../../../src/campaign/actors/membership.ts";
