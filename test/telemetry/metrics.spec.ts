@@ -99,6 +99,8 @@ describe("telemetry/metrics", () => {
       meter.ended(outcome({ state: "migrated", recovery: { journal } }));
     }
     meter.ended(outcome({ state: "rejected", reason: "journal_present" }));
+    // Another worker has done that, which this attempt found recorded.
+    meter.ended(outcome({ state: "skipped", reason: "already_migrated", recovery: { journal: "hot" } }));
     const counted = (await samples(metrics)).filter((line) => line.startsWith("ferry_journals_total"));
     expect(counted).to.have.members([
       'ferry_journals_total{action="rolled_back"} 2',
