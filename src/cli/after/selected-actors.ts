@@ -11,8 +11,8 @@ import type { IntegrityChecker } from "../../migration/integrity/integrity-check
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
-import { targetOfCampaign } from "../targets.ts";
-import { targetOfActors } from "../targets-of-actors.ts";
+import { targetOfCampaign } from "../targets/targets.ts";
+import { targetOfActors } from "../targets/targets-of-actors.ts";
 
 /** Flags that say which actors, beside ids as arguments. */
 export interface SelectionFlags {

@@ -18,7 +18,7 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
-import { campaignOptions } from "../targets.ts";
+import { campaignOptions } from "../targets/targets.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
 import { sayHalfCreated } from "./half-created.ts";

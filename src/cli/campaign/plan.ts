@@ -24,7 +24,7 @@ import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
 import { migrationOptions } from "../migration-options.ts";
 import type { Run } from "../run.ts";
-import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
+import { campaignOptions, Targets, targetOfCampaign } from "../targets/targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
 import { assertWhole } from "./half-created.ts";
 import { planText } from "./plan-text.ts";

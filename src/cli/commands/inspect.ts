@@ -7,7 +7,7 @@ import { describeInspection } from "../inspect/describe-inspection.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { depotOptionsOfActor } from "../targets-of-actors.ts";
+import { depotOptionsOfActor } from "../targets/targets-of-actors.ts";
 
 interface InspectFlags {
   readonly bundle?: string;

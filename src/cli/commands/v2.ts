@@ -19,7 +19,7 @@ import { dumpRows } from "../rows/dump-rows.ts";
 import { rowTexts } from "../rows/row-line.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { targetOfActors } from "../targets-of-actors.ts";
+import { targetOfActors } from "../targets/targets-of-actors.ts";
 import { writeWholeFile } from "../whole-file.ts";
 
 /** `ferry v2 …`. */

@@ -19,7 +19,7 @@ import { openLog } from "../log.ts";
 import { migrationOptions } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
-import { Targets } from "../targets.ts";
+import { Targets } from "../targets/targets.ts";
 import { ferryVersion } from "../version.ts";
 import { FleetMember } from "./fleet-member.ts";
 import { makeJobHandlers } from "./job-handlers.ts";

@@ -1,7 +1,7 @@
 import type { Completion } from "../../campaign/enqueue/completion.ts";
 import type { EnqueueCounts } from "../../campaign/enqueue/enqueue.ts";
 import { tableLines } from "../campaign/table.ts";
-import { countFields, countText } from "../produce-counts.ts";
+import { countFields, countText } from "./produce-counts.ts";
 import type { Run } from "../run.ts";
 
 /** What became of the requests and of the actors: one line of JSON, or counts and a table by state and reason. */

@@ -1,14 +1,14 @@
-import { findCampaign } from "../campaign/campaign-store.ts";
-import type { Campaign } from "../campaign/campaign.ts";
-import { lookUpOutcomes } from "../campaign/ledger/ledger.ts";
-import type { Config } from "../config/config.ts";
-import { UsageError } from "../errors.ts";
-import type { ActorId } from "../formats/actor-id.ts";
-import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
-import type { Target } from "../migration/targets/target.ts";
-import type { RequestOptions } from "../queue/migration-request.ts";
-import type { Store } from "../store/store.ts";
-import { effectiveConfig, requestOptions } from "./migration-options.ts";
+import { findCampaign } from "../../campaign/campaign-store.ts";
+import type { Campaign } from "../../campaign/campaign.ts";
+import { lookUpOutcomes } from "../../campaign/ledger/ledger.ts";
+import type { Config } from "../../config/config.ts";
+import { UsageError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
+import type { Target } from "../../migration/targets/target.ts";
+import type { RequestOptions } from "../../queue/migration-request.ts";
+import type { Store } from "../../store/store.ts";
+import { effectiveConfig, requestOptions } from "../migration-options.ts";
 import { depotOptions, Targets } from "./targets.ts";
 
 /**
