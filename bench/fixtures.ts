@@ -1,4 +1,4 @@
-import { createCampaign } from "../src/campaign/campaign-store.ts";
+import { createCampaign } from "../src/campaign/create-campaign.ts";
 import { applyVerb } from "../src/campaign/campaign-verbs.ts";
 import { ledger, outcomeKey } from "../src/campaign/ledger/ledger.ts";
 import { makeActorId, type ActorId } from "../src/formats/actor-id.ts";

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { enqueueActors, type JobSink } from "../../src/campaign/enqueue/enqueue.ts";
 import { scanActors } from "../../src/campaign/actors/scan.ts";
 import { splitActorSpace } from "../../src/campaign/actors/v1-actors.ts";
-import { queueSink } from "../../src/cli/queue-sink.ts";
+import { queueSink } from "../../src/cli/produce/queue-sink.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { keyAfter } from "../../src/formats/bytes.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";

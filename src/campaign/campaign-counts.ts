@@ -5,6 +5,7 @@ import { readRows } from "../store/read-rows.ts";
 import type { Transaction } from "../store/store.ts";
 import type { ActorStanding, CampaignActor } from "./campaign.ts";
 import { countKey, countPrefix } from "./campaign-keys.ts";
+import { isReject } from "./rejects/rejects.ts";
 
 /** Actors and bytes. */
 export interface Tally {
@@ -161,7 +162,7 @@ export function countMended(
   from: CampaignActor,
   to: Pick<CampaignActor, "state">,
 ): void {
-  for (const [place, counts] of [[MENDED, isBad] as const, [WITHDRAWN, isTried] as const]) {
+  for (const [place, counts] of [[MENDED, isReject] as const, [WITHDRAWN, isTried] as const]) {
     const change = BigInt(counts(from)) - BigInt(counts(to));
     if (change !== 0n) {
       tx.add(countKey(name, "actors", place.state, place.reason), change);
@@ -169,11 +170,7 @@ export function countMended(
   }
 }
 
-function isBad({ state }: Pick<CampaignActor, "state">): boolean {
-  return state === "rejected" || state === "failed";
-}
-
 /** Whether the circuit breaker counts it. */
 function isTried(actor: Pick<CampaignActor, "state">): boolean {
-  return actor.state === "migrated" || isBad(actor);
+  return actor.state === "migrated" || isReject(actor);
 }

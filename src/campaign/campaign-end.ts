@@ -1,7 +1,9 @@
 import type { Store, Transaction } from "../store/store.ts";
 import type { Campaign } from "./campaign.ts";
 import { breakerCounts, readCounts, type CampaignCounts } from "./campaign-counts.ts";
-import { findAgain, setState, type Author } from "./campaign-store.ts";
+import { findAgain } from "./campaign-store.ts";
+import { setState } from "./set-state.ts";
+import type { Author } from "./campaign-history.ts";
 import { writeSample } from "./progress/samples.ts";
 
 /** A change of state that comes about by itself. */

@@ -3,7 +3,10 @@ import type { Store } from "../store/store.ts";
 import { type Campaign, type CampaignSettings, type CampaignState, isOver } from "./campaign.ts";
 import { breakerCounts, readCounts } from "./campaign-counts.ts";
 import { applyVerdict, endVerdict } from "./campaign-end.ts";
-import { addHistoryOnce, historyPlace, readCampaign, setState, writeCampaign, type Author } from "./campaign-store.ts";
+import { addHistoryOnce, historyPlace, type Author } from "./campaign-history.ts";
+import { readCampaign, writeCampaign } from "./campaign-store.ts";
+import { setState } from "./set-state.ts";
+import { withoutUndefined } from "./limits.ts";
 
 /*
  * The states and who changes them:
@@ -122,8 +125,7 @@ export async function changeSettings(
 
 function patched(settings: CampaignSettings, patch: SettingsPatch): CampaignSettings {
   const merged = { ...settings, ...patch };
-  const limits = Object.entries(merged).filter(([, value]) => value !== undefined);
-  return { ...(Object.fromEntries(limits) as Partial<CampaignSettings>), window: merged.window };
+  return { ...withoutUndefined(merged), window: merged.window };
 }
 
 function hint(state: CampaignState): string {

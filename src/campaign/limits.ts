@@ -3,6 +3,13 @@ import type { Campaign, CampaignSettings } from "./campaign.ts";
 /** Limits of a campaign's pace: its own, or the fleet's. */
 export type Limits = Pick<CampaignSettings, "actorsPerSecond" | "bytesPerSecond" | "concurrentActors">;
 
+/** What is left of limits, or of other fields, without those that are undefined: they are lifted. */
+export function withoutUndefined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
 /** A campaign's rates, unless they have ended by themselves. */
 export function ratesInForce(campaign: Campaign, nowMs: number): Limits {
   const { ratesUntilMs } = campaign.settings;

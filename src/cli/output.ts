@@ -41,6 +41,13 @@ export class Output {
     await this.text(`${text}\n`);
   }
 
+  /** Writes texts and a line break after each. @throws OutputClosedError */
+  async lines(texts: readonly string[]): Promise<void> {
+    for (const text of texts) {
+      await this.line(text);
+    }
+  }
+
   /** Writes text as it is. @throws OutputClosedError */
   async text(text: string): Promise<void> {
     this.#assertOpen();

@@ -51,7 +51,7 @@ export interface V1Outline {
   readonly sidecars: Sidecars;
   /** Of the main file. */
   readonly metadataRows: readonly KeyValue[];
-  /** Page 1, where SQLite counts: the first commit of whoever opened the database changes it. */
+  /** Page 1, where SQLite counts the first commit after each opening: v1's are held open alone (FORMATS §3), and no later one is counted. */
   readonly firstChunkRows: readonly KeyValue[];
   /**
    * Metadata and first chunk of the journal and the log, with their headers: beside a hot journal page 1 is half of a transaction, and
@@ -83,8 +83,8 @@ export async function readMigratedActor(
 
 /**
  * Whether nothing happened to the actor between two looks. Images are not read again for that: v2's head changes with its image, and no
- * runner writes v1 without waking the actor, or, where it ran already, without a commit that page 1 counts and, where a journal or a log
- * is left, without a new header of that.
+ * runner writes v1 without waking the actor. One that had it before is seen by its first commit, which page 1 counts, and by a journal or a
+ * log that it leaves, which has a new header; not by what it commits after that. So whoever takes v1 for what it was asks `runsOnV1` as well.
  */
 export function isAsSeen(before: MigratedActor, now: MigratedActor): boolean {
   return (

@@ -11,7 +11,7 @@ import type { ImageFacts, Outcome, RecoveryFacts, Verdict } from "./outcome.ts";
 import type { BlockBatch, PageBatch } from "./pages.ts";
 import type { StagedPlan } from "./staged-plan.ts";
 import { storeRows } from "./rows.ts";
-import { assertSameImage } from "./small-image.ts";
+import { assertSameImage } from "./same-image.ts";
 import type { StageFence } from "./stage-fence.ts";
 import { stageImage, type StagedFacts } from "./stage-image.ts";
 import { beginStage, discardStage, finalizeStage, recordWithoutStage, type BegunStage } from "./stage-steps.ts";

@@ -1,5 +1,4 @@
-import type { ActorId } from "../formats/actor-id.ts";
-import { parseActorId } from "../formats/actor-id.ts";
+import { parseActorId, type ActorId } from "../formats/actor-id.ts";
 import type { OneRollback } from "../migration/context.ts";
 
 /** Overrides of one request, e.g. `layout`, `journal`, `check`, `verify`. Small, and never data of the actor. */

@@ -1,5 +1,5 @@
 import { StoreError } from "./errors.ts";
-import type { Transactor } from "./retry.ts";
+import type { Transactor } from "./transactor.ts";
 import type { Store, Transaction, TransactOptions } from "./store.ts";
 
 /** What makes a store of an engine. */

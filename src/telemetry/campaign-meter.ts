@@ -1,6 +1,6 @@
 import { OUTCOME_STATES } from "../migration/outcome.ts";
 import type { CountedCampaign } from "../campaign/feeder/feeder-observer.ts";
-import type { Heartbeat } from "../campaign/fleet/fleet.ts";
+import type { Heartbeat } from "../campaign/fleet/heartbeats.ts";
 import type { QueueCounts } from "../queue/queue-scripts.ts";
 import type { Metrics } from "./metrics.ts";
 

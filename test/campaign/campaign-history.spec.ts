@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { readCampaignHistory } from "../../src/campaign/campaign-store.ts";
+import { readCampaignHistory } from "../../src/campaign/campaign-history.ts";
 import { changeSettings } from "../../src/campaign/campaign-verbs.ts";
-import { changeFleetLimits } from "../../src/campaign/fleet/fleet.ts";
+import { changeFleetLimits } from "../../src/campaign/fleet/fleet-limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { startCampaign } from "../support/campaign-scene.ts";
 import { FaultyStore, UNKNOWNS } from "../support/faulty-store.ts";

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { applyVerdict } from "../../src/campaign/campaign-end.ts";
 import { CAMPAIGNS, cursorPrefix, todoPrefix } from "../../src/campaign/campaign-keys.ts";
-import { createCampaign, findCampaign } from "../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../src/campaign/create-campaign.ts";
+import { findCampaign } from "../../src/campaign/campaign-store.ts";
 import { applyVerb } from "../../src/campaign/campaign-verbs.ts";
 import type { Campaign, CampaignFilters } from "../../src/campaign/campaign.ts";
 import { deleteCampaign } from "../../src/campaign/delete-campaign.ts";

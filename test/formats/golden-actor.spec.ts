@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { parseActorId } from "../../src/formats/actor-id.ts";
+import { encodeActorId, parseActorId } from "../../src/formats/actor-id.ts";
 import { concatBytes, startsWith, toHex, u32be, u64be, viewOf } from "../../src/formats/bytes.ts";
 import { decodeDbHead, encodeDbHead } from "../../src/formats/db-head.ts";
 import {
@@ -12,7 +12,6 @@ import {
 import { deltaKey, metaKey, pidxKey, shardKey, V2_SUBSPACE } from "../../src/formats/v2-keys.ts";
 import { expectedOfV1, firstDifference, readV2 } from "../support/reference.ts";
 import { v1Rows, type Row, type TestActor } from "../support/v1-actors.ts";
-import { encodeActorId } from "../../src/formats/actor-id.ts";
 import { ltxPages } from "../support/ltx-pages.ts";
 import { vectorBytes, vectorJson, vectorRows } from "./vectors.ts";
 

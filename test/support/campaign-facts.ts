@@ -1,7 +1,6 @@
-import type { Campaign, CampaignSettings } from "../../src/campaign/campaign.ts";
-import { DEFAULT_BREAKER } from "../../src/campaign/campaign.ts";
+import { DEFAULT_BREAKER, type Campaign, type CampaignSettings } from "../../src/campaign/campaign.ts";
 import type { CampaignCounts, Tally } from "../../src/campaign/campaign-counts.ts";
-import type { Heartbeat } from "../../src/campaign/fleet/fleet.ts";
+import type { Heartbeat } from "../../src/campaign/fleet/heartbeats.ts";
 import { progressOf } from "../../src/campaign/progress/progress.ts";
 import { sampleOf, type Sample } from "../../src/campaign/progress/samples.ts";
 import type { CampaignView } from "../../src/campaign/progress/view.ts";

@@ -1,6 +1,7 @@
 import { auditCampaign, type Difference } from "../../src/campaign/audit.ts";
 import { readCounts, type CampaignCounts } from "../../src/campaign/campaign-counts.ts";
-import { createCampaign, type Author } from "../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../src/campaign/create-campaign.ts";
+import type { Author } from "../../src/campaign/campaign-history.ts";
 import {
   applyVerb,
   changeSettings,
@@ -13,7 +14,7 @@ import { takeActors, type FedActor } from "../../src/campaign/feeder/feed.ts";
 import type { FeedRequest } from "../../src/campaign/feeder/feed-queue.ts";
 import type { FeederObserver } from "../../src/campaign/feeder/feeder-observer.ts";
 import type { Feeder } from "../../src/campaign/feeder/feeder.ts";
-import { changeFleetLimits, type FleetPatch } from "../../src/campaign/fleet/fleet.ts";
+import { changeFleetLimits, type FleetPatch } from "../../src/campaign/fleet/fleet-limits.ts";
 import { addActors, finishScan } from "../../src/campaign/actors/membership.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import type { Store } from "../../src/store/store.ts";

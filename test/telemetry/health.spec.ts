@@ -8,6 +8,7 @@ import { UnavailableError } from "../../src/errors.ts";
 import { HealthServer, type HealthOptions } from "../../src/telemetry/health.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../queue/eventually.ts";
+import { withMockIntervals } from "../support/mock-intervals.ts";
 
 interface Answer {
   readonly status: number;
@@ -118,6 +119,28 @@ describe("telemetry/health", () => {
     expect((error as Error).message).to.equal(
       `Metrics cannot be served on 127.0.0.1:${port} (EADDRINUSE): choose another port.`,
     );
+  });
+
+  it("asks its checks again and again, and no more once it is closed", async () => {
+    let probes = 0;
+    const probe = (): Promise<void> => {
+      probes += 1;
+      return Promise.resolve();
+    };
+    await withMockIntervals(async (tick) => {
+      const server = await start({ checks: [{ name: "store_read", probe }], everyMs: 1_000 });
+      expect(probes).to.equal(1);
+      // Each begins where the one before has ended.
+      for (let round = 2; round <= 3; round += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        tick(1_000);
+        expect(probes).to.equal(round);
+      }
+      await server.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      tick(10_000);
+      expect(probes).to.equal(3);
+    });
   });
 
   it("closes although a client has sent half a request", async () => {

@@ -74,6 +74,7 @@ describe("telemetry/log", () => {
     );
     expect(text).to.not.contain("unseen");
     expect(text).to.contain('"message":"seen"');
+    expect(text).to.contain('"message":"seen"');
   });
 
   for (const [where, fields] of Object.entries({

@@ -76,6 +76,7 @@ describe("telemetry/metrics", () => {
       "ferry_pages_total 7",
       "ferry_image_bytes_total 28672",
       'ferry_phase_duration_seconds_sum{phase="read"} 0.5',
+      'pegboard_sqlite_migration_failures_total{phase="finalize"} 0',
     ]);
   });
 
@@ -98,6 +99,8 @@ describe("telemetry/metrics", () => {
       meter.ended(outcome({ state: "migrated", recovery: { journal } }));
     }
     meter.ended(outcome({ state: "rejected", reason: "journal_present" }));
+    // Another worker has done that, which this attempt found recorded.
+    meter.ended(outcome({ state: "skipped", reason: "already_migrated", recovery: { journal: "hot" } }));
     const counted = (await samples(metrics)).filter((line) => line.startsWith("ferry_journals_total"));
     expect(counted).to.have.members([
       'ferry_journals_total{action="rolled_back"} 2',

@@ -89,18 +89,3 @@ function hashOf(text: string): number {
   }
   return hash >>> 0;
 }
-
-/** Ids in parts of so many, the last of fewer. */
-export function* inParts(ids: Iterable<ActorId>, count: number): Generator<readonly ActorId[], void, undefined> {
-  let part: ActorId[] = [];
-  for (const id of ids) {
-    part.push(id);
-    if (part.length === count) {
-      yield part;
-      part = [];
-    }
-  }
-  if (part.length > 0) {
-    yield part;
-  }
-}

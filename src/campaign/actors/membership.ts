@@ -1,6 +1,8 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { u64be } from "../../formats/bytes.ts";
+import { inOrder } from "../../migration/in-order.ts";
 import type { Store, Transaction } from "../../store/store.ts";
+import { inBatches } from "../batches.ts";
 import type { Campaign } from "../campaign.ts";
 import { CountMoves } from "../campaign-counts.ts";
 import { todoKey } from "../campaign-keys.ts";
@@ -8,7 +10,7 @@ import { readCampaign, writeCampaign } from "../campaign-store.ts";
 import { laneOf, lanesOf } from "../lanes.ts";
 import { readCampaignActor } from "../ledger/campaign-ledger.ts";
 import { passesFilters } from "./actor-filters.ts";
-import { readV1Size, type V1Actor } from "./v1-actors.ts";
+import { readV1Sizes, type V1Actor } from "./v1-actors.ts";
 
 const ACTORS_PER_TRANSACTION = 250;
 /** Transactions that add actors, under way at once: one reads and writes while another waits for its commit. */
@@ -20,47 +22,24 @@ export async function addActors(
   name: string,
   ids: AsyncIterable<ActorId> | Iterable<ActorId>,
 ): Promise<{ added: number; left: number }> {
-  let added = 0;
   let seen = 0;
-  let batch = new Set<ActorId>();
-  const adding = new Set<Promise<void>>();
-  const add = async (part: readonly ActorId[]): Promise<void> => {
-    const count = await store.transact(async (tx) => addBatch(tx, await readCampaign(tx, name), part), {
-      label: "campaign_add",
-    });
-    added += count;
-  };
-  const flush = (): void => {
-    const adds = add([...batch]).then(() => {
-      adding.delete(adds);
-    });
-    // Awaited below; a failure before that is not an unhandled rejection.
-    adds.catch(() => undefined);
-    adding.add(adds);
-    batch = new Set();
-  };
-  try {
-    for await (const id of ids) {
-      batch.add(id);
-      seen += 1;
-      if (batch.size === ACTORS_PER_TRANSACTION) {
-        flush();
-      }
-      if (adding.size === ADDS_AT_ONCE) {
-        await Promise.race(adding);
-      }
+  const adds = async function* (): AsyncGenerator<() => Promise<number>, void, undefined> {
+    for await (const batch of inBatches(ids, ACTORS_PER_TRANSACTION)) {
+      seen += batch.length;
+      const distinct = [...new Set(batch)];
+      yield async () =>
+        store.transact(async (tx) => addBatch(tx, await readCampaign(tx, name), distinct), { label: "campaign_add" });
     }
-    flush();
-    await Promise.all(adding);
-  } finally {
-    // One that failed ends this while others are under way, and the store must not be closed under them.
-    await Promise.allSettled(adding);
+  };
+  let added = 0;
+  for await (const count of inOrder(adds(), ADDS_AT_ONCE)) {
+    added += count;
   }
   return { added, left: seen - added };
 }
 
 async function addBatch(tx: Transaction, campaign: Campaign, ids: readonly ActorId[]): Promise<number> {
-  const actors = await Promise.all(ids.map(async (id) => ({ id, bytes: await readV1Size(tx, id) })));
+  const actors = await readV1Sizes(tx, ids);
   const moves = new CountMoves();
   const added = await Promise.all(
     actors.map(async (actor) => {

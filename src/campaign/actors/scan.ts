@@ -1,6 +1,6 @@
 import type { ActorId } from "../../formats/actor-id.ts";
-import type { KeyRange, Store } from "../../store/store.ts";
-import { readV1Actors, splitActorSpace } from "./v1-actors.ts";
+import type { KeyRange, Store, TransactOptions } from "../../store/store.ts";
+import { readV1Actors, splitActorSpace, type V1Actor } from "./v1-actors.ts";
 
 /** Ranges, all read at once: a read finds one actor, and waits for the cluster. Ids are random, so each range holds about as many. */
 const RANGES = 64;
@@ -20,7 +20,7 @@ export async function* scanActors(store: Store, signal: AbortSignal): AsyncGener
   const running = new Map<AsyncGenerator<ActorId[]>, Promise<Step>>();
   try {
     for (const range of splitActorSpace(RANGES)) {
-      const from = scanRange(store, range, signal);
+      const from = idsIn(store, range, signal);
       running.set(from, step(from));
     }
     while (running.size > 0) {
@@ -44,19 +44,23 @@ async function step(from: AsyncGenerator<ActorId[]>): Promise<Step> {
   return { from, result: await from.next() };
 }
 
-async function* scanRange(
+async function* idsIn(store: Store, range: KeyRange, signal: AbortSignal): AsyncGenerator<ActorId[], void, undefined> {
+  for await (const actors of scanRange(store, range, { label: "scan", signal })) {
+    yield actors.map(({ id }) => id);
+  }
+}
+
+/** The actors with v1 data in a range, as many at a time as a transaction finds, which may be none. */
+export async function* scanRange(
   store: Store,
   range: KeyRange,
-  signal: AbortSignal,
-): AsyncGenerator<ActorId[], void, undefined> {
+  options: Pick<TransactOptions, "label" | "signal">,
+): AsyncGenerator<V1Actor[], void, undefined> {
   let begin: Uint8Array | undefined = range.begin;
   while (begin !== undefined) {
     const from: Uint8Array = begin;
-    const part = await store.transact((tx) => readV1Actors(tx, { begin: from, end: range.end }, LIMITS), {
-      label: "scan",
-      signal,
-    });
-    yield part.actors.map((actor) => actor.id);
+    const part = await store.transact((tx) => readV1Actors(tx, { begin: from, end: range.end }, LIMITS), options);
+    yield part.actors;
     begin = part.next;
   }
 }

@@ -84,6 +84,11 @@ export async function readV1Size(tx: Transaction, id: ActorId): Promise<number> 
   return value === undefined ? 0 : sizeOf(value);
 }
 
+/** Given actors with the sizes of their main files. */
+export async function readV1Sizes(tx: Transaction, ids: readonly ActorId[]): Promise<V1Actor[]> {
+  return Promise.all(ids.map(async (id) => ({ id, bytes: await readV1Size(tx, id) })));
+}
+
 async function firstRow(tx: Transaction, range: KeyRange): Promise<KeyValue | undefined> {
   for await (const batch of tx.getRange(range, { limit: 1, snapshot: true })) {
     return batch[0];

@@ -1,10 +1,8 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import { OUTCOME_STATES, type Outcome, type OutcomeState } from "../../migration/outcome.ts";
 import type { Store } from "../../store/store.ts";
-import { readOutcomes } from "../ledger/ledger.ts";
-
-/** Ids per transaction. */
-const BATCH = 200;
+import { lookUpOutcomes } from "../ledger/ledger.ts";
+import { countReason, type ReasonCount } from "../reason-count.ts";
 
 /** How far the actors that are waited for have come. */
 export interface Completion {
@@ -16,13 +14,6 @@ export interface Completion {
   readonly byReason: readonly ReasonCount[];
   /** The rest. */
   readonly pending: number;
-}
-
-/** Actors with one state and reason. */
-export interface ReasonCount {
-  readonly state: OutcomeState;
-  readonly reason: string;
-  readonly actors: number;
 }
 
 /**
@@ -56,7 +47,7 @@ export class CompletionTracker {
   get completion(): Completion {
     const counts = new Map(this.#final);
     for (const outcome of this.#deferred.values()) {
-      increment(counts, outcome);
+      countReason(counts, outcome);
     }
     const byReason = [...counts.values()];
     const sum = (state: OutcomeState): number =>
@@ -71,12 +62,13 @@ export class CompletionTracker {
 
   /** Reads the ledger for all that are pending or deferred. */
   async look(): Promise<Completion> {
-    const ids = [...this.#pending.keys(), ...this.#deferred.keys()];
-    for (let start = 0; start < ids.length; start += BATCH) {
-      const part = ids.slice(start, start + BATCH);
-      const outcomes = await readOutcomes(this.#store, part);
-      for (const id of part) {
-        this.#settle(id, outcomes.get(id));
+    for await (const { id, outcome } of lookUpOutcomes(this.#store, [
+      ...this.#pending.keys(),
+      ...this.#deferred.keys(),
+    ])) {
+      const before = this.#deferred.get(id)?.finishedAt ?? this.#pending.get(id);
+      if (outcome !== undefined && outcome.finishedAt !== before) {
+        this.#settle(id, outcome);
       }
     }
     return this.completion;
@@ -88,41 +80,21 @@ export class CompletionTracker {
    */
   async settleRest(): Promise<Completion> {
     await this.look();
-    const ids = [...this.#pending.keys()];
-    for (let start = 0; start < ids.length; start += BATCH) {
-      const part = ids.slice(start, start + BATCH);
-      const outcomes = await readOutcomes(this.#store, part);
-      for (const id of part) {
-        const outcome = outcomes.get(id);
-        if (outcome !== undefined) {
-          this.#pending.delete(id);
-          this.#count(id, outcome);
-        }
+    for await (const { id, outcome } of lookUpOutcomes(this.#store, [...this.#pending.keys()])) {
+      if (outcome !== undefined) {
+        this.#settle(id, outcome);
       }
     }
     return this.completion;
   }
 
-  #settle(id: ActorId, outcome: Outcome | undefined): void {
-    const before = this.#deferred.get(id)?.finishedAt ?? this.#pending.get(id);
-    if (outcome === undefined || outcome.finishedAt === before) {
-      return;
-    }
+  #settle(id: ActorId, outcome: Outcome): void {
     this.#pending.delete(id);
     this.#deferred.delete(id);
-    this.#count(id, outcome);
-  }
-
-  #count(id: ActorId, outcome: Outcome): void {
     if (outcome.state === "deferred") {
       this.#deferred.set(id, outcome);
     } else {
-      increment(this.#final, outcome);
+      countReason(this.#final, outcome);
     }
   }
-}
-
-function increment(counts: Map<string, ReasonCount>, { state, reason = "" }: Outcome): void {
-  const key = `${state} ${reason}`;
-  counts.set(key, { state, reason, actors: (counts.get(key)?.actors ?? 0) + 1 });
 }

@@ -1,6 +1,7 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { Store } from "../../store/store.ts";
+import { inBatches } from "../batches.ts";
 import { readOutcomes } from "../ledger/ledger.ts";
 
 /** Ids per round trip to the ledger and to the queue. */
@@ -52,7 +53,7 @@ export async function enqueueActors(
   // One batch goes on the queue while the next is found and looked up in the ledger.
   let adding: Promise<void> = Promise.resolve();
   try {
-    for await (const ids of inBatches(source)) {
+    for await (const ids of inBatches(oneByOne(source), BATCH)) {
       const previous = await readOutcomes(options.store, ids);
       await adding;
       adding = enqueueBatch(ids, previous, { ...options, count });
@@ -66,22 +67,12 @@ export async function enqueueActors(
   return counts;
 }
 
-/** Batches of one size: a scan finds a few here and a few there, and each batch is a transaction and some round trips. */
-async function* inBatches(
+/** One actor after the other: a scan finds a few here and a few there, and each batch is a transaction and some round trips. */
+async function* oneByOne(
   source: AsyncIterable<Iterable<ActorId>> | Iterable<Iterable<ActorId>>,
-): AsyncGenerator<ActorId[], void, undefined> {
-  let batch: ActorId[] = [];
+): AsyncGenerator<ActorId, void, undefined> {
   for await (const ids of source) {
-    for (const id of ids) {
-      batch.push(id);
-      if (batch.length === BATCH) {
-        yield batch;
-        batch = [];
-      }
-    }
-  }
-  if (batch.length > 0) {
-    yield batch;
+    yield* ids;
   }
 }
 

@@ -2,6 +2,7 @@ import { decodeEntryMetadata } from "../../formats/actor-kv.ts";
 import { assertFormatError } from "../../formats/format-error.ts";
 import { toHex } from "../../formats/bytes.ts";
 import { decodeFileMetadata, V1_CHUNK_BYTES } from "../../formats/v1-file.ts";
+import { timestampText } from "../row-texts.ts";
 import type { EvidenceRow, EvidenceTail, FileFacts } from "./evidence-format.ts";
 import { decodeStart, START_BYTES } from "./evidence-headers.ts";
 
@@ -48,7 +49,9 @@ export class EvidenceFacts {
       files: Object.fromEntries(files),
       otherRows: this.#otherRows,
       writers: Object.fromEntries(this.#writers),
-      ...(this.#first <= this.#last ? { firstUpdate: timeText(this.#first), lastUpdate: timeText(this.#last) } : {}),
+      ...(this.#first <= this.#last
+        ? { firstUpdate: timestampText(this.#first), lastUpdate: timestampText(this.#last) }
+        : {}),
     };
   }
 
@@ -117,10 +120,4 @@ function addChunk(file: FileFacts & { next: number; pending: number }, row: Evid
 /** `first-last`, or the one. */
 function rangeText(first: number, end: number): string {
   return end === first + 1 ? String(first) : `${first}-${end - 1}`;
-}
-
-/** Timestamps of foreign rows may be any number. */
-function timeText(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
 }

@@ -10,6 +10,10 @@ import { inspectDepot } from "../../migration/targets/depot/depot-inspection.ts"
 import { inspectStorage } from "../../migration/targets/storage/storage-inspection.ts";
 import { v1Range } from "../../migration/v1/v1-keys.ts";
 import type { KeyValue, Store } from "../../store/store.ts";
+import { ledger, readHistory } from "../ledger/ledger.ts";
+import { fingerprintOf } from "../rejects/fingerprint.ts";
+import { readWaivers } from "../rejects/waive.ts";
+import { bigintAsText } from "../row-texts.ts";
 import { EvidenceFacts } from "./evidence-facts.ts";
 import {
   DIGEST_BEGIN,
@@ -22,9 +26,6 @@ import {
   type EvidenceHead,
   type EvidenceRow,
 } from "./evidence-format.ts";
-import { fingerprintOf } from "../rejects/fingerprint.ts";
-import { ledger, readHistory } from "../ledger/ledger.ts";
-import { readWaivers } from "../rejects/waive.ts";
 
 /** File metadata is 10 bytes; what is longer may be anything. */
 const METADATA_BYTES = 64;
@@ -134,9 +135,4 @@ function nameRow(
     assertFormatError(error);
     return { kind: "other", part: "other" };
   }
-}
-
-/** 64-bit fields are texts in JSON: numbers lose digits in most readers. */
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

@@ -1,6 +1,5 @@
-import { limitsInForce, type Limits, type LimitsInForce } from "../limits.ts";
+import { limitsInForce, LIMITS_OF, type Limits, type LimitsInForce } from "../limits.ts";
 import { plural } from "../plural.ts";
-import { LIMITS_OF } from "../limits.ts";
 import type { CampaignView } from "../progress/view.ts";
 import type { Finding } from "./explanation.ts";
 import { isYoung } from "./workers-time.ts";

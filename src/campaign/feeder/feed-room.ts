@@ -2,7 +2,7 @@ import type { Campaign } from "../campaign.ts";
 import { ratesInForce, type Limits } from "../limits.ts";
 import type { Tally } from "../campaign-counts.ts";
 import type { FeedPace, FeedRoom } from "./feed-pace.ts";
-import type { FleetLimits } from "../fleet/fleet.ts";
+import type { FleetLimits } from "../fleet/fleet-limits.ts";
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 /**

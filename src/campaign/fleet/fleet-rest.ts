@@ -2,7 +2,7 @@ import type { Store } from "../../store/store.ts";
 import { limitsInForce } from "../limits.ts";
 import { readCounts } from "../campaign-counts.ts";
 import { readCampaigns } from "../campaign-store.ts";
-import { readFleetLimits } from "./fleet.ts";
+import { readFleetLimits } from "./fleet-limits.ts";
 
 /** Why a free slot of a worker has nothing to do. */
 export type IdleReason = "idle" | "throttled_operator" | "paused";

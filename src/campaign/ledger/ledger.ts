@@ -6,6 +6,7 @@ import type { Outcome, OutcomeState } from "../../migration/outcome.ts";
 import { readRows } from "../../store/read-rows.ts";
 import type { KeyValue, Store, Transaction } from "../../store/store.ts";
 import { rowPages } from "../all-rows.ts";
+import { inBatches } from "../batches.ts";
 import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
 
 /*
@@ -19,6 +20,8 @@ import { decodeOutcome, encodeOutcome } from "./outcome-codec.ts";
  */
 
 const OUTCOMES = ferryKey("outcome");
+/** Actors per transaction where many are looked up. */
+const BATCH = 200;
 
 export function outcomeKey(id: ActorId): Uint8Array {
   return keyOfActor(OUTCOMES, id);
@@ -77,6 +80,19 @@ export async function readOutcomes(store: Store, ids: readonly ActorId[]): Promi
     { label: "ledger" },
   );
   return new Map(outcomes.flatMap((outcome) => (outcome === undefined ? [] : [[outcome.actorId, outcome] as const])));
+}
+
+/** What the ledger says of each of many actors, in their order, or undefined. In bounded memory, many transactions. */
+export async function* lookUpOutcomes(
+  store: Store,
+  ids: Iterable<ActorId>,
+): AsyncGenerator<{ readonly id: ActorId; readonly outcome: Outcome | undefined }, void, undefined> {
+  for await (const batch of inBatches(ids, BATCH)) {
+    const outcomes = await readOutcomes(store, batch);
+    for (const id of batch) {
+      yield { id, outcome: outcomes.get(id) };
+    }
+  }
 }
 
 /** Outcomes an actor had before the last one, oldest first. */

@@ -5,68 +5,45 @@ import type { Store } from "../../store/store.ts";
 import { allRows } from "../all-rows.ts";
 import type { Campaign, CampaignFilters } from "../campaign.ts";
 import { todoPrefix } from "../campaign-keys.ts";
-import { inParts, type IdList } from "../actors/id-list.ts";
-import { rejectedIds } from "../rejects/rejects.ts";
 import { passesFilters } from "../actors/actor-filters.ts";
-import { readV1Actors, readV1Size, splitActorSpace, type V1Actor } from "../actors/v1-actors.ts";
+import { isScanning } from "../actors/scan-round.ts";
+import { scanRange } from "../actors/scan.ts";
+import { readV1Sizes, splitActorSpace, type V1Actor } from "../actors/v1-actors.ts";
+import { inBatches } from "../batches.ts";
 
 /** Ids are random, so the first actors of many ranges are a fair sample, and those of one range nearly so. */
 const RANGES = 64;
-const LIMITS = { maxActors: 500, maxReads: 1000 };
+/** Actors of a list whose size is read in one transaction. */
 const LIST_BATCH = 250;
 
 /** The actors with v1 data that pass the filters, over many transactions, in bounded memory. */
 export async function* actorsOfScan(store: Store, filters: CampaignFilters): AsyncGenerator<V1Actor, void, undefined> {
   for (const range of splitActorSpace(RANGES)) {
-    let begin: Uint8Array | undefined = range.begin;
-    while (begin !== undefined) {
-      const from: Uint8Array = begin;
-      const part = await store.transact((tx) => readV1Actors(tx, { begin: from, end: range.end }, LIMITS), {
-        label: "plan",
-      });
-      yield* part.actors.filter((actor) => passesFilters(actor, filters));
-      begin = part.next;
+    for await (const actors of scanRange(store, range, { label: "plan" })) {
+      yield* actors.filter((actor) => passesFilters(actor, filters));
     }
   }
 }
 
-/** Actors of a list that pass the filters. */
-export async function* actorsOfList(
+/** Those of given actors that pass the filters. */
+export async function* actorsOfIds(
   store: Store,
-  ids: IdList,
+  ids: AsyncIterable<ActorId> | Iterable<ActorId>,
   filters: CampaignFilters,
 ): AsyncGenerator<V1Actor, void, undefined> {
-  for (const part of inParts(ids, LIST_BATCH)) {
-    yield* await sized(store, part, filters);
-  }
-}
-
-/** What the ledger calls rejected or failed, and passes the filters. */
-export async function* actorsOfRejected(
-  store: Store,
-  reason: string | undefined,
-  filters: CampaignFilters,
-): AsyncGenerator<V1Actor, void, undefined> {
-  for await (const id of rejectedIds(store, reason)) {
-    yield* await sized(store, [id], filters);
+  for await (const batch of inBatches(ids, LIST_BATCH)) {
+    const actors = await store.transact(async (tx) => readV1Sizes(tx, batch), { label: "plan" });
+    yield* actors.filter((actor) => passesFilters(actor, filters));
   }
 }
 
 /** The actors of a campaign that wait to be fed; of one whose scan has not begun, those the scan will find. */
 export async function* actorsOfCampaign(store: Store, campaign: Campaign): AsyncGenerator<V1Actor, void, undefined> {
-  if (!campaign.scanFinished && campaign.spec.source.kind === "scan") {
+  if (isScanning(campaign)) {
     yield* actorsOfScan(store, campaign.spec.filters);
     return;
   }
   for await (const { key, value } of allRows(store, todoPrefix(campaign.name))) {
     yield { id: actorAtEnd(key), bytes: Number(viewOf(value).getBigUint64(0)) };
   }
-}
-
-async function sized(store: Store, ids: readonly ActorId[], filters: CampaignFilters): Promise<V1Actor[]> {
-  const actors = await store.transact(
-    async (tx) => Promise.all(ids.map(async (id) => ({ id, bytes: await readV1Size(tx, id) }))),
-    { label: "plan" },
-  );
-  return actors.filter((actor) => passesFilters(actor, filters));
 }

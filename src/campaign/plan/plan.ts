@@ -1,7 +1,12 @@
 import { encodeActorId, type ActorId } from "../../formats/actor-id.ts";
 import { viewOf } from "../../formats/bytes.ts";
-import { ACTIVITIES, type Activity, type AttemptObserver, type MigrationContext } from "../../migration/context.ts";
-import type { MigrationOptions } from "../../migration/context.ts";
+import {
+  ACTIVITIES,
+  type Activity,
+  type AttemptObserver,
+  type MigrationContext,
+  type MigrationOptions,
+} from "../../migration/context.ts";
 import { examineActor } from "../../migration/examine-actor.ts";
 import { Estimator, type Estimate } from "./plan-estimate.ts";
 import type { V1Actor } from "../actors/v1-actors.ts";

@@ -1,6 +1,6 @@
 import { isHalfCreated, type Campaign } from "../campaign.ts";
 import type { CampaignCounts } from "../campaign-counts.ts";
-import type { Heartbeat } from "../fleet/fleet.ts";
+import type { Heartbeat } from "../fleet/heartbeats.ts";
 import { plural } from "../plural.ts";
 
 /** What keeps a campaign from getting on whatever its pace was, by its state and by who and what is there. */

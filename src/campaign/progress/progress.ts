@@ -1,11 +1,8 @@
-import type { Campaign } from "../campaign.ts";
-import { LIMITS_OF, limitsInForce } from "../limits.ts";
-import { finishedAndBad, type CampaignCounts } from "../campaign-counts.ts";
 import { OUTCOME_STATES } from "../../migration/outcome.ts";
-import type { FleetLimits, Heartbeat } from "../fleet/fleet.ts";
-import { obstacleOf, queueLostText, type Obstacle } from "./obstacle.ts";
-import { plural } from "../plural.ts";
+import type { Campaign } from "../campaign.ts";
+import { finishedAndBad } from "../campaign-counts.ts";
 import { sampleOf, type Sample } from "./samples.ts";
+import { standstillOf, type StandstillFacts } from "./standstill.ts";
 
 /** Samples that make the rate: ten seconds apart, so the last five minutes. */
 export const RATE_SAMPLES = 30;
@@ -48,18 +45,13 @@ export interface Progress {
   readonly standstill?: string;
 }
 
-/** What `progressOf` looks at. Samples: the newest `RATE_SAMPLES`, oldest first. */
-export interface ProgressFacts {
-  readonly campaign: Campaign;
-  readonly counts: CampaignCounts;
+/** What `progressOf` looks at. */
+export interface ProgressFacts extends StandstillFacts {
+  /** The newest `RATE_SAMPLES`, oldest first. */
   readonly samples: readonly Sample[];
-  readonly workers: readonly Heartbeat[];
-  readonly fleet: FleetLimits;
-  /** Whether a feeder is at work. */
-  readonly feeding: boolean;
-  readonly nowMs: number;
 }
 
+/** How far a campaign is, from what is known of it at one moment. */
 export function progressOf(facts: ProgressFacts): Progress {
   const { campaign, counts } = facts;
   const done = finishedAndBad(counts).finished;
@@ -146,72 +138,6 @@ function isStill(samples: readonly Sample[]): boolean {
   const before = samples.filter(({ atMs }) => atMs <= newest.atMs - STILL_MS);
   const isSilent = before.at(-1)?.done === newest.done;
   return newest.done <= first.done || (isSilent && rateOf(before).actors * (STILL_MS / 1000) >= STILL_ACTORS);
-}
-
-function standstillOf(facts: ProgressFacts, isStanding: boolean): string | undefined {
-  const { counts, workers } = facts;
-  const obstacle = obstacleOf(facts);
-  if (obstacle !== undefined) {
-    return obstacleText(obstacle, facts);
-  }
-  const throttled = throttledBecause(facts);
-  // Nothing begins: what the last minutes' pace was says nothing of how long that lasts.
-  const isHeld = workers.every(({ limit }) => limit === 0);
-  if (isHeld && throttled !== undefined) {
-    return `throttled by the store: ${throttled}`;
-  }
-  if (!isStanding) {
-    return undefined;
-  }
-  if (throttled !== undefined) {
-    return `throttled: ${throttled}`;
-  }
-  const live = counts.todo.actors + counts.open.actors;
-  return live > 0 ? `${plural(counts.open.actors, "actor")} under way, none finished lately` : "about to end";
-}
-
-/** An obstacle in a few words. */
-function obstacleText(obstacle: Obstacle, facts: ProgressFacts): string {
-  const { campaign, counts, workers } = facts;
-  switch (obstacle) {
-    case "half_created":
-      return "not created to its end: some of its actors are missing";
-    case "not_started":
-      return "not started";
-    case "paused":
-      return campaign.stateReason === undefined ? "paused" : `paused: ${campaign.stateReason}`;
-    case "over":
-      return campaign.state;
-    case "queue":
-      return `the queue cannot be reached: ${queueLostText(workers) ?? ""}`;
-    case "being_cancelled":
-      return drainingText(facts);
-    case "no_workers":
-      return "no workers connected";
-    case "no_feeder":
-      return "no feeder at work";
-    case "finding_actors":
-      return "looking for actors";
-    case "deferred_actors":
-      return `waiting for ${plural(counts.later.actors, "deferred actor")}`;
-  }
-}
-
-/** What a campaign that is being cancelled waits for, and who is missing. */
-function drainingText({ counts, workers, feeding }: ProgressFacts): string {
-  const open = counts.open.actors;
-  const missing = [
-    ...(open > 0 && workers.length === 0 ? ["no workers connected"] : []),
-    ...(feeding ? [] : ["no feeder at work to end it"]),
-  ];
-  return [`being cancelled: ${open} in flight`, ...missing].join(", ");
-}
-
-/** Why the campaign is held back, in words, or undefined. */
-function throttledBecause({ campaign, workers, fleet, nowMs }: ProgressFacts): string | undefined {
-  const worker = workers.find(({ throttledBecause: reason }) => reason !== undefined)?.throttledBecause;
-  const inForce = limitsInForce(campaign, fleet, nowMs).map(({ of }) => LIMITS_OF[of]);
-  return worker ?? (inForce.length === 0 ? undefined : inForce.join(" and "));
 }
 
 /** Rounded down to a tenth, so that 100 is the end and nothing else. */

@@ -4,7 +4,8 @@ import type { Campaign } from "../campaign.ts";
 import { readCounts, type CampaignCounts } from "../campaign-counts.ts";
 import { findAgain, readCampaign } from "../campaign-store.ts";
 import { readFeederLease } from "../feeder/feeder-lease.ts";
-import { readFleetLimits, readWorkers, type FleetLimits, type Heartbeat } from "../fleet/fleet.ts";
+import { readFleetLimits, type FleetLimits } from "../fleet/fleet-limits.ts";
+import { readWorkers, type Heartbeat } from "../fleet/heartbeats.ts";
 import { progressOf, RATE_SAMPLES, type Progress } from "./progress.ts";
 import { readSamples, type Sample } from "./samples.ts";
 

@@ -1,9 +1,10 @@
 import type { ActorId } from "../../formats/actor-id.ts";
-import type { Outcome } from "../../migration/outcome.ts";
+import type { Outcome, OutcomeState } from "../../migration/outcome.ts";
 import type { Store } from "../../store/store.ts";
-import { fingerprintOf } from "./fingerprint.ts";
-import { listOutcomes, readOutcomes, type IndexPlace } from "../ledger/ledger.ts";
 import { readV1Size } from "../actors/v1-actors.ts";
+import { inBatches } from "../batches.ts";
+import { listOutcomes, readOutcome, type IndexPlace } from "../ledger/ledger.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 
 /** Actors per transaction when sizes are read. */
 const BATCH = 200;
@@ -11,6 +12,11 @@ const BATCH = 200;
 /** States that operators work through: what is wrong with the data, and what the store or the queue did not let happen. */
 export const REJECT_STATES = ["rejected", "failed"] as const;
 export type RejectState = (typeof REJECT_STATES)[number];
+
+/** Whether an outcome, or what a campaign counts of one, is of these states. */
+export function isReject({ state }: { readonly state?: OutcomeState | undefined }): boolean {
+  return REJECT_STATES.some((reject) => reject === state);
+}
 
 /** Which rejects; absent fields let all pass. */
 export interface RejectFilter {
@@ -52,7 +58,7 @@ export async function* findRejects(
   query: { state: RejectState; filter: RejectFilter; after?: IndexPlace | undefined },
 ): AsyncGenerator<Reject, void, undefined> {
   const { minBytes = 0, maxBytes = Infinity } = query.filter;
-  for await (const outcomes of inBatches(findOutcomes(store, query))) {
+  for await (const outcomes of inBatches(findOutcomes(store, query), BATCH)) {
     const rejects = await withSizes(store, outcomes);
     yield* rejects.filter(({ bytes }) => bytes >= minBytes && bytes <= maxBytes);
   }
@@ -81,35 +87,20 @@ export async function* rejectedIds(store: Store, reason: string | undefined): As
 
 /** One actor's reject with its size, or undefined when its last outcome is none. */
 export async function findReject(store: Store, id: ActorId): Promise<Reject | undefined> {
-  const outcome = (await readOutcomes(store, [id])).get(id);
-  if (outcome === undefined || !REJECT_STATES.some((state) => state === outcome.state)) {
-    return undefined;
-  }
-  return (await withSizes(store, [outcome]))[0];
+  const outcome = await readOutcome(store, id);
+  return outcome !== undefined && isReject(outcome) ? (await withSizes(store, [outcome]))[0] : undefined;
 }
 
 async function withSizes(store: Store, outcomes: readonly Outcome[]): Promise<Reject[]> {
-  const sizes = await store.transact(
-    async (tx) => Promise.all(outcomes.map(async ({ actorId }) => readV1Size(tx, actorId))),
+  return store.transact(
+    async (tx) =>
+      Promise.all(
+        outcomes.map(async (outcome) => ({
+          outcome,
+          fingerprint: fingerprintOf(outcome),
+          bytes: await readV1Size(tx, outcome.actorId),
+        })),
+      ),
     { label: "ledger" },
   );
-  return outcomes.map((outcome, index) => ({
-    outcome,
-    fingerprint: fingerprintOf(outcome),
-    bytes: sizes[index] ?? 0,
-  }));
-}
-
-async function* inBatches<T>(items: AsyncIterable<T>): AsyncGenerator<T[], void, undefined> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length === BATCH) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0) {
-    yield batch;
-  }
 }

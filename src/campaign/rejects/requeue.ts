@@ -1,11 +1,9 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Outcome } from "../../migration/outcome.ts";
 import type { Store } from "../../store/store.ts";
-import { readOutcomes } from "../ledger/ledger.ts";
+import { lookUpOutcomes } from "../ledger/ledger.ts";
+import { countReason, type ReasonCount } from "../reason-count.ts";
 import { findOutcomes, matches, type RejectFilter, type RejectState } from "./rejects.ts";
-
-/** Ids per transaction when given ones are looked up. */
-const BATCH = 200;
 
 /** Which rejected or failed actors are asked again. */
 export interface RequeueSelection {
@@ -33,10 +31,10 @@ export async function* selectRequeue(
   left: LeftAlone = { waived: 0, others: 0 },
 ): AsyncGenerator<Outcome, void, undefined> {
   const found = ids.length === 0 ? all(store, states, filter) : given(store, { ids, states, filter, left });
-  let count = 0;
   if (limit === 0) {
     return;
   }
+  let count = 0;
   for await (const outcome of found) {
     yield outcome;
     count += 1;
@@ -61,36 +59,22 @@ async function* given(
   what: { ids: readonly ActorId[]; states: readonly RejectState[]; filter: RejectFilter; left: LeftAlone },
 ): AsyncGenerator<Outcome, void, undefined> {
   const { states, filter, left } = what;
-  const ids = [...new Set(what.ids)];
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const part = ids.slice(start, start + BATCH);
-    const outcomes = await readOutcomes(store, part);
-    for (const id of part) {
-      const outcome = outcomes.get(id);
-      if (outcome !== undefined && states.some((state) => state === outcome.state) && matches(outcome, filter)) {
-        yield outcome;
-      } else if (outcome?.reason === "waived") {
-        left.waived += 1;
-      } else {
-        left.others += 1;
-      }
+  for await (const { outcome } of lookUpOutcomes(store, new Set(what.ids))) {
+    if (outcome !== undefined && states.some((state) => state === outcome.state) && matches(outcome, filter)) {
+      yield outcome;
+    } else if (outcome?.reason === "waived") {
+      left.waived += 1;
+    } else {
+      left.others += 1;
     }
   }
 }
 
-/** How many actors a selection has, by state and reason. */
-export interface RequeueCount {
-  readonly state: string;
-  readonly reason: string;
-  readonly actors: number;
-}
-
-/** Counts a selection without holding it. */
-export async function countRequeue(outcomes: AsyncIterable<Outcome>): Promise<RequeueCount[]> {
-  const counts = new Map<string, RequeueCount>();
-  for await (const { state, reason = "" } of outcomes) {
-    const key = `${state} ${reason}`;
-    counts.set(key, { state, reason, actors: (counts.get(key)?.actors ?? 0) + 1 });
+/** Counts a selection by state and reason, without holding it. */
+export async function countRequeue(outcomes: AsyncIterable<Outcome>): Promise<ReasonCount[]> {
+  const counts = new Map<string, ReasonCount>();
+  for await (const outcome of outcomes) {
+    countReason(counts, outcome);
   }
   return [...counts.values()];
 }

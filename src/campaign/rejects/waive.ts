@@ -7,7 +7,7 @@ import type { Store, Transaction } from "../../store/store.ts";
 import { readCampaignActor, replaceResult } from "../ledger/campaign-ledger.ts";
 import { decodeJson, encodeJson } from "../json-row.ts";
 import { ledger } from "../ledger/ledger.ts";
-import { REJECT_STATES } from "./rejects.ts";
+import { isReject } from "./rejects.ts";
 
 /*
  * An operator's decision to leave an actor on v1, in rows of Ferry's own:
@@ -56,7 +56,7 @@ export async function waiveActor(store: Store, id: ActorId, decision: Decision):
         // A commit whose result was unknown did happen, where it is this very decision.
         return runs > 1 && waiver.at === decision.at && waiver.who === decision.who ? "waived" : "already_waived";
       }
-      if (outcome === undefined || !REJECT_STATES.some((state) => state === outcome.state)) {
+      if (outcome === undefined || !isReject(outcome)) {
         return "not_rejected";
       }
       const { attempts, campaign } = outcome;
@@ -89,7 +89,7 @@ export async function unwaiveActor(store: Store, id: ActorId, decision: Decision
       if (waiver === undefined) {
         // A commit whose result was unknown did happen, where this very event is there.
         const isDone = runs > 1 && (await tx.get(eventKey(id, { action: "unwaived", ...decision }))) !== undefined;
-        const stands = REJECT_STATES.some((state) => state === outcome?.state) ? "unwaived" : "unwaived_only";
+        const stands = outcome !== undefined && isReject(outcome) ? "unwaived" : "unwaived_only";
         return isDone ? stands : "not_waived";
       }
       tx.clear(waiverKey(id));

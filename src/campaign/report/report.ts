@@ -6,7 +6,7 @@ import { allRows } from "../all-rows.ts";
 import type { Campaign, CampaignActor } from "../campaign.ts";
 import { actorPrefix, samplePrefix } from "../campaign-keys.ts";
 import type { CampaignCounts, Tally } from "../campaign-counts.ts";
-import { readCampaignHistory, type HistoryEntry } from "../campaign-store.ts";
+import { readCampaignHistory, type HistoryEntry } from "../campaign-history.ts";
 import { decodeJson } from "../json-row.ts";
 import { percentagesOf, type Share } from "../progress/percentages.ts";
 import type { Plan } from "../plan/plan.ts";

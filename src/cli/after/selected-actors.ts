@@ -1,8 +1,8 @@
-import { IdList } from "../../campaign/actors/id-list.ts";
-import { ledger } from "../../campaign/ledger/ledger.ts";
-import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
+import { IdList } from "../../campaign/actors/id-list.ts";
+import { migratedActors } from "../../campaign/actors/migrated-actors.ts";
+import { ledger } from "../../campaign/ledger/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
@@ -11,8 +11,8 @@ import type { IntegrityChecker } from "../../migration/integrity/integrity-check
 import type { Store } from "../../store/store.ts";
 import { parseIdArgument, readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
-import { targetOfCampaign } from "../targets.ts";
-import { targetOfActors } from "../targets-of-actors.ts";
+import { targetOfCampaign } from "../targets/targets.ts";
+import { targetOfActors } from "../targets/targets-of-actors.ts";
 
 /** Flags that say which actors, beside ids as arguments. */
 export interface SelectionFlags {

@@ -1,4 +1,5 @@
-import { noteInHistory, readCampaign, type Author } from "../../campaign/campaign-store.ts";
+import { noteInHistory, type Author } from "../../campaign/campaign-history.ts";
+import { readCampaign } from "../../campaign/campaign-store.ts";
 import type { Store } from "../../store/store.ts";
 import type { ResultCounts } from "./result-counts.ts";
 

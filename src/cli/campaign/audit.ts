@@ -2,7 +2,6 @@ import { auditCampaign } from "../../campaign/audit.ts";
 import { plural } from "../../campaign/plural.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import type { Run } from "../run.ts";
-import { sayLines } from "./show.ts";
 import { tableLines } from "./table.ts";
 
 /** `ferry campaign audit`: 1 when the kept counts and the recount differ and nothing moved meanwhile. */
@@ -19,7 +18,7 @@ export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
     await run.output.line(`campaign ${name}: ${plural(actors, "actor")} recounted, and all counts agree`);
     return status;
   }
-  await sayLines(run, [
+  await run.output.lines([
     `campaign ${name}: ${plural(actors, "actor")} recounted, ${differences.length} counts differ`,
     ...tableLines(
       [

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import type { Command } from "commander";
-import type { Author } from "../../campaign/campaign-store.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import type { Run } from "../run.ts";
 
 /** The flag of every command that changes something. */

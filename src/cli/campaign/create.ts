@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { createCampaign, type Author } from "../../campaign/campaign-store.ts";
+import { createCampaign } from "../../campaign/create-campaign.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import { applyVerb } from "../../campaign/campaign-verbs.ts";
 import {
   assertCampaignName,
@@ -10,13 +11,14 @@ import {
 } from "../../campaign/campaign.ts";
 import { IdList } from "../../campaign/actors/id-list.ts";
 import { addActors, finishScan } from "../../campaign/actors/membership.ts";
+import { withoutUndefined } from "../../campaign/limits.ts";
 import { rejectedIds } from "../../campaign/rejects/rejects.ts";
 import { readView } from "../../campaign/progress/view.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
 import type { Run } from "../run.ts";
-import { campaignOptions } from "../targets.ts";
+import { campaignOptions } from "../targets/targets.ts";
 import { authorOf, type ReasonFlag } from "./author.ts";
 import { readLimits, type LimitFlags } from "./limit-options.ts";
 import { sayHalfCreated } from "./half-created.ts";
@@ -46,10 +48,7 @@ export async function createNew(run: Run, name: string, flags: CreateFlags): Pro
   const store = await run.openStore();
   const source = read.source.kind === "list" ? { ...read.source, sha256: digestOf(ids) } : read.source;
   const spec = { ...read, source, options: await campaignOptions(run.config, store) };
-  const settings = {
-    window: run.config.window,
-    ...Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined)),
-  };
+  const settings = { window: run.config.window, ...withoutUndefined(limits) };
   const { result, campaign } = await createCampaign(store, { name, spec, settings }, author, Date.now());
   const isComplete = campaign.scanFinished || campaign.state !== "created";
   const members = isComplete

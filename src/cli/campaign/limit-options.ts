@@ -12,7 +12,7 @@ export interface LimitFlags {
 }
 
 /** What the flags say: undefined lifts a limit; absent ones stay. */
-export type Limits = Omit<SettingsPatch, "window">;
+export type LimitsPatch = Omit<SettingsPatch, "window">;
 
 /** Adds the flags of limits, and `--for` where they may end by themselves. */
 export function addLimits(command: Command, { withEnd }: { withEnd: boolean }): Command {
@@ -24,8 +24,8 @@ export function addLimits(command: Command, { withEnd }: { withEnd: boolean }): 
 }
 
 /** The limits that were asked for. @throws UsageError */
-export function readLimits(flags: LimitFlags, nowMs: number): Limits {
-  const limits: Limits = {
+export function readLimits(flags: LimitFlags, nowMs: number): LimitsPatch {
+  const limits: LimitsPatch = {
     ...given(flags.rate, "actorsPerSecond", (text) => readRate("--rate", text)),
     ...given(flags.bytesRate, "bytesPerSecond", (text) => readByteRate("--bytes-rate", text)),
     ...given(flags.concurrent, "concurrentActors", (text) => readCount("--concurrent", text)),

@@ -10,9 +10,10 @@ import {
 } from "../../campaign/campaign.ts";
 import { IdList } from "../../campaign/actors/id-list.ts";
 import { ledger } from "../../campaign/ledger/ledger.ts";
-import { actorsOfCampaign, actorsOfList, actorsOfRejected, actorsOfScan } from "../../campaign/plan/plan-actors.ts";
+import { actorsOfCampaign, actorsOfIds, actorsOfScan } from "../../campaign/plan/plan-actors.ts";
 import { savePlan } from "../../campaign/plan/plan-row.ts";
 import { durationAt, planCampaign } from "../../campaign/plan/plan.ts";
+import { rejectedIds } from "../../campaign/rejects/rejects.ts";
 import type { V1Actor } from "../../campaign/actors/v1-actors.ts";
 import { UsageError } from "../../errors.ts";
 import { inlineCodec } from "../../migration/codec/inline-codec.ts";
@@ -23,11 +24,10 @@ import type { Store } from "../../store/store.ts";
 import { readIdList } from "../ids.ts";
 import { migrationOptions } from "../migration-options.ts";
 import type { Run } from "../run.ts";
-import { campaignOptions, Targets, targetOfCampaign } from "../targets.ts";
+import { campaignOptions, Targets, targetOfCampaign } from "../targets/targets.ts";
 import { readCount, readPercent } from "./flag-values.ts";
 import { assertWhole } from "./half-created.ts";
 import { planText } from "./plan-text.ts";
-import { sayLines } from "./show.ts";
 import { hasSource, readSource, type SourceFlags } from "./spec-options.ts";
 
 const DEFAULT_SAMPLE_PERCENT = 2;
@@ -75,7 +75,7 @@ export async function planOne(run: Run, name: string | undefined, flags: PlanFla
     },
   }).finally(() => integrity.close());
   const duration = durationAt(plan, workers);
-  await sayLines(run, run.json ? [JSON.stringify({ name, ...plan, workers, duration })] : planText(plan, workers));
+  await run.output.lines(run.json ? [JSON.stringify({ name, ...plan, workers, duration })] : planText(plan, workers));
   if (flags.save === true && name !== undefined) {
     await savePlan(await run.openStore(), name, plan);
     run.notes.say(`Kept with campaign ${name}: its report will compare.`);
@@ -155,9 +155,9 @@ function actorsOf(
     case "scan":
       return actorsOfScan(store, filters);
     case "list":
-      return actorsOfList(store, ids, filters);
+      return actorsOfIds(store, ids, filters);
     case "rejected":
-      return actorsOfRejected(store, source.reason, filters);
+      return actorsOfIds(store, rejectedIds(store, source.reason), filters);
   }
 }
 

@@ -4,14 +4,13 @@ import { fileError, STANDARD } from "../files.ts";
 import { readRunbook } from "../runbooks.ts";
 import type { Run } from "../run.ts";
 import { reportText } from "./report-text.ts";
-import { sayLines } from "./show.ts";
 
 /** `ferry campaign report`: on standard output, or as one HTML file that needs nothing else. */
 export async function reportOne(run: Run, name: string, flags: { html?: string }): Promise<undefined> {
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const report = await makeReport(store, name, Date.now());
   if (flags.html === undefined) {
-    await sayLines(run, run.json ? [JSON.stringify(report)] : reportText(report));
+    await run.output.lines(run.json ? [JSON.stringify(report)] : reportText(report));
     return;
   }
   // The charts' library takes half a second to load.

@@ -1,5 +1,5 @@
 import type { CampaignSettings } from "../../campaign/campaign.ts";
-import type { FleetLimits } from "../../campaign/fleet/fleet.ts";
+import type { FleetLimits } from "../../campaign/fleet/fleet-limits.ts";
 import { plural } from "../../campaign/plural.ts";
 import { formatByteSize } from "../../config/byte-size.ts";
 import { formatDuration } from "../../config/duration.ts";

@@ -1,4 +1,5 @@
-import { readCampaignHistory, listCampaigns } from "../../campaign/campaign-store.ts";
+import { readCampaignHistory } from "../../campaign/campaign-history.ts";
+import { listCampaigns } from "../../campaign/campaign-store.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../campaign/explain/explanation.ts";
 import type { QueueLook } from "../../campaign/explain/queue-finding.ts";
@@ -49,8 +50,7 @@ export async function listAll(run: Run): Promise<undefined> {
   }
   const titles = ["NAME", "STATE", "PROGRESS", "CREATED", "SOURCE"];
   if (!run.json) {
-    await sayLines(
-      run,
+    await run.output.lines(
       tableLines(
         titles.map((title) => ({ title })),
         rows,
@@ -63,7 +63,7 @@ export async function listAll(run: Run): Promise<undefined> {
 export async function showOne(run: Run, name: string): Promise<undefined> {
   const store = await run.openStore({ readOnly: true });
   const view = await readView(store, name, Date.now());
-  await sayLines(run, run.json ? [viewJson(view)] : showText(view));
+  await run.output.lines(run.json ? [viewJson(view)] : showText(view));
 }
 
 /** `ferry campaign explain`; 3 when it is the queue, and it cannot be used from here either. */
@@ -108,7 +108,7 @@ async function sayExplanation(run: Run, name: string, explanation: Explanation):
   }
   const { sentence, advice, attribution, attributionOf } = explanation;
   const shares = attribution.map(({ name: activity, percent }) => `${activity} ${percent} %`).join(", ");
-  await sayLines(run, [
+  await run.output.lines([
     sentence,
     shares === "" ? "Workers have spent no time yet." : `Workers' time in ${attributionOf}: ${shares}.`,
     advice,
@@ -124,12 +124,6 @@ export async function showHistory(run: Run, name: string): Promise<undefined> {
     const why = reason === undefined ? "" : `(${reason})`;
     const cells = [timeText(atMs), who, what, change.join(" → "), why];
     await run.output.line(run.json ? JSON.stringify(entry) : cells.filter((cell) => cell !== "").join("  "));
-  }
-}
-
-export async function sayLines(run: Run, lines: readonly string[]): Promise<void> {
-  for (const line of lines) {
-    await run.output.line(line);
   }
 }
 

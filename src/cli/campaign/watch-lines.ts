@@ -2,6 +2,7 @@ import { isOver } from "../../campaign/campaign.ts";
 import { explainCampaign } from "../../campaign/explain/explain-campaign.ts";
 import type { Progress } from "../../campaign/progress/progress.ts";
 import type { CampaignView } from "../../campaign/progress/view.ts";
+import { isReject } from "../../campaign/rejects/rejects.ts";
 import { OUTCOME_STATES, type OutcomeState } from "../../migration/outcome.ts";
 import { donePlace, undonePlaces, type UndonePlace } from "./places.ts";
 import { endText, progressText, rateText } from "./progress-text.ts";
@@ -129,9 +130,7 @@ const COLORS = {
 
 function reasonRows({ counts }: CampaignView, width: number): Spans[] {
   const cells = Math.max(0, Math.min(REASON_CELLS, width - BESIDE_REASON));
-  const reasons = counts.byReason
-    .filter(({ state }) => state === "rejected" || state === "failed")
-    .toSorted((a, b) => b.tally.actors - a.tally.actors);
+  const reasons = counts.byReason.filter(isReject).toSorted((a, b) => b.tally.actors - a.tally.actors);
   const shown = reasons.slice(0, REASONS).map(({ reason, tally }): Spans => [
     ["red", `  ${reason.slice(0, cells).padEnd(cells)}`],
     ["", String(tally.actors).padStart(10)],

@@ -1,5 +1,5 @@
-import { isOver } from "../../campaign/campaign.ts";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isOver } from "../../campaign/campaign.ts";
 import { readView, type CampaignView } from "../../campaign/progress/view.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { InterruptedError } from "../interrupted-error.ts";

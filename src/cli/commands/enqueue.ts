@@ -10,8 +10,8 @@ import { JOB_SETTINGS } from "../migration-options.ts";
 import type { Run, Runner } from "../run.ts";
 import type { ExitStatus } from "../exit-status.ts";
 import { addJobSettings, addSettings } from "../setting-options.ts";
-import { jobOptions } from "../targets.ts";
-import { targetsOfJobs } from "../targets-of-actors.ts";
+import { jobOptions } from "../targets/targets.ts";
+import { targetsOfJobs } from "../targets/targets-of-actors.ts";
 
 interface EnqueueFlags {
   readonly from?: string;
@@ -62,7 +62,7 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   }
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const options = await jobOptions(config, store);
-  const { produce } = await import("../produce.ts");
+  const { produce } = await import("../produce/produce.ts");
   return produce(run, {
     store,
     source: sourceOf(store, { ids, isScan, signal: run.signal }),

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { bigintAsText } from "../../campaign/row-texts.ts";
 import { UsageError } from "../../errors.ts";
 import { inspectActor } from "../inspect/actor-inspection.ts";
 import { inspectBundle } from "../inspect/bundle-inspection.ts";
@@ -6,7 +7,7 @@ import { describeInspection } from "../inspect/describe-inspection.ts";
 import { parseIdArgument } from "../ids.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { depotOptionsOfActor } from "../targets-of-actors.ts";
+import { depotOptionsOfActor } from "../targets/targets-of-actors.ts";
 
 interface InspectFlags {
   readonly bundle?: string;
@@ -36,9 +37,4 @@ async function inspect(run: Run, idText: string): Promise<void> {
   const store = await run.openStore({ readOnly: true });
   const found = await inspectActor(store, id, await depotOptionsOfActor(run.config, store, id), run.signal);
   await run.output.line(run.json ? JSON.stringify(found, bigintAsText) : describeInspection(found));
-}
-
-/** 64-bit fields are texts in JSON: numbers lose digits in most readers. */
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

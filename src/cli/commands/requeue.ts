@@ -13,8 +13,8 @@ import { confirmMany } from "../requeue/confirm-many.ts";
 import { notingCampaigns } from "../requeue/noting-campaigns.ts";
 import type { Run, Runner } from "../run.ts";
 import { addJobSettings, addSettings } from "../setting-options.ts";
-import { jobOptions } from "../targets.ts";
-import { campaignsOfTarget, targetsOfJobs } from "../targets-of-actors.ts";
+import { jobOptions } from "../targets/targets.ts";
+import { campaignsOfTarget, targetsOfJobs } from "../targets/targets-of-actors.ts";
 
 interface RequeueFlags extends FilterFlags {
   readonly state?: RejectState;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { rollbackLedger } from "../../campaign/ledger/rollback-ledger.ts";
-import type { Author } from "../../campaign/campaign-store.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import { IntegrityChecker } from "../../migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../migration/rollback-actor.ts";
 import { saidCounts, type ResultCounts } from "../after/result-counts.ts";

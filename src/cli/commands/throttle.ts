@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { changeFleetLimits, readFleetLimits, type FleetLimits } from "../../campaign/fleet/fleet.ts";
+import { changeFleetLimits, readFleetLimits, type FleetLimits } from "../../campaign/fleet/fleet-limits.ts";
 import { UsageError } from "../../errors.ts";
 import { addReason, authorOf, type ReasonFlag } from "../campaign/author.ts";
 import { addLimits, readLimits, type LimitFlags } from "../campaign/limit-options.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Author } from "../../campaign/campaign-store.ts";
+import type { Author } from "../../campaign/campaign-history.ts";
 import { ledger } from "../../campaign/ledger/ledger.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
@@ -19,7 +19,7 @@ import { dumpRows } from "../rows/dump-rows.ts";
 import { rowTexts } from "../rows/row-line.ts";
 import type { Run, Runner } from "../run.ts";
 import { addSettings } from "../setting-options.ts";
-import { targetOfActors } from "../targets-of-actors.ts";
+import { targetOfActors } from "../targets/targets-of-actors.ts";
 import { writeWholeFile } from "../whole-file.ts";
 
 /** `ferry v2 …`. */

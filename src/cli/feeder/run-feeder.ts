@@ -2,14 +2,13 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { Feeder } from "../../campaign/feeder/feeder.ts";
-import { forgetSilentWorkers, readFleetLimits, readWorkers } from "../../campaign/fleet/fleet.ts";
+import { forgetSilentWorkers, readWorkers } from "../../campaign/fleet/heartbeats.ts";
+import { readFleetLimits } from "../../campaign/fleet/fleet-limits.ts";
 import type { MigrationQueue } from "../../queue/migration-queue.ts";
 import { campaignFeedQueue } from "../../queue/campaign-feed-queue.ts";
 import type { Store } from "../../store/store.ts";
 import { CampaignMeter } from "../../telemetry/campaign-meter.ts";
-import type { Logger } from "../../telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
-import { RepeatedErrors } from "../../telemetry/repeated-errors.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
@@ -17,8 +16,7 @@ import { openLog } from "../log.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
 import { startMetricsEndpoint } from "../worker/metrics-endpoint.ts";
-import { countLedgerDrift } from "./ledger-drift.ts";
-import { ProgressLog } from "./progress-log.ts";
+import { feederObserver } from "./feeder-log.ts";
 
 const QUEUE_SAMPLE_MS = 5_000;
 const FORGET_MS = 600_000;
@@ -32,8 +30,6 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
     const meter = new CampaignMeter(metrics, config.concurrency);
-    const failures = new RepeatedErrors(Date.now);
-    const progress = new ProgressLog(log, Date.now);
     const feeder = new Feeder({
       store,
       queue: campaignFeedQueue(queue),
@@ -41,52 +37,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
       token: randomUUID(),
       host: `${hostname()}:${process.pid}`,
       sleep,
-      observer: {
-        leading(leads) {
-          meter.leading(leads);
-          log.info("feeder.leading", leads ? "This feeder feeds" : "This feeder stands by", { leads });
-        },
-        fed(campaign, actors) {
-          log.debug("feeder.fed", "Actors were put on the queue", { campaign, actors });
-        },
-        recovered(campaign, actors) {
-          log.warn("feeder.recovered", "Open actors had no job to wait for, and were fed again or put back", {
-            campaign,
-            actors,
-          });
-        },
-        withdrawn(campaign, actors) {
-          log.info("feeder.withdrawn", "Limits have changed: what waited on the queue is fed again as they allow", {
-            campaign,
-            actors,
-          });
-        },
-        stateChanged({ name, state, stateReason }) {
-          log.info("campaign.state_changed", "A campaign changed its state", {
-            campaign: name,
-            state,
-            reason: stateReason,
-          });
-          if (state === "completed") {
-            recount(store, name, { meter, log }).catch((error: unknown) => {
-              log.warn("campaign.not_audited", "A completed campaign could not be recounted", {
-                campaign: name,
-                error,
-              });
-            });
-          }
-        },
-        counted(all) {
-          meter.counted(all);
-          progress.counted(all);
-        },
-        failed(error) {
-          const times = failures.count(error);
-          if (times !== undefined) {
-            log.error("feeder.failed", "A round of feeding failed; the next one tries again", { error, times });
-          }
-        },
-      },
+      observer: feederObserver({ store, log, meter }),
     });
     const endpoint = await startMetricsEndpoint({
       config,
@@ -136,22 +87,6 @@ async function sample(
     { label: "fleet" },
   );
   meter.queued(counts, fleet);
-}
-
-/** A campaign that is over stands still, so its recount has to agree; what does not is an alert. */
-async function recount(store: Store, campaign: string, to: { meter: CampaignMeter; log: Logger }): Promise<void> {
-  const actors = await countLedgerDrift(store, campaign);
-  if (actors === undefined) {
-    to.log.warn("campaign.not_audited", "A completed campaign's actors moved during every recount", { campaign });
-    return;
-  }
-  to.meter.drifted(campaign, actors);
-  if (actors > 0) {
-    to.log.error("campaign.drifted", "A completed campaign's counts and its actors' rows disagree", {
-      campaign,
-      actors,
-    });
-  }
 }
 
 /** Waits, or returns at once when the signal fires. */

@@ -1,5 +1,6 @@
 import { decodeJson } from "../../campaign/json-row.ts";
 import { ledger, readHistory } from "../../campaign/ledger/ledger.ts";
+import { timestampText } from "../../campaign/row-texts.ts";
 import { actorLabel, type ActorId } from "../../formats/actor-id.ts";
 import { toHex, viewOf } from "../../formats/bytes.ts";
 import { cleanupKey, type CleanupRecord } from "../../migration/cleanup-actor.ts";
@@ -68,7 +69,7 @@ export async function inspectActor(
     label: actorLabel(id),
     asleep: actor.asleep,
     ...(actor.destroyed ? { destroyed: true } : {}),
-    ...(actor.sleepTs?.length === 8 ? { sleptAt: timeText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
+    ...(actor.sleepTs?.length === 8 ? { sleptAt: timestampText(Number(viewOf(actor.sleepTs).getBigInt64(0))) } : {}),
     ...(v1 === undefined ? {} : { v1 }),
     ...(cleanup === undefined ? {} : { cleanup: decodeJson(cleanup) as CleanupRecord }),
     ...(v2 === undefined ? {} : { v2 }),
@@ -81,14 +82,8 @@ export async function inspectActor(
 
 function leaseFacts({ lease, expiresAtMs }: HeldLease): LeaseInspection | string {
   if (lease === undefined) {
-    return `A lease that this version cannot read, until ${timeText(expiresAtMs)}`;
+    return `A lease that this version cannot read, until ${timestampText(expiresAtMs)}`;
   }
   const handedBack = expiresAtMs === 0 ? { handedBack: true as const } : {};
-  return { token: toHex(lease.token), image: lease.image, expiresAt: timeText(expiresAtMs), ...handedBack };
-}
-
-/** Timestamps of foreign rows may be any number. */
-function timeText(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+  return { token: toHex(lease.token), image: lease.image, expiresAt: timestampText(expiresAtMs), ...handedBack };
 }

@@ -4,6 +4,7 @@ import { assertFormatError } from "../../formats/format-error.ts";
 import { decodeFileMetadata, FILE_TAG, V1_CHUNK_BYTES, type FileTag } from "../../formats/v1-file.ts";
 import type { Rows } from "../../migration/rows.ts";
 import { fileChunksRange, fileMetadataRange, v1Range } from "../../migration/v1/v1-keys.ts";
+import { hasRows } from "../../store/read-rows.ts";
 import type { KeyRange } from "../../store/store.ts";
 
 /** What v1 holds of one file: its size by its metadata (or why that cannot be read), and its chunks. */
@@ -67,11 +68,4 @@ function isFirstChunk(subspace: Uint8Array, key: Uint8Array): boolean {
     assertFormatError(error);
     return false;
   }
-}
-
-async function hasRows(rows: Rows, range: KeyRange): Promise<boolean> {
-  for await (const batch of rows.getRange(range)) {
-    return batch.length > 0;
-  }
-  return false;
 }

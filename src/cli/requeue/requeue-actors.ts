@@ -2,7 +2,7 @@ import type { Outcome } from "../../migration/outcome.ts";
 import type { RequestOccasion, RequestOptions } from "../../queue/migration-request.ts";
 import type { Store } from "../../store/store.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
-import { produce, produceAndWait, type Production } from "../produce.ts";
+import { produce, produceAndWait, type Production } from "../produce/produce.ts";
 import type { Run } from "../run.ts";
 import { CanarySource } from "./canary-source.ts";
 import { HeldActors } from "./held-actors.ts";

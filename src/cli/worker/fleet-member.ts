@@ -1,7 +1,7 @@
 import { addActivity } from "../../campaign/fleet/activity.ts";
 import { readWorkersRest, type IdleReason } from "../../campaign/fleet/fleet-rest.ts";
 import { RecentActivity } from "../../campaign/fleet/recent-activity.ts";
-import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet/fleet.ts";
+import { removeHeartbeat, writeHeartbeat } from "../../campaign/fleet/heartbeats.ts";
 import { readClusterVerdict } from "../../campaign/fleet/cluster-verdict.ts";
 import type { ClusterVerdict, LoadGovernor } from "../../campaign/fleet/load-governor.ts";
 import type { WorkerHost } from "../../queue/worker-host.ts";

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { availableParallelism, hostname } from "node:os";
 import { CampaignGate } from "../../campaign/campaign-gate.ts";
 import { LoadGovernor } from "../../campaign/fleet/load-governor.ts";
@@ -18,7 +19,7 @@ import { openLog } from "../log.ts";
 import { migrationOptions } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
-import { Targets } from "../targets.ts";
+import { Targets } from "../targets/targets.ts";
 import { ferryVersion } from "../version.ts";
 import { FleetMember } from "./fleet-member.ts";
 import { makeJobHandlers } from "./job-handlers.ts";
@@ -150,12 +151,7 @@ async function untilDone(host: WorkerHost, drain: boolean, signal: AbortSignal):
     });
     return;
   }
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) {
-      resolve();
-    }
-    signal.addEventListener("abort", () => {
-      resolve();
-    });
-  });
+  if (!signal.aborted) {
+    await once(signal, "abort");
+  }
 }

@@ -4,7 +4,7 @@ import type { BeginOptions } from "../engine.ts";
 import { EngineStore } from "../engine-store.ts";
 import { type FdbBinding, type FdbDatabase, type FdbTransactionOptions, loadFdbBinding } from "./fdb-binding.ts";
 import { FdbTransaction } from "./fdb-transaction.ts";
-import { Transactor, type TransactorOptions } from "../retry.ts";
+import { Transactor, type TransactorOptions } from "../transactor.ts";
 import type { Store } from "../store.ts";
 
 /** Tag of Ferry's transactions, by which an operator can throttle them, and the cluster does when it is busy. */

@@ -11,7 +11,7 @@ import { LmdbSnapshot } from "./lmdb-snapshot.ts";
 import { LmdbTransaction, type LmdbTransactionParts } from "./lmdb-transaction.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import { ReadVersions } from "./read-versions.ts";
-import { Transactor, type TransactorOptions } from "../retry.ts";
+import { Transactor, type TransactorOptions } from "../transactor.ts";
 import type { Store } from "../store.ts";
 
 /** How to open an embedded store. */

@@ -1,5 +1,4 @@
-import type { KeyString, KeyStringRange } from "./key-string.ts";
-import { keyAfter, toKeyString } from "./key-string.ts";
+import { keyAfter, toKeyString, type KeyString, type KeyStringRange } from "./key-string.ts";
 import { ADD_OPERAND_BYTES, RANGE_OVERHEAD_BYTES } from "../limits.ts";
 
 /** One write of a transaction, in the order in which its body made them. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { IdList, inParts } from "../../../src/campaign/actors/id-list.ts";
+import { IdList } from "../../../src/campaign/actors/id-list.ts";
 import { makeActorId, type ActorId } from "../../../src/formats/actor-id.ts";
 
 /** Ids that differ in their last bytes only, as those that are made one after the other. */
@@ -38,12 +38,5 @@ describe("a list of ids", () => {
       }
       expect(index).to.equal(70_000);
     }
-  });
-
-  it("comes in parts, the last of which has the rest", () => {
-    const ids = Array.from({ length: 5 }, (_, n) => numbered(n));
-    expect([...inParts(new IdList(ids), 2)]).to.deep.equal([ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)]);
-    expect([...inParts(new IdList(ids), 5)]).to.deep.equal([ids]);
-    expect([...inParts(new IdList(), 2)]).to.deep.equal([]);
   });
 });

@@ -5,7 +5,7 @@ import type { Limits } from "../../../src/campaign/limits.ts";
 import { explainCampaign } from "../../../src/campaign/explain/explain-campaign.ts";
 import type { Explanation } from "../../../src/campaign/explain/explanation.ts";
 import type { QueueLook } from "../../../src/campaign/explain/queue-finding.ts";
-import type { Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
+import type { Heartbeat } from "../../../src/campaign/fleet/heartbeats.ts";
 import { percentagesOf } from "../../../src/campaign/progress/percentages.ts";
 import { RecentActivity } from "../../../src/campaign/fleet/recent-activity.ts";
 import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../../support/campaign-facts.ts";

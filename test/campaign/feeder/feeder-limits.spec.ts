@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { auditCampaign } from "../../../src/campaign/audit.ts";
 import type { Feeder } from "../../../src/campaign/feeder/feeder.ts";
-import { writeHeartbeat, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
+import { writeHeartbeat, type Heartbeat } from "../../../src/campaign/fleet/heartbeats.ts";
 import type { TestClock } from "../../support/campaign-fleet.ts";
 import { CampaignScene } from "../../support/campaign-scene.ts";
 import { forEachEngine } from "../../support/stores.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { allRows } from "../../../src/campaign/all-rows.ts";
-import { readCampaignHistory } from "../../../src/campaign/campaign-store.ts";
+import { readCampaignHistory } from "../../../src/campaign/campaign-history.ts";
 import { deleteCampaign } from "../../../src/campaign/delete-campaign.ts";
 import { makeReport } from "../../../src/campaign/report/report.ts";
 import { unwaiveActor, waiveActor } from "../../../src/campaign/rejects/waive.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { applyVerb, changeSettings } from "../../../src/campaign/campaign-verbs.ts";
 import { readWorkersRest } from "../../../src/campaign/fleet/fleet-rest.ts";
-import { changeFleetLimits } from "../../../src/campaign/fleet/fleet.ts";
+import { changeFleetLimits } from "../../../src/campaign/fleet/fleet-limits.ts";
 import { actorIds, writeSizes } from "../../support/campaign-fleet.ts";
 import { feedAll, OPERATOR, startCampaign } from "../../support/campaign-scene.ts";
 import { MemoryStore } from "../../support/memory-store.ts";

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { allRows } from "../../../src/campaign/all-rows.ts";
-import { createCampaign } from "../../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../../src/campaign/create-campaign.ts";
 import type { CampaignSpec } from "../../../src/campaign/campaign.ts";
 import { IdList } from "../../../src/campaign/actors/id-list.ts";
 import { addActors, finishScan } from "../../../src/campaign/actors/membership.ts";
-import { actorsOfCampaign, actorsOfList, actorsOfScan } from "../../../src/campaign/plan/plan-actors.ts";
+import { actorsOfCampaign, actorsOfIds, actorsOfScan } from "../../../src/campaign/plan/plan-actors.ts";
 import { Estimator } from "../../../src/campaign/plan/plan-estimate.ts";
 import { readPlan, savePlan } from "../../../src/campaign/plan/plan-row.ts";
 import { durationAt, planCampaign, type Plan } from "../../../src/campaign/plan/plan.ts";
@@ -184,7 +184,7 @@ describe("a plan", () => {
     });
 
     it("draws its sample apart from a campaign's own, which would else be examined as a whole", async () => {
-      const actors = actorsOfList(dry, new IdList(randomIds(2_000)), { samplePercent: 20 });
+      const actors = actorsOfIds(dry, new IdList(randomIds(2_000)), { samplePercent: 20 });
       const found = await plan({ samplePercent: 20, actors });
       expect(found.actors).to.be.within(350, 450);
       expect(found.examinedActors).to.be.within(215, 265);
@@ -193,7 +193,7 @@ describe("a plan", () => {
     it("examines a list once per actor, those without v1 data included, and a campaign's own actors", async () => {
       const [one, two] = [testActor(1), testActor(2)];
       await write(...v1Rows(one, syntheticImage(2, "text")));
-      const found = await plan({ actors: actorsOfList(dry, new IdList([one.id, two.id, one.id]), {}) });
+      const found = await plan({ actors: actorsOfIds(dry, new IdList([one.id, two.id, one.id]), {}) });
       expect([found.actors, found.expected.migrated.actors, found.expected.skipped.actors]).to.deep.equal([2, 1, 1]);
       const spec: CampaignSpec = { ...TEST_SPEC, source: { kind: "list" }, order: "scan", deferLimit: 1 };
       await createCampaign(store, { name: "some", spec, settings: { window: 1 } }, { who: "test" }, 1);

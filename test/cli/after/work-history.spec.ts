@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { createCampaign, readCampaignHistory } from "../../../src/campaign/campaign-store.ts";
+import { createCampaign } from "../../../src/campaign/create-campaign.ts";
+import { readCampaignHistory } from "../../../src/campaign/campaign-history.ts";
 import { deleteCampaign } from "../../../src/campaign/delete-campaign.ts";
 import { ResultCounts } from "../../../src/cli/after/result-counts.ts";
 import { inHistory, type Deed } from "../../../src/cli/after/work-history.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Targets } from "../../../src/cli/targets.ts";
+import { Targets } from "../../../src/cli/targets/targets.ts";
 import { loadConfig, type Flags } from "../../../src/config/config.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { bucketRows, BUCKET_BRANCH } from "../../support/depot-world.ts";

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { readActivity } from "../../../src/campaign/fleet/activity.ts";
-import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/fleet.ts";
+import { readWorkers, type Heartbeat } from "../../../src/campaign/fleet/heartbeats.ts";
 import { LoadGovernor } from "../../../src/campaign/fleet/load-governor.ts";
 import { FleetMember } from "../../../src/cli/worker/fleet-member.ts";
 import type { Store } from "../../../src/store/store.ts";

@@ -37,12 +37,19 @@ export function describeLimits(makeStore: MakeStore): void {
         });
       }
 
-      it("refuses a longer value", async () => {
-        const written = corner().write((tx) => {
-          tx.set(corner().key("a"), Buffer.alloc(LIMITS.valueBytes + 1));
+      const tooLargeValues: readonly [string, (tx: Transaction, value: Uint8Array) => void][] = [
+        ["set", (tx, value) => { tx.set(corner().key("a"), value); }], // prettier-ignore
+        ["stamped key", (tx, value) => { tx.setVersionstampedKey(corner().key("0123456789"), corner().key("").length, value); }], // prettier-ignore
+        ["stamped value", (tx, value) => { tx.setVersionstampedValue(corner().key("a"), value, 0); }], // prettier-ignore
+      ];
+      for (const [operation, write] of tooLargeValues) {
+        it(`refuses a longer value: ${operation}`, async () => {
+          const written = corner().write((tx) => {
+            write(tx, Buffer.alloc(LIMITS.valueBytes + 1));
+          });
+          expect(await kindOf(written)).to.equal("value_too_large");
         });
-        expect(await kindOf(written)).to.equal("value_too_large");
-      });
+      }
 
       it("refuses a transaction of more than 10,000,000 bytes, at once and without trying again", async () => {
         let runs = 0;

@@ -50,13 +50,15 @@ describe("the window of commits", () => {
 
   it("forgets commits up to a version, and then cannot judge what read before it", () => {
     const window = new ConflictWindow();
-    for (const version of [1n, 2n, 3n]) {
-      window.push(commitRecord(version, 0, { keys: ["a"], ranges: [] }));
+    for (const [index, name] of ["first", "second", "third"].entries()) {
+      window.push(commitRecord(BigInt(index + 1), 0, { keys: ["a", name], ranges: [] }));
     }
     window.forgetUpTo(2n);
     window.forgetUpTo(1n);
     expect([1n, 2n, 3n].map((version) => window.isTooOld(version))).to.deep.equal([true, false, false]);
     expect(window.conflicts(readSet(["a"]), 2n)).to.equal(true);
+    const written = ["first", "second", "third"].filter((name) => window.conflicts(readSet([name]), 0n));
+    expect(written, "what is kept").to.deep.equal(["third"]);
     expect(window.conflicts(readSet(["a"]), 3n)).to.equal(false);
     expect(window.version).to.equal(3n);
     window.forgetUpTo(7n);

@@ -1,3 +1,4 @@
+import { isReject } from "../../../campaign/rejects/rejects.ts";
 import type { Bucket } from "../../../campaign/report/report-histogram.ts";
 import type { CampaignReport } from "../../../campaign/report/report.ts";
 import { formatByteSize } from "../../../config/byte-size.ts";
@@ -22,7 +23,7 @@ const NAME_MARGIN = 40;
 /** The charts of a report; those that would be empty are left out. */
 export function reportCharts(report: CampaignReport): Chart[] {
   const { sizes, durations, attribution, reasons } = report;
-  const rejects = reasons.filter(({ state }) => state === "rejected" || state === "failed");
+  const rejects = reasons.filter(isReject);
   return [
     ...(report.series.length > 1 ? [throughput(report), inFlight(report)] : []),
     bars(

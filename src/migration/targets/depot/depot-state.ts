@@ -1,5 +1,4 @@
-import type { ActorId } from "../../../formats/actor-id.ts";
-import { decodeActorId } from "../../../formats/actor-id.ts";
+import { decodeActorId, type ActorId } from "../../../formats/actor-id.ts";
 import type { ActorState } from "../../../formats/actor-state.ts";
 import { concatBytes, u32be } from "../../../formats/bytes.ts";
 import { assertFormatError, FormatError, formatErrorOf } from "../../../formats/format-error.ts";

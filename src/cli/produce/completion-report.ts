@@ -1,7 +1,7 @@
 import type { Completion } from "../../campaign/enqueue/completion.ts";
 import type { EnqueueCounts } from "../../campaign/enqueue/enqueue.ts";
 import { tableLines } from "../campaign/table.ts";
-import { countFields, countText } from "../produce-counts.ts";
+import { countFields, countText } from "./produce-counts.ts";
 import type { Run } from "../run.ts";
 
 /** What became of the requests and of the actors: one line of JSON, or counts and a table by state and reason. */
@@ -13,9 +13,7 @@ export async function sayCompletion(run: Run, counts: EnqueueCounts, completion:
   }
   await run.output.line(countText(counts));
   if (completion.total > 0) {
-    for (const line of completionTable(completion)) {
-      await run.output.line(line);
-    }
+    await run.output.lines(completionTable(completion));
   }
   if (byState.deferred > 0) {
     run.notes.say(`Deferred: ${byState.deferred}. They stay queued and are tried again by themselves.`);

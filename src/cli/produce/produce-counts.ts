@@ -1,4 +1,4 @@
-import type { EnqueueCounts } from "../campaign/enqueue/enqueue.ts";
+import type { EnqueueCounts } from "../../campaign/enqueue/enqueue.ts";
 
 /** The counts as JSON names them. */
 export function countFields(counts: EnqueueCounts): Record<string, number> {

@@ -1,21 +1,17 @@
-import { findCampaign } from "../campaign/campaign-store.ts";
-import type { Campaign } from "../campaign/campaign.ts";
-import { inParts } from "../campaign/actors/id-list.ts";
-import { readOutcomes } from "../campaign/ledger/ledger.ts";
-import type { Config } from "../config/config.ts";
-import { UsageError } from "../errors.ts";
-import type { ActorId } from "../formats/actor-id.ts";
-import type { Outcome } from "../migration/outcome.ts";
-import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
-import type { Target } from "../migration/targets/target.ts";
-import type { RequestOptions } from "../queue/migration-request.ts";
-import type { Store } from "../store/store.ts";
-import { effectiveConfig, requestOptions } from "./migration-options.ts";
-import type { Run } from "./run.ts";
+import { findCampaign } from "../../campaign/campaign-store.ts";
+import type { Campaign } from "../../campaign/campaign.ts";
+import { lookUpOutcomes } from "../../campaign/ledger/ledger.ts";
+import type { Config } from "../../config/config.ts";
+import { UsageError } from "../../errors.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
+import type { Target } from "../../migration/targets/target.ts";
+import type { RequestOptions } from "../../queue/migration-request.ts";
+import type { Store } from "../../store/store.ts";
+import { effectiveConfig, requestOptions } from "../migration-options.ts";
+import type { Run } from "../run.ts";
 import { depotOptions, noteUnsaidTarget, Targets } from "./targets.ts";
-
-/** A list may name all actors of a cluster. */
-const IDS_PER_TRANSACTION = 200;
 
 /**
  * The target of actors that a command names: what its flags say, else that of the campaign in which they were last asked for, else the
@@ -63,11 +59,8 @@ async function completeTarget(config: Config, store: Store, options: RequestOpti
 /** The campaigns in which actors were last asked for; undefined stands for none. */
 async function campaignsOf(store: Store, ids: Iterable<ActorId>): Promise<Set<string | undefined>> {
   const campaigns = new Set<string | undefined>();
-  for (const part of inParts(ids, IDS_PER_TRANSACTION)) {
-    const outcomes = await readOutcomes(store, part);
-    for (const id of part) {
-      campaigns.add(outcomes.get(id)?.campaign);
-    }
+  for await (const { outcome } of lookUpOutcomes(store, ids)) {
+    campaigns.add(outcome?.campaign);
   }
   return campaigns;
 }

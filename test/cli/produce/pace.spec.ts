@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Pace } from "../../src/cli/wait/pace.ts";
+import { Pace } from "../../../src/cli/produce/pace.ts";
 
 describe("the pace of a run", () => {
   it("is unknown until something moves", () => {

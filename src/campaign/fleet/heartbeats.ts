@@ -1,17 +1,8 @@
 import { prefixRange } from "../../formats/bytes.ts";
 import { readRows } from "../../store/read-rows.ts";
-import type { KeyValue, ReadOptions, Store, Transaction } from "../../store/store.ts";
-import { FLEET, workerKey, WORKERS } from "../campaign-keys.ts";
-import { addHistoryOnce, historyPlace, readCampaigns, type Author } from "../campaign-store.ts";
+import type { KeyValue, Store, Transaction } from "../../store/store.ts";
+import { workerKey, WORKERS } from "../campaign-keys.ts";
 import { decodeJson, encodeJson } from "../json-row.ts";
-import type { Limits } from "../limits.ts";
-
-/** Limits for all of Ferry; absent: none. `untilMs`: when they end by themselves. */
-export interface FleetLimits extends Limits {
-  readonly untilMs?: number;
-  readonly setBy?: string;
-  readonly reason?: string;
-}
 
 /** What a worker says of itself every few seconds. */
 export interface Heartbeat {
@@ -38,58 +29,8 @@ export interface Heartbeat {
 
 /** A worker that has been silent for longer is gone. */
 const SILENT_MS = 20_000;
-
-/** The limits in force now. */
-export async function readFleetLimits(
-  tx: Transaction,
-  nowMs: number,
-  options: ReadOptions = { snapshot: true },
-): Promise<FleetLimits> {
-  const row = await tx.get(FLEET, options);
-  const limits: FleetLimits = row === undefined ? {} : decodeJson(row);
-  return limits.untilMs !== undefined && limits.untilMs <= nowMs ? {} : limits;
-}
-
-/** New limits, undefined lifts one, absent ones stay; and their end, for all of them together. */
-export type FleetPatch = Partial<Record<keyof Limits | "untilMs", number | undefined>>;
-
-/**
- * Changes the limits, or lifts them all, and says so in the history of every campaign that is not over: theirs is the pace that
- * changes. @returns the limits in force now.
- */
-export async function changeFleetLimits(
-  store: Store,
-  patch: FleetPatch | "clear",
-  { who, reason }: Author,
-  nowMs: number,
-): Promise<FleetLimits> {
-  const place = historyPlace();
-  return store.transact(
-    async (tx) => {
-      // Read with a conflict: two who change different limits at once both have their way.
-      const { setBy: _by, reason: _why, ...before } = await readFleetLimits(tx, nowMs, {});
-      const after = patch === "clear" ? {} : withoutUndefined({ ...before, untilMs: undefined, ...patch });
-      const limits = { ...after, setBy: who, ...(reason === undefined ? {} : { reason }) };
-      if (patch === "clear") {
-        tx.clear(FLEET);
-      } else {
-        tx.set(FLEET, encodeJson(limits));
-      }
-      for (const { name, finishedAtMs } of await readCampaigns(tx)) {
-        if (finishedAtMs === undefined) {
-          const why = reason === undefined ? {} : { reason };
-          await addHistoryOnce(tx, name, { atMs: nowMs, who, what: "throttle", before, after, ...why }, place);
-        }
-      }
-      return patch === "clear" ? {} : limits;
-    },
-    { label: "fleet" },
-  );
-}
-
-function withoutUndefined(limits: FleetPatch): FleetLimits {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
-}
+/** The row of one that has been silent for longer is removed. */
+const FORGOTTEN_MS = 3_600_000;
 
 /** Not with batch priority: a worker that the store holds back must be heard to say so, and not be taken for one that is gone. */
 export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promise<void> {
@@ -102,6 +43,7 @@ export async function writeHeartbeat(store: Store, heartbeat: Heartbeat): Promis
   );
 }
 
+/** Takes a worker's heartbeat away: it has ended. */
 export async function removeHeartbeat(store: Store, workerId: string): Promise<void> {
   await store.transact(
     (tx) => {
@@ -123,7 +65,7 @@ export async function forgetSilentWorkers(store: Store, nowMs: number): Promise<
   await store.transact(
     async (tx) => {
       const rows = await readRows(tx, prefixRange(WORKERS), { snapshot: true });
-      for (const row of rows.filter((each) => heartbeatOf(each).atMs < nowMs - 3_600_000)) {
+      for (const row of rows.filter((each) => heartbeatOf(each).atMs < nowMs - FORGOTTEN_MS)) {
         tx.clear(row.key);
       }
     },

@@ -1,15 +1,15 @@
-import { readCampaign } from "../campaign/campaign-store.ts";
-import type { Config } from "../config/config.ts";
-import { UsageError } from "../errors.ts";
-import { chooseTarget, type TargetName } from "../migration/targets/choose-target.ts";
-import type { DepotOptions } from "../migration/targets/depot/depot-options.ts";
-import { makeDepotTarget } from "../migration/targets/depot/depot-target.ts";
-import { storageTarget } from "../migration/targets/storage/storage-target.ts";
-import type { Target } from "../migration/targets/target.ts";
-import type { RequestOptions } from "../queue/migration-request.ts";
-import type { Store } from "../store/store.ts";
-import { effectiveConfig, namespaceOf, requestOptions } from "./migration-options.ts";
-import type { Run } from "./run.ts";
+import { readCampaign } from "../../campaign/campaign-store.ts";
+import type { Config } from "../../config/config.ts";
+import { UsageError } from "../../errors.ts";
+import { chooseTarget, type TargetName } from "../../migration/targets/choose-target.ts";
+import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
+import { makeDepotTarget } from "../../migration/targets/depot/depot-target.ts";
+import { storageTarget } from "../../migration/targets/storage/storage-target.ts";
+import type { Target } from "../../migration/targets/target.ts";
+import type { RequestOptions } from "../../queue/migration-request.ts";
+import type { Store } from "../../store/store.ts";
+import { effectiveConfig, namespaceOf, requestOptions } from "../migration-options.ts";
+import type { Run } from "../run.ts";
 
 /** How long a look at the cluster holds where the configuration names no target: one for every small actor would be half of all transactions. */
 const UNSAID_MS = 10_000;

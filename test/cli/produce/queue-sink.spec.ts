@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { queueSink, type QueueSinkOptions } from "../../src/cli/queue-sink.ts";
-import type { RoomOptions } from "../../src/queue/migration-queue.ts";
+import { queueSink, type QueueSinkOptions } from "../../../src/cli/produce/queue-sink.ts";
+import type { RoomOptions } from "../../../src/queue/migration-queue.ts";
 
 describe("the queue as a producer's sink", () => {
   it("says once of what there is too much on the queue, waiting jobs or ones that are put off", async () => {

@@ -1,18 +1,18 @@
-import { CompletionTracker, type Completion } from "../campaign/enqueue/completion.ts";
-import { enqueueActors, type EnqueueCounts } from "../campaign/enqueue/enqueue.ts";
-import type { ActorId } from "../formats/actor-id.ts";
-import type { Outcome } from "../migration/outcome.ts";
-import { MOST_PUT_OFF, type EnqueueReport, type MigrationQueue } from "../queue/migration-queue.ts";
-import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";
-import type { Store } from "../store/store.ts";
-import { EXIT, type ExitStatus } from "./exit-status.ts";
+import { CompletionTracker, type Completion } from "../../campaign/enqueue/completion.ts";
+import { enqueueActors, type EnqueueCounts } from "../../campaign/enqueue/enqueue.ts";
+import type { ActorId } from "../../formats/actor-id.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import { MOST_PUT_OFF, type EnqueueReport, type MigrationQueue } from "../../queue/migration-queue.ts";
+import type { RequestOccasion, RequestOptions } from "../../queue/migration-request.ts";
+import type { Store } from "../../store/store.ts";
+import { EXIT, type ExitStatus } from "../exit-status.ts";
 import { countFields, countText } from "./produce-counts.ts";
 import { queueSink } from "./queue-sink.ts";
-import { sayStopped } from "./stopped.ts";
-import { sayCompletion } from "./wait/completion-report.ts";
-import { makeProgress } from "./wait/progress.ts";
-import { waitForCompletion } from "./wait/wait-for-completion.ts";
-import type { Run } from "./run.ts";
+import { sayStopped } from "../stopped.ts";
+import { sayCompletion } from "./completion-report.ts";
+import { makeProgress } from "./progress.ts";
+import { waitForCompletion } from "./wait-for-completion.ts";
+import type { Run } from "../run.ts";
 
 /** What a producer's command puts on the queue, and how. */
 export interface Production {

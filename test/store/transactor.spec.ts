@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { StoreError, type StoreErrorKind } from "../../src/store/errors.ts";
 import type { BeginOptions, Engine, EngineTransaction } from "../../src/store/engine.ts";
-import { Transactor } from "../../src/store/retry.ts";
+import { Transactor } from "../../src/store/transactor.ts";
 import type { TransactionReport } from "../../src/store/store.ts";
 import { bytes, errorOf, kindOf } from "./contract/harness.ts";
 import { ManualClock } from "./manual-clock.ts";

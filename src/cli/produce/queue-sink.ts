@@ -1,7 +1,7 @@
-import type { JobSink } from "../campaign/enqueue/enqueue.ts";
-import type { Outcome } from "../migration/outcome.ts";
-import type { EnqueueReport, MigrationQueue } from "../queue/migration-queue.ts";
-import type { RequestOccasion, RequestOptions } from "../queue/migration-request.ts";
+import type { JobSink } from "../../campaign/enqueue/enqueue.ts";
+import type { Outcome } from "../../migration/outcome.ts";
+import type { EnqueueReport, MigrationQueue } from "../../queue/migration-queue.ts";
+import type { RequestOccasion, RequestOptions } from "../../queue/migration-request.ts";
 
 /** How jobs of one command are made. */
 export interface QueueSinkOptions {

@@ -1,12 +1,12 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
-import { CompletionTracker } from "../../src/campaign/enqueue/completion.ts";
-import { Notes } from "../../src/cli/notes.ts";
-import { waitForCompletion } from "../../src/cli/wait/wait-for-completion.ts";
-import type { MigrationQueue } from "../../src/queue/migration-queue.ts";
-import { MemoryStore } from "../support/memory-store.ts";
-import { gate } from "../queue/eventually.ts";
-import { testActor } from "../support/v1-actors.ts";
+import { CompletionTracker } from "../../../src/campaign/enqueue/completion.ts";
+import { Notes } from "../../../src/cli/notes.ts";
+import { waitForCompletion } from "../../../src/cli/produce/wait-for-completion.ts";
+import type { MigrationQueue } from "../../../src/queue/migration-queue.ts";
+import { MemoryStore } from "../../support/memory-store.ts";
+import { gate } from "../../queue/eventually.ts";
+import { testActor } from "../../support/v1-actors.ts";
 
 const LOOK_MS = 300;
 
