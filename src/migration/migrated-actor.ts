@@ -133,7 +133,8 @@ async function readOrigin(
   return isUntouched || (pages === 0 && outcome.pages > 0) ? "other" : "ferry_written_since";
 }
 
-async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
+/** Undefined where v1 holds nothing; serializable. */
+export async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
   const first = async (range: KeyRange): Promise<KeyValue[]> => readRows(tx, range, { limit: ENTRY_ROWS });
   const [survey, others, firstChunkRows, ...sidecars] = await Promise.all([
     surveyV1(tx, id, 0),
