@@ -8,6 +8,8 @@ import { FormatError } from "./format-error.ts";
  *   schema_version u32 = 2 | generation u64 | head_txid u64 | next_txid u64 | materialized_txid u64 | db_size_pages u32
  *   page_size u32 = 4096 | shard_size u32 = 64 | creation_ts_ms i64 | sqlite_storage_used u64 | sqlite_max_storage u64
  *   origin enum                                                        73 bytes; 72 without the enum: legacy, native
+ *
+ * head_txid < next_txid, materialized_txid <= head_txid.
  */
 
 export const DB_HEAD_BYTES = 73;
@@ -86,6 +88,9 @@ export function decodeDbHead(bytes: Uint8Array): DbHead {
   const headTxid = bare.readU64(cursor);
   const nextTxid = bare.readU64(cursor);
   const materializedTxid = bare.readU64(cursor);
+  if (headTxid >= nextTxid || materializedTxid > headTxid) {
+    throw undecodable("its txids contradict one another", bytes);
+  }
   const dbSizePages = bare.readU32(cursor);
   if (bare.readU32(cursor) !== PAGE_SIZE || bare.readU32(cursor) !== SHARD_PAGES) {
     throw undecodable("its pages are not of 4,096 bytes or its shards not of 64 pages", bytes);

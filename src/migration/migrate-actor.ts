@@ -17,6 +17,7 @@ import { recordVerdict } from "./record.ts";
 import { encodeSmallImage, type SmallImage } from "./small-image.ts";
 import { migrateStaged } from "./staged-migration.ts";
 import type { StagedPlan } from "./staged-plan.ts";
+import { readV1Marks } from "./v1/survey.ts";
 import { isRejection, outcomeOf, rejectionOf } from "./verdict.ts";
 
 /**
@@ -177,5 +178,6 @@ async function planStaged(
 ): Promise<StagedPlan> {
   // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
   const disturbs = !ownStage && (await context.target.hasRows(tx, id));
-  return { ...outline, metadataRows, sleepTs: actor.sleepTs, disturbs, claim };
+  const marks = await readV1Marks(tx, id);
+  return { ...outline, metadataRows, marks, sleepTs: actor.sleepTs, disturbs, claim };
 }

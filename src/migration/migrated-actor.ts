@@ -2,17 +2,16 @@ import type { ActorId } from "../formats/actor-id.ts";
 import type { ActorState } from "../formats/actor-state.ts";
 import { equalBytes } from "../formats/bytes.ts";
 import { assertFormatError, FormatError } from "../formats/format-error.ts";
-import { FILE_TAG } from "../formats/v1-file.ts";
-import { hasRows, readRows } from "../store/read-rows.ts";
-import type { KeyRange, KeyValue, Transaction } from "../store/store.ts";
+import { hasRows } from "../store/read-rows.ts";
+import type { KeyValue, Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { sameRows, transactionRows } from "./rows.ts";
 import type { ImageOrigin } from "./targets/target.ts";
-import { outlineOfRows, surveyV1 } from "./v1/survey.ts";
+import { outlineOfRows, readV1Marks, sameV1Marks, surveyV1, type V1Marks } from "./v1/survey.ts";
 import type { Sidecars } from "./v1/v1-checks.ts";
-import { fileChunkSpan, fileMetadataRange, otherRanges } from "./v1/v1-keys.ts";
+import { otherRanges } from "./v1/v1-keys.ts";
 
 /**
  * An actor after its migration, as one transaction sees it. Images are read over many transactions while the cluster lives: what was
@@ -51,19 +50,10 @@ export interface V1Outline {
   readonly sidecars: Sidecars;
   /** Of the main file. */
   readonly metadataRows: readonly KeyValue[];
-  /** Page 1, where SQLite counts the first commit after each opening: v1's are held open alone (FORMATS §3), and no later one is counted. */
-  readonly firstChunkRows: readonly KeyValue[];
-  /**
-   * Metadata and first chunk of the journal and the log, with their headers: beside a hot journal page 1 is half of a transaction, and
-   * one who rolls it back and commits something else can come to the same one.
-   */
-  readonly sidecarRows: readonly KeyValue[];
+  readonly marks: V1Marks;
   /** Whether there are rows of none of SQLite's files, which no migration has looked at. */
   readonly hasOthers: boolean;
 }
-
-/** Rows of an entry of v1's: its metadata and one chunk or two. */
-const ENTRY_ROWS = 8;
 
 /** Reads it all serializably: a transaction that acts on it conflicts with whoever changes any of it. */
 export async function readMigratedActor(
@@ -133,25 +123,21 @@ async function readOrigin(
   return isUntouched || (pages === 0 && outcome.pages > 0) ? "other" : "ferry_written_since";
 }
 
-async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
-  const first = async (range: KeyRange): Promise<KeyValue[]> => readRows(tx, range, { limit: ENTRY_ROWS });
-  const [survey, others, firstChunkRows, ...sidecars] = await Promise.all([
+/** Undefined where v1 holds nothing; serializable. */
+export async function readV1Outline(tx: Transaction, id: ActorId): Promise<V1Outline | undefined> {
+  const [survey, others, marks] = await Promise.all([
     surveyV1(tx, id, 0),
     Promise.all(otherRanges(id).map(async (range) => hasRows(tx, range))),
-    first(fileChunkSpan(id, FILE_TAG.main, 0, 1)),
-    ...[FILE_TAG.journal, FILE_TAG.wal].flatMap((tag) => [
-      first(fileMetadataRange(id, tag)),
-      first(fileChunkSpan(id, tag, 0, 1)),
-    ]),
+    readV1Marks(tx, id),
   ]);
-  const headers = { firstChunkRows, sidecarRows: sidecars.flat(), hasOthers: others.includes(true) };
+  const besides = { marks, hasOthers: others.includes(true) };
   switch (survey.kind) {
     case "none":
       return undefined;
     case "rows":
-      return { ...outlineOfRows(survey.rows), ...headers };
+      return { ...outlineOfRows(survey.rows), ...besides };
     case "large":
-      return { ...survey, ...headers };
+      return { ...survey, ...besides };
   }
 }
 
@@ -170,8 +156,7 @@ function isSameV1(before: V1Outline | undefined, now: V1Outline | undefined): bo
     SIDECARS.every((name) => before.sidecars[name] === now.sidecars[name]) &&
     before.hasOthers === now.hasOthers &&
     sameRows(before.metadataRows, now.metadataRows) &&
-    sameRows(before.firstChunkRows, now.firstChunkRows) &&
-    sameRows(before.sidecarRows, now.sidecarRows)
+    sameV1Marks(before.marks, now.marks)
   );
 }
 

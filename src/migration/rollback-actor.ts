@@ -2,12 +2,13 @@ import type { ActorId } from "../formats/actor-id.ts";
 import { assertFormatError } from "../formats/format-error.ts";
 import type { Transaction } from "../store/store.ts";
 import type { MigrationContext } from "./context.ts";
+import { readV1Outline, type V1Outline } from "./migrated-actor.ts";
 import { readActorState } from "./read-actor-state.ts";
 import { readLease } from "./lease.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Target, UndoRefusal } from "./targets/target.ts";
 import { outcomeOf } from "./verdict.ts";
-import { surveyV1 } from "./v1/survey.ts";
+import { readV1ToItsEnd } from "./v1-change.ts";
 
 /**
  * Why an actor is not taken back to v1.
@@ -17,6 +18,7 @@ import { surveyV1 } from "./v1/survey.ts";
  * - `actor_awake`: it runs or is placed; try again when it sleeps.
  * - `written_since`: v2 holds writes that v1 has not; going back would lose them.
  * - `no_v1_data`: its v1 rows were cleaned up; there is nothing to go back to.
+ * - `v1_unreadable`: what is left of its v1 rows is no database any more; v2 is the only copy.
  * - `migration_in_progress`: an attempt holds its lease.
  * - `v2_unreadable`: what v2 holds cannot be read, so nothing is known of writes to it.
  * - `destroyed`, `engine_took_over`, `in_use`: the target's own, see there.
@@ -27,6 +29,7 @@ export type RollbackRefusal =
   | "actor_awake"
   | "written_since"
   | "no_v1_data"
+  | "v1_unreadable"
   | "migration_in_progress"
   | "v2_unreadable"
   | UndoRefusal;
@@ -36,8 +39,8 @@ export type RollbackResult =
   | { readonly kind: "refused"; readonly reason: RollbackRefusal };
 
 /**
- * Takes an actor back to v1: removes its v2 rows, in one transaction that reads serializably everything this depends on. v1 rows were
- * never touched, so nothing has to be restored.
+ * Takes an actor back to v1: removes its v2 rows, in one transaction that reads serializably everything this depends on. Ferry never
+ * touched v1's rows, so nothing has to be restored; that nobody else has taken some of them away is seen before, by reading them all.
  * @param options.dryRun says what would happen and writes nothing.
  * @param options.detail who does it and why, for the ledger.
  */
@@ -45,15 +48,20 @@ export async function rollbackActor(
   context: MigrationContext,
   id: ActorId,
   options: { dryRun: boolean; detail?: string },
+  signal: AbortSignal,
 ): Promise<RollbackResult> {
   const finishedAtMs = context.now();
+  const seen = await context.store.transact((tx) => look(context, tx, id), { label: "rollback", signal });
+  const refusal = seen.reason ?? (await reasonInV1(context, id, seen, signal));
+  if (refusal !== undefined) {
+    return { kind: "refused", reason: refusal };
+  }
   return context.store.transact(
     async (tx) => {
-      const previous = await context.ledger.read(tx, id);
+      const { previous, reason } = await look(context, tx, id);
       if (previous?.reason === "rolled_back") {
         return { kind: "rolled_back", outcome: previous };
       }
-      const reason = await reasonToRefuse(context, tx, id, previous);
       if (reason !== undefined) {
         return { kind: "refused", reason };
       }
@@ -67,29 +75,64 @@ export async function rollbackActor(
       }
       return { kind: "rolled_back", outcome };
     },
-    { label: "rollback" },
+    { label: "rollback", signal },
   );
+}
+
+/** An actor as one transaction sees it, and what is against taking it back, as far as a few rows tell. */
+interface Look {
+  readonly previous: Outcome | undefined;
+  readonly v1: V1Outline | undefined;
+  readonly reason: RollbackRefusal | undefined;
+}
+
+async function look(context: MigrationContext, tx: Transaction, id: ActorId): Promise<Look> {
+  const [previous, v1] = await Promise.all([context.ledger.read(tx, id), readV1Outline(tx, id)]);
+  const isDone = previous?.reason === "rolled_back";
+  const reason = isDone ? undefined : await reasonToRefuse(context, tx, id, { previous, v1 });
+  return { previous, v1, reason };
+}
+
+/**
+ * Of an actor with nothing else against it. Whoever wrote v1 since left a database, with or without a journal, and SQLite leaves none that is
+ * empty of one that was not; whoever removed rows did not.
+ */
+async function reasonInV1(
+  context: MigrationContext,
+  id: ActorId,
+  { previous: outcome, v1 }: Look,
+  signal: AbortSignal,
+): Promise<RollbackRefusal | undefined> {
+  if (v1 === undefined || outcome?.state !== "migrated") {
+    return undefined;
+  }
+  try {
+    const bytes = await readV1ToItsEnd(context, id, { outcome, v1 }, signal);
+    return bytes === 0 && outcome.bytes !== 0 ? "v1_unreadable" : undefined;
+  } catch (error) {
+    assertFormatError(error);
+    return "v1_unreadable";
+  }
 }
 
 async function reasonToRefuse(
   context: MigrationContext,
   tx: Transaction,
   id: ActorId,
-  previous: Outcome | undefined,
+  { previous, v1 }: Omit<Look, "reason">,
 ): Promise<RollbackRefusal | undefined> {
   if (previous?.state !== "migrated" || previous.pages === undefined) {
     return "not_migrated";
   }
-  const [actor, lease, v1, isSuperseded] = await Promise.all([
+  const [actor, lease, isSuperseded] = await Promise.all([
     readActorState(tx, id),
     readLease(tx, id),
-    surveyV1(tx, id, 0),
     context.target.isSuperseded(tx, id),
   ]);
   if (isSuperseded) {
     return "superseded";
   }
-  if (v1.kind === "none") {
+  if (v1 === undefined) {
     return "no_v1_data";
   }
   if (lease !== undefined) {

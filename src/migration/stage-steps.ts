@@ -15,6 +15,7 @@ import type { StagedPlan } from "./staged-plan.ts";
 import { readProgress, type StagedRange } from "./stage-progress.ts";
 import { discardOwnStage, readSurroundings } from "./surroundings.ts";
 import type { StagedImage, StagedSpec } from "./targets/target.ts";
+import { readV1Marks, sameV1Marks } from "./v1/survey.ts";
 import { fileMetadataRange } from "./v1/v1-keys.ts";
 import { outcomeOf, staysMigrated } from "./verdict.ts";
 
@@ -184,17 +185,22 @@ export async function recordWithoutStage(
   );
 }
 
-/** The proof against torn readings: asleep, SLEEP_TS as it was, the main file's metadata entry as it was; serializable. */
+/**
+ * The proof against torn readings: asleep, SLEEP_TS as it was, the main file's metadata entry as it was, and nothing committed to v1, as by a
+ * runner that the engine takes for stopped; serializable.
+ */
 async function reasonToDefer(tx: Transaction, id: ActorId, plan: StagedPlan): Promise<Verdict | undefined> {
-  const [actor, metadataRows] = await Promise.all([
+  const [actor, metadataRows, marks] = await Promise.all([
     readActorState(tx, id),
     readRows(tx, fileMetadataRange(id, FILE_TAG.main)),
+    readV1Marks(tx, id),
   ]);
   const unchanged =
     actor.asleep &&
     actor.provable &&
     equalBytes(actor.sleepTs, plan.sleepTs) &&
-    sameRows(metadataRows, plan.metadataRows);
+    sameRows(metadataRows, plan.metadataRows) &&
+    sameV1Marks(marks, plan.marks);
   return unchanged ? undefined : TORN;
 }
 

@@ -216,7 +216,7 @@ function stageIdentity(
   plan: StagedPlan,
 ): { image: string; resumable: boolean } {
   const metadata = createHash("sha256");
-  for (const row of plan.metadataRows) {
+  for (const row of [...plan.metadataRows, ...plan.marks.firstChunkRows]) {
     metadata.update(row.key).update(row.value);
   }
   const image = [context.target.name, spec.layout, spec.pageCount, metadata.digest("hex")].join("/");

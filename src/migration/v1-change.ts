@@ -1,8 +1,8 @@
 import type { ActorId } from "../formats/actor-id.ts";
 import { assertFormatError } from "../formats/format-error.ts";
-import { openImage } from "./image-source.ts";
+import { openImage, type ImageSource } from "./image-source.ts";
 import { DEFAULT_MIGRATION_OPTIONS, type MigrationContext } from "./context.ts";
-import type { MigratedActor } from "./migrated-actor.ts";
+import type { MigratedActor, V1Outline } from "./migrated-actor.ts";
 import type { Outcome } from "./outcome.ts";
 import { digestOf } from "./pages.ts";
 import { mainMetadata } from "./v1/survey.ts";
@@ -26,7 +26,7 @@ function mostBytes(outcome: Outcome | undefined): number {
  * come since is a change by itself. A cleanup takes all of v1 in one transaction: what is left of v1 was not left by one.
  */
 export async function changeInV1(
-  { store }: Pick<MigrationContext, "store">,
+  context: Pick<MigrationContext, "store">,
   id: ActorId,
   { outcome, v1 }: Pick<MigratedActor, "outcome" | "v1">,
   signal: AbortSignal,
@@ -42,18 +42,53 @@ export async function changeInV1(
     return "A journal or a log has come to lie beside the database.";
   }
   try {
-    const maxImageBytes = mostBytes(outcome);
-    const mainBytes = mainFileBytes(mainMetadata(id, v1.metadataRows), maxImageBytes);
-    if (!recovers && mainBytes !== outcome?.bytes) {
+    if (!recovers && mainBytesOf(id, { outcome, v1 }) !== outcome?.bytes) {
       return ANOTHER;
     }
-    const policy = { ...AS_MIGRATED, maxImageBytes };
-    const outline = { mainBytes, policy, ...(recovers ? { sidecars: v1.sidecars } : {}) };
-    const image = await openImage(store, id, outline, signal);
-    const sha256 = await digestOf(image.readPages(signal));
-    return sha256 === outcome?.sha256 ? undefined : ANOTHER;
+    const image = await openV1(context, id, { outcome, v1 }, signal);
+    return (await digestOf(image.readPages(signal))) === outcome?.sha256 ? undefined : ANOTHER;
   } catch (error) {
     assertFormatError(error);
     return error.message;
   }
+}
+
+/**
+ * Reads all of what v1 holds now, whatever was written to it since.
+ * @returns the image's size in bytes.
+ * @throws FormatError where it cannot be read to its end
+ */
+export async function readV1ToItsEnd(
+  context: Pick<MigrationContext, "store">,
+  id: ActorId,
+  seen: SeenV1,
+  signal: AbortSignal,
+): Promise<number> {
+  const image = await openV1(context, id, seen, signal);
+  for await (const _ of image.readPages(signal)) {
+    // Only a right image comes to its end.
+  }
+  return image.imageBytes;
+}
+
+type SeenV1 = Pick<MigratedActor, "outcome"> & { readonly v1: V1Outline };
+
+/** The image as it would be migrated, with a journal rolled back and a log applied. */
+async function openV1(
+  { store }: Pick<MigrationContext, "store">,
+  id: ActorId,
+  seen: SeenV1,
+  signal: AbortSignal,
+): Promise<ImageSource> {
+  const { sidecars } = seen.v1;
+  const outline = {
+    mainBytes: mainBytesOf(id, seen),
+    policy: { ...AS_MIGRATED, maxImageBytes: mostBytes(seen.outcome) },
+    ...(needsRecovery(sidecars, AS_MIGRATED) ? { sidecars } : {}),
+  };
+  return openImage(store, id, outline, signal);
+}
+
+function mainBytesOf(id: ActorId, { outcome, v1 }: SeenV1): number {
+  return mainFileBytes(mainMetadata(id, v1.metadataRows), mostBytes(outcome));
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { concatBytes, toHex } from "../../src/formats/bytes.ts";
+import { concatBytes, toHex, viewOf } from "../../src/formats/bytes.ts";
 import {
   DB_HEAD_BYTES,
   decodeDbHead,
@@ -22,17 +22,23 @@ const VECTORS = vectorJson("db-heads.json") as { valid: VectorHead[]; undecodabl
 
 const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 1n, 2n ** 63n, 2n ** 64n - 1n));
 const i64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(-1n, 2n ** 63n - 1n));
-const anyHead: fc.Arbitrary<DbHead> = fc.record({
-  generation: u64,
-  headTxid: u64,
-  nextTxid: u64,
-  materializedTxid: u64,
-  dbSizePages: fc.integer({ min: 0, max: 0xffffffff }),
-  creationTsMs: i64,
-  storageUsedBytes: u64,
-  maxStorageBytes: u64,
-  origin: fc.constantFrom("native", "migrated_from_v1", "migrating_from_v1"),
-});
+const anyHead: fc.Arbitrary<DbHead> = fc
+  .record({
+    generation: u64,
+    headTxid: u64,
+    nextTxid: u64,
+    materializedTxid: u64,
+    dbSizePages: fc.integer({ min: 0, max: 0xffffffff }),
+    creationTsMs: i64,
+    storageUsedBytes: u64,
+    maxStorageBytes: u64,
+    origin: fc.constantFrom("native", "migrated_from_v1", "migrating_from_v1"),
+  })
+  .filter(hasSoundTxids);
+
+function hasSoundTxids(head: Pick<DbHead, "headTxid" | "nextTxid" | "materializedTxid">): boolean {
+  return head.headTxid < head.nextTxid && head.materializedTxid <= head.headTxid;
+}
 
 describe("a v2 head", () => {
   it("reads and writes the golden vectors", () => {
@@ -84,9 +90,13 @@ describe("a v2 head", () => {
   it("refuses a flipped bit of what is fixed, and reads back every other one", () => {
     const bytes = encodeDbHead(newDbHead("native", 5n));
     const fixed = (at: number): boolean => at < 4 || (at >= 40 && at < 48);
+    const hasSoundTxidsIn = (head: Uint8Array): boolean => {
+      const [headTxid, nextTxid, materializedTxid] = [12, 20, 28].map((at) => viewOf(head).getBigUint64(at, true));
+      return hasSoundTxids({ headTxid, nextTxid, materializedTxid } as DbHead);
+    };
     for (const { flipped, bit } of bitFlips(bytes)) {
       const at = bit >> 3;
-      if (fixed(at) || (at === 72 && bit > 72 * 8 + 1)) {
+      if (fixed(at) || (at === 72 && bit > 72 * 8 + 1) || !hasSoundTxidsIn(flipped)) {
         expect(
           formatErrorCode(() => decodeDbHead(flipped)),
           String(bit),
@@ -101,6 +111,15 @@ describe("a v2 head", () => {
     const bytes = encodeDbHead(newDbHead("native", 0n));
     for (let origin = 3; origin < 256; origin += 1) {
       bytes[72] = origin;
+      expect(formatErrorCode(() => decodeDbHead(bytes))).to.equal("v2_meta_undecodable");
+    }
+  });
+
+  it("refuses txids that contradict one another, and no others", () => {
+    const bytesOfTxids = (headTxid: bigint, nextTxid: bigint, materializedTxid: bigint): Uint8Array =>
+      encodeDbHead({ ...newDbHead("native", 0n), headTxid, nextTxid, materializedTxid });
+    expect(decodeDbHead(bytesOfTxids(4n, 5n, 4n))).to.include({ headTxid: 4n, nextTxid: 5n, materializedTxid: 4n });
+    for (const bytes of [bytesOfTxids(4n, 4n, 4n), bytesOfTxids(4n, 5n, 5n)]) {
       expect(formatErrorCode(() => decodeDbHead(bytes))).to.equal("v2_meta_undecodable");
     }
   });

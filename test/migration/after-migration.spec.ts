@@ -5,6 +5,7 @@ import { DEFAULT_MIGRATION_OPTIONS } from "../../src/migration/context.ts";
 import { examineActor } from "../../src/migration/examine-actor.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
+import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import { verifyActor } from "../../src/migration/verify-actor.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
@@ -18,17 +19,21 @@ import {
   v2RowsOf,
 } from "../support/reference.ts";
 import {
+  brokenActors,
   bytesOf,
   entryRows,
+  fileRows,
   kvSubspace,
   lifeRow,
+  PAGE,
   TAG,
   testActor,
   v1Rows,
   fileChunkK,
   type Row,
 } from "../support/v1-actors.ts";
-import { sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
+import { sqliteImageAfter, sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
+import { journalOf } from "./recovery/built-journal.ts";
 
 const actor = testActor(41);
 const signal = new AbortController().signal;
@@ -46,9 +51,9 @@ describe("after a migration", () => {
     await checker.close();
   });
 
-  const migrated = async (options: object = {}) => {
+  const migrated = async (options: object = {}, of: Uint8Array = image) => {
     const store = new MemoryStore();
-    store.load([...v1Rows(actor, image), ...entryRows(actor, Uint8Array.of(1, 2), Uint8Array.of(3))]);
+    store.load([...v1Rows(actor, of), ...entryRows(actor, Uint8Array.of(1, 2), Uint8Array.of(3))]);
     const clock = new TestClock();
     const outcome = await attempt(store, actor, clock, options);
     expect(outcome.state).to.equal("migrated");
@@ -69,14 +74,14 @@ describe("after a migration", () => {
     it("removes v2 and keeps v1, says so in the ledger, and says the same when asked again", async () => {
       for (const options of [{}, STAGED, { layout: "delta" }]) {
         const { store, context } = await migrated(options);
-        const dry = await rollbackActor(context, actor.id, { dryRun: true });
+        const dry = await rollbackActor(context, actor.id, { dryRun: true }, signal);
         expect(dry.kind).to.equal("rolled_back");
         expect(v2RowsOf(actor, store.dump())).not.to.have.length(0);
-        const done = await rollbackActor(context, actor.id, { dryRun: false });
+        const done = await rollbackActor(context, actor.id, { dryRun: false }, signal);
         expect(done).to.deep.include({ kind: "rolled_back" });
         expect(v2RowsOf(actor, store.dump())).to.have.length(0);
         expect(v1Left(store)).to.have.length(v1Rows(actor, image).length);
-        expect((await rollbackActor(context, actor.id, { dryRun: false })).kind).to.equal("rolled_back");
+        expect((await rollbackActor(context, actor.id, { dryRun: false }, signal)).kind).to.equal("rolled_back");
       }
     });
 
@@ -86,7 +91,7 @@ describe("after a migration", () => {
     ] as const) {
       it(`stands against attempts that do not ask for just this actor, and says so anew (${size})`, async () => {
         const { store, clock, context } = await migrated(options);
-        await rollbackActor(context, actor.id, { dryRun: false });
+        await rollbackActor(context, actor.id, { dryRun: false }, signal);
         clock.advance(1000);
         const { finishedAt: before } = (await readOutcome(store, actor.id)) ?? {};
         const again = await attempt(store, actor, clock, { ...options, campaign: "nightly" });
@@ -98,7 +103,7 @@ describe("after a migration", () => {
 
       it(`lets the actor be migrated again where it is asked for (${size})`, async () => {
         const { store, clock, context } = await migrated(options);
-        await rollbackActor(context, actor.id, { dryRun: false });
+        await rollbackActor(context, actor.id, { dryRun: false }, signal);
         expect((await attempt(store, actor, clock, { ...options, rolledBack: "migrate" })).state).to.equal("migrated");
         expect((await attempt(store, actor, clock, options)).state).to.equal("migrated");
       });
@@ -106,7 +111,7 @@ describe("after a migration", () => {
 
     it("is said once by an attempt whose commit has an unknown result, and also of an actor that is awake", async () => {
       const { store, clock, context } = await migrated();
-      await rollbackActor(context, actor.id, { dryRun: false });
+      await rollbackActor(context, actor.id, { dryRun: false }, signal);
       store.load([lifeRow(actor, "CONNECTABLE")]);
       const again = await attempt(new FaultyStore(store, 1, "unknown_happened"), actor, clock);
       expect(again).to.include({ state: "skipped", reason: "rolled_back", attempts: 3 });
@@ -115,7 +120,7 @@ describe("after a migration", () => {
 
     it("is predicted by an examination as an attempt finds it", async () => {
       const { context } = await migrated();
-      await rollbackActor(context, actor.id, { dryRun: false });
+      await rollbackActor(context, actor.id, { dryRun: false }, signal);
       for (const [rolledBack, state] of [
         [{}, "skipped"],
         [{ rolledBack: "migrate" }, "migrated"],
@@ -128,18 +133,60 @@ describe("after a migration", () => {
     it("refuses when v2 was written or cannot be read, the actor is awake, v1 is gone, or Ferry did not migrate it", async () => {
       const written = await migrated();
       engineWrites(written.store);
-      expect(await rollbackActor(written.context, actor.id, { dryRun: false })).to.deep.equal({
+      expect(await rollbackActor(written.context, actor.id, { dryRun: false }, signal)).to.deep.equal({
         kind: "refused",
         reason: "written_since",
       });
       const awake = await migrated();
       awake.store.load([lifeRow(actor, "CONNECTABLE")]);
-      expect(await rollbackActor(awake.context, actor.id, { dryRun: false })).to.include({ reason: "actor_awake" });
+      expect(await rollbackActor(awake.context, actor.id, { dryRun: false }, signal)).to.include({
+        reason: "actor_awake",
+      });
       const broken = await migrated();
       broken.store.load(physicalRows(logicalKey(actor, "/META"), Uint8Array.of(9, 9)));
-      expect(await rollbackActor(broken.context, actor.id, { dryRun: false })).to.include({ reason: "v2_unreadable" });
+      expect(await rollbackActor(broken.context, actor.id, { dryRun: false }, signal)).to.include({
+        reason: "v2_unreadable",
+      });
       const other = testActor(42);
-      expect(await rollbackActor(awake.context, other.id, { dryRun: false })).to.include({ reason: "not_migrated" });
+      expect(await rollbackActor(awake.context, other.id, { dryRun: false }, signal)).to.include({
+        reason: "not_migrated",
+      });
+    });
+
+    it("keeps v2 where v1 is no whole database any more, in whichever way", async () => {
+      const isOfMainFile = (reason: string): boolean => !/^(journal|wal|shm)_present$/.test(reason);
+      const empty = v1Rows(actor, new Uint8Array(0));
+      const damaged = brokenActors(actor, image).filter(({ reason }) => isOfMainFile(reason));
+      for (const { title, rows } of [...damaged, { title: "an empty one", rows: empty }]) {
+        for (const options of [{}, STAGED]) {
+          const { store, context } = await migrated(options);
+          store.load(rows, [v1Range(actor.id)]);
+          const before = store.dump();
+          for (const dryRun of [true, false]) {
+            const result = await rollbackActor(context, actor.id, { dryRun }, signal);
+            expect(result, title).to.deep.equal({ kind: "refused", reason: "v1_unreadable" });
+          }
+          expect(store.dump()).to.deep.equal(before);
+        }
+      }
+    });
+
+    it("takes an actor back to what an old runner wrote to v1 since, also where it crashed", async () => {
+      const written = sqliteImageAfter(image, "UPDATE pad SET content = randomblob(length(content))");
+      const header = { sectorSize: 4096, pageSize: 4096 };
+      const journal = journalOf(image.length / PAGE, { records: [], header });
+      for (const rows of [fileRows(actor, TAG.main, written), fileRows(actor, TAG.journal, journal)]) {
+        const { store, context } = await migrated();
+        store.load(rows);
+        expect(await rollbackActor(context, actor.id, { dryRun: false }, signal)).to.include({ kind: "rolled_back" });
+        expect(v2RowsOf(actor, store.dump())).to.have.length(0);
+      }
+    });
+
+    it("takes an empty database back", async () => {
+      const { store, context } = await migrated({}, new Uint8Array(0));
+      expect(await rollbackActor(context, actor.id, { dryRun: false }, signal)).to.include({ kind: "rolled_back" });
+      expect(v2RowsOf(actor, store.dump())).to.have.length(0);
     });
   });
 
@@ -170,7 +217,7 @@ describe("after a migration", () => {
 
     it("tells an actor that was rolled back from one that lost its image, until it is migrated again", async () => {
       const { store, clock, context } = await migrated();
-      await rollbackActor(context, actor.id, { dryRun: false });
+      await rollbackActor(context, actor.id, { dryRun: false }, signal);
       expect(await verify(context)).to.deep.equal({ comparison: "rolled_back" });
       expect((await attempt(store, actor, clock, { rolledBack: "migrate" })).state).to.equal("migrated");
       expect((await verify(context)).comparison).to.equal("same");
@@ -195,7 +242,7 @@ describe("after a migration", () => {
       const kv = store.dump().filter((row) => Buffer.from(row.key).indexOf(kvSubspace(actor)) === 0);
       expect(kv).to.have.length(2);
       expect(await cleanupActor(context, actor.id, options, signal)).to.include({ reason: "no_v1_data" });
-      expect(await rollbackActor(context, actor.id, { dryRun: false })).to.include({ reason: "no_v1_data" });
+      expect(await rollbackActor(context, actor.id, { dryRun: false }, signal)).to.include({ reason: "no_v1_data" });
     });
 
     it("reads nothing of v2 again for an actor whose rows it removed: whoever goes on need not wait for that", async () => {

@@ -200,7 +200,7 @@ forEachStore((makeStore) => {
         const clock = new TestClock();
         await loadRows(store, GOOD);
         await attempt(store, ACTOR, clock, options);
-        await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false });
+        await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false }, new AbortController().signal);
         const again = await attempt(store, ACTOR, clock, { ...options, rolledBack: "migrate" });
         expect(again).to.include({ state: "migrated" }).and.not.to.have.property("detail");
       });

@@ -206,7 +206,7 @@ describe("verifying a migrated actor", () => {
       it("finds an actor rolled back that was so meanwhile", async () => {
         for (const at of [1, 2, 3]) {
           const found = await verifyWhile("read_v2", at, (store) =>
-            rollbackActor(scene.context(store, check), scene.actor.id, { dryRun: false }),
+            rollbackActor(scene.context(store, check), scene.actor.id, { dryRun: false }, signal),
           );
           expect(found, `before read_v2 ${at}`).to.deep.equal({ comparison: "rolled_back" });
         }

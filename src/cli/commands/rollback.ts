@@ -38,8 +38,8 @@ export function registerRollback(program: Command, runner: Runner): void {
       `
 v1 rows were never changed, so nothing is restored: v2's rows go. Exit status 1 when some were refused: written_since, as going back would
 lose what v2 has got since; v2_unreadable, as that cannot be told; actor_awake and migration_in_progress, for now; no_v1_data, after a
-cleanup; not_migrated; superseded, as it was brought to Depot since; and on Depot destroyed, engine_took_over, and in_use by a fork or a
-restore point.
+cleanup; v1_unreadable, as v2 is then the only copy; not_migrated; superseded, as it was brought to Depot since; and on Depot destroyed,
+engine_took_over, and in_use by a fork or a restore point.
 Who did it, and why, is in each actor's outcome (ferry inspect ID), and with --campaign in that campaign's history.`,
     );
   addSettings(command, "target", "namespace");
@@ -67,7 +67,7 @@ async function rollback(run: Run, ids: readonly string[], flags: RollbackFlags):
     inHistory(deed, counted, async () => {
       for await (const id of actors) {
         run.signal.throwIfAborted();
-        const result = await rollbackActor(context, id, options);
+        const result = await rollbackActor(context, id, options, run.signal);
         const what = result.kind === "refused" ? result.reason : dryRun ? "would_roll_back" : "rolled_back";
         counted.add(what);
         await run.output.line(run.json ? JSON.stringify({ actorId: id, result: what }) : `${id} ${what}`);

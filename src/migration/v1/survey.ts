@@ -2,10 +2,11 @@ import type { ActorId } from "../../formats/actor-id.ts";
 import { actorKvSubspace } from "../../formats/actor-kv.ts";
 import { decodeFileMetadata, FILE_TAG, fileMetadataKey, type FileTag } from "../../formats/v1-file.ts";
 import { hasRows, readRows } from "../../store/read-rows.ts";
-import type { KeyValue, Transaction } from "../../store/store.ts";
+import type { KeyRange, KeyValue, Transaction } from "../../store/store.ts";
+import { sameRows } from "../rows.ts";
 import { EntryReader, type Entry } from "./entry-reader.ts";
 import { findEntry, type Sidecars } from "./v1-checks.ts";
-import { fileChunksRange, fileMetadataRange, isFileChunk, isFileMetadata, v1Range } from "./v1-keys.ts";
+import { fileChunksRange, fileChunkSpan, fileMetadataRange, isFileChunk, isFileMetadata, v1Range } from "./v1-keys.ts";
 
 /** Room beside the image itself in a small actor's rows: keys, metadata rows, empty sidecars. */
 const SLACK_BYTES = 256 * 1024;
@@ -62,13 +63,44 @@ export function mainMetadata(id: ActorId, metadataRows: readonly KeyValue[]): En
   return findEntry(entries, fileMetadataKey(FILE_TAG.main));
 }
 
+/** What the next commit of whoever writes v1 changes, even where no row about the actor says that somebody does. Fits any transaction. */
+export interface V1Marks {
+  /** Page 1, where SQLite counts: the first commit of whoever opened the database changes it. */
+  readonly firstChunkRows: readonly KeyValue[];
+  /**
+   * Metadata and first chunk of the journal and the log, with their headers: beside a hot journal page 1 is half of a transaction, and
+   * one who rolls it back and commits something else can come to the same one.
+   */
+  readonly sidecarRows: readonly KeyValue[];
+}
+
+/** Rows of an entry of v1's: its metadata and one chunk or two. */
+const ENTRY_ROWS = 8;
+
+/** Serializably. */
+export async function readV1Marks(tx: Transaction, id: ActorId): Promise<V1Marks> {
+  const first = async (range: KeyRange): Promise<KeyValue[]> => readRows(tx, range, { limit: ENTRY_ROWS });
+  const [firstChunkRows, ...sidecars] = await Promise.all([
+    first(fileChunkSpan(id, FILE_TAG.main, 0, 1)),
+    ...[FILE_TAG.journal, FILE_TAG.wal].flatMap((tag) => [
+      first(fileMetadataRange(id, tag)),
+      first(fileChunkSpan(id, tag, 0, 1)),
+    ]),
+  ]);
+  return { firstChunkRows, sidecarRows: sidecars.flat() };
+}
+
+export function sameV1Marks(before: V1Marks, now: V1Marks): boolean {
+  return sameRows(before.firstChunkRows, now.firstChunkRows) && sameRows(before.sidecarRows, now.sidecarRows);
+}
+
 async function outline(tx: Transaction, id: ActorId): Promise<V1Survey> {
   const exists = async (tag: FileTag): Promise<boolean> => hasRows(tx, fileChunksRange(id, tag));
   const [journal, wal, shm, metadataRows] = await Promise.all([
     exists(FILE_TAG.journal),
     exists(FILE_TAG.wal),
     exists(FILE_TAG.shm),
-    readRows(tx, fileMetadataRange(id, FILE_TAG.main), { limit: 8 }),
+    readRows(tx, fileMetadataRange(id, FILE_TAG.main), { limit: ENTRY_ROWS }),
   ]);
   return { kind: "large", sidecars: { journal, wal, shm }, metadataRows };
 }

@@ -43,7 +43,12 @@ describe("the ledger of rollbacks", () => {
   }
 
   const rollback = async (on: Store = store, dryRun = false): Promise<RollbackResult> =>
-    rollbackActor(contextOn(on, clock, { ledger: rollbackLedger() }), ACTOR.id, { dryRun });
+    rollbackActor(
+      contextOn(on, clock, { ledger: rollbackLedger() }),
+      ACTOR.id,
+      { dryRun },
+      new AbortController().signal,
+    );
 
   async function counted(name: string): Promise<Record<string, number>> {
     expect((await auditCampaign(store, name)).differences).to.deep.equal([]);

@@ -139,7 +139,7 @@ describe("an actor that was taken back to v1", () => {
     store = new MemoryStore();
     store.load(v1Rows(ACTOR, syntheticImage(3, "text")));
     expect(await jobOn(store)).to.equal("migrated");
-    await rollbackActor(contextOn(store, new TestClock()), ACTOR.id, { dryRun: false });
+    await rollbackActor(contextOn(store, new TestClock()), ACTOR.id, { dryRun: false }, new AbortController().signal);
   });
 
   it("is left there by a plain job, unless it was asked for in spite of that", async () => {
@@ -154,7 +154,7 @@ describe("an actor that was taken back to v1", () => {
     expect(await jobOn(store, { rolledBack: { at } })).to.equal("migrated");
     const clock = new TestClock();
     clock.advance(HOUR_MS);
-    await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false });
+    await rollbackActor(contextOn(store, clock), ACTOR.id, { dryRun: false }, new AbortController().signal);
     expect(await jobOn(store, { rolledBack: { at } }, true)).to.equal("skipped rolled_back");
   });
 
@@ -175,7 +175,9 @@ describe("an actor that was taken back to v1", () => {
       await openInCampaign(store, "list");
       expect(await jobOn(store, { campaign: "c" })).to.equal("migrated");
       const context = { ...contextOn(store, new TestClock()), ledger: rollbackLedger() };
-      expect(await rollbackActor(context, ACTOR.id, { dryRun: false })).to.include({ kind: "rolled_back" });
+      expect(await rollbackActor(context, ACTOR.id, { dryRun: false }, new AbortController().signal)).to.include({
+        kind: "rolled_back",
+      });
     });
 
     afterEach(async () => {

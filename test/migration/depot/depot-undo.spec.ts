@@ -27,7 +27,12 @@ import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 const IMAGE = syntheticImage(70, "random", 3);
 
 async function undo(prepared: Prepared, store: Store = prepared.store): Promise<RollbackResult> {
-  return rollbackActor(depotContext(store, prepared.world), prepared.actor.id, { dryRun: false });
+  return rollbackActor(
+    depotContext(store, prepared.world),
+    prepared.actor.id,
+    { dryRun: false },
+    new AbortController().signal,
+  );
 }
 
 describe("undoing a switch to Depot", () => {
@@ -87,7 +92,9 @@ describe("undoing a switch to Depot", () => {
   it("writes nothing when it is only tried", async () => {
     const before = store.dump();
     const context = depotContext(store, prepared.world);
-    expect((await rollbackActor(context, prepared.actor.id, { dryRun: true })).kind).to.equal("rolled_back");
+    expect(
+      (await rollbackActor(context, prepared.actor.id, { dryRun: true }, new AbortController().signal)).kind,
+    ).to.equal("rolled_back");
     expect(store.dump()).to.deep.equal(before);
   });
 
