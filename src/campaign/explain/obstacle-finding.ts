@@ -46,7 +46,7 @@ export function findingOfObstacle(obstacle: Obstacle, view: CampaignView, look: 
       return {
         limit: obstacle,
         sentence: `No worker is connected, so nothing moves: ${plural(todo.actors + open.actors + later.actors, "actor")} to go.`,
-        advice: "Start workers: ferry worker",
+        advice: `Start workers: ferry worker${view.feeding ? "" : " And no feeder is at work: ferry feeder"}`,
       };
     case "no_feeder":
       return {

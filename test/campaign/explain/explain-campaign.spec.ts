@@ -48,6 +48,8 @@ describe("explain", () => {
     expect(paused.sentence).to.equal("Campaign spring is paused: Circuit breaker: 60 of 60.");
     expect(paused.advice).to.contain("ferry campaign resume spring");
     expect(explain({ workers: [] }).limit).to.equal("no_workers");
+    expect(explain({ workers: [] }).advice).to.equal("Start workers: ferry worker");
+    expect(explain({ workers: [], feeding: false }).advice).to.contain("And no feeder is at work: ferry feeder");
     expect(explain({ feeding: false }).limit).to.equal("no_feeder");
     expect(explain({ counts: countsOf({ later: 3, migrated: 1 }) }).limit).to.equal("deferred_actors");
     expect(explain({ campaign: campaignIn("completed") }).limit).to.equal("over");
