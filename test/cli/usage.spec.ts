@@ -67,6 +67,12 @@ describe("bad input to ferry", function () {
       ["enqueue", "--from", ""],
       /^ferry: --from "" cannot be used: write something, or leave it out\.$/m,
     ],
+    [
+      "two lists",
+      ["enqueue", "--from", "a", "--from", "b"],
+      /^ferry: Option '--from <file>' was given twice\. Try: ferry enqueue --help$/m,
+    ],
+    ["two campaigns", ["cleanup", "--campaign", "a", "--campaign=a"], /Option '--campaign <name>' was given twice/],
     ["a reason that is empty", ["requeue", "--reason", ""], /^ferry: --reason "" cannot be used/],
     ["a limit that is no number", ["requeue", "--state", "failed", "--limit", "x"], /write a whole number/],
     ["a setting that cannot be read", ["worker", "--concurrency", "many"], /--concurrency "many" cannot be used/],
