@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { Command, Option } from "commander";
 import { Redis } from "ioredis";
 import { campaignLedger } from "../src/campaign/ledger/campaign-ledger.ts";
 import { finishedAndBad } from "../src/campaign/campaign-counts.ts";
@@ -20,6 +20,7 @@ import { MigrationQueue } from "../src/queue/migration-queue.ts";
 import { WorkerHost } from "../src/queue/worker-host.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/store.ts";
+import { readCommandLine, readCount } from "./command-line.ts";
 import { startCampaign } from "./fixtures.ts";
 import { isFlat, quarters } from "./flat.ts";
 import { ferryHere } from "../test/support/cli.ts";
@@ -28,9 +29,7 @@ import { TestRedis } from "../test/support/redis.ts";
 /*
  * npm run bench:million: a campaign of a million actors with nothing to migrate, to see how the feeder, the ledger and the queue bear
  * the number alone. The feeder is a real one; workers record an outcome for each actor and read no image. Prints one line per
- * interval and a summary; ends with 1 when something is not as it must be. Half an hour and 3 GB of disk for a million.
- *
- *   npm run bench:million -- [--actors 1000000] [--workers 2] [--concurrency 64] [--window 5000] [--every 10]
+ * interval and a summary.
  */
 
 const NAME = "million";
@@ -47,21 +46,34 @@ const SHOW_LIMIT_MS = 1_000;
 /** Fewer looks than these say nothing of memory. */
 const ENOUGH_LOOKS = 20;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    actors: { type: "string", default: "1000000" },
-    workers: { type: "string", default: "2" },
-    concurrency: { type: "string", default: "64" },
-    window: { type: "string", default: "5000" },
-    every: { type: "string", default: "10" },
-    store: { type: "string", default: "" },
-    redis: { type: "string", default: "" },
-  },
-});
+interface Options {
+  readonly actors: number;
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly window: number;
+  readonly every: number;
+  /** Makes this process one of the workers; with the store's address and Redis's. */
+  readonly workOn?: string;
+  readonly redis?: string;
+}
 
-if (positionals[0] === "worker") {
-  await work(options.store, options.redis, Number(options.concurrency));
+const options = readCommandLine(
+  new Command("npm run bench:million --")
+    .description(
+      "A campaign of actors with nothing to migrate, on a Redis and a store of its own: how the feeder, the ledger and the queue bear the " +
+        "number alone. Ends with 1 when something is not as it must be. Half an hour and 3 GB of disk for a million.",
+    )
+    .option("--actors <n>", "how many", readCount, 1_000_000)
+    .option("--workers <n>", "processes that record an outcome for each", readCount, 2)
+    .option("--concurrency <n>", "actors that each of them has at once", readCount, 64)
+    .option("--window <n>", "most jobs left waiting in Redis", readCount, 5_000)
+    .option("--every <seconds>", "how often it looks", readCount, 10)
+    .addOption(new Option("--work-on <store>").hideHelp())
+    .addOption(new Option("--redis <url>").hideHelp()),
+).opts<Options>();
+
+if (options.workOn !== undefined) {
+  await work(options.workOn, options.redis ?? "", options.concurrency);
 } else {
   await measure();
 }
@@ -114,8 +126,7 @@ interface Look {
 }
 
 async function measure(): Promise<void> {
-  const actors = Number(options.actors);
-  const window = Number(options.window);
+  const { actors, window } = options;
   const folder = await mkdtemp(join(tmpdir(), "ferry-million-"));
   const redis = await TestRedis.start({ args: ["--maxmemory-policy", "noeviction"] });
   const store = await openStore(`lmdb:${folder}`);
@@ -130,9 +141,9 @@ async function measure(): Promise<void> {
     await startCampaign(store, NAME, window);
     const env = { FERRY_STORE: `lmdb:${folder}`, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
     const feeder = run(["--import", "tsx", FEEDER], env);
-    const here = ["--import", "tsx", HERE, "worker", "--store", `lmdb:${folder}`, "--redis", redis.url];
-    const workers = Array.from({ length: Number(options.workers) }, () =>
-      run([...here, "--concurrency", options.concurrency], {}),
+    const here = ["--import", "tsx", HERE, "--work-on", `lmdb:${folder}`, "--redis", redis.url];
+    const workers = Array.from({ length: options.workers }, () =>
+      run([...here, "--concurrency", String(options.concurrency)], {}),
     );
     children.push(feeder, ...workers);
     const watchingWindow = watchWindow({ store, queue, window, signal: ended.signal });
@@ -174,7 +185,7 @@ async function watch(what: {
   const startedAtMs = performance.now();
   const looks: Look[] = [];
   for (;;) {
-    await sleep(Number(options.every) * 1000);
+    await sleep(options.every * 1000);
     const showMs = await msOf(async () => ferryHere(["campaign", "show", NAME], { env }));
     const watchMs = await msOf(async () =>
       watchLines(await readView(store, NAME, Date.now()), { columns: 100, color: true }),

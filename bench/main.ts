@@ -1,8 +1,10 @@
+import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError } from "commander";
 import { Bench } from "./bench.ts";
+import { readCommandLine } from "./command-line.ts";
 import { isMet, type Figure, type Result } from "./figure.ts";
 import { campaignSize } from "./figures/campaign-size.ts";
 import { depotFirstRead } from "./figures/depot-first-read.ts";
@@ -39,26 +41,21 @@ const FIGURES: readonly Figure[] = [
   optionsCost,
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    /** The sizes and rounds of the table; without it, those of a run of three minutes. */
-    full: { type: "boolean", default: false },
-    /** Names of figures, with commas. */
-    only: { type: "string", default: FIGURES.map(({ name }) => name).join(",") },
-    json: { type: "string", default: join(tmpdir(), "ferry-bench.json") },
-  },
-});
+const options = readCommandLine(
+  new Command("npm run bench --")
+    .description(
+      "Measures each figure as a ratio to a baseline of the same run, on a Redis and stores of its own. With " +
+        "FERRY_TEST_FDB_CLUSTER_FILE that cluster is measured as well, and EMPTIED before and after.",
+    )
+    .option("--full", "the sizes and rounds of the table of goals; without it, those of a run of three minutes", false)
+    .option("--only <figures>", "some of them, with commas", readFigures)
+    .option("--json <file>", "where the figures go besides the table", readFile, join(tmpdir(), "ferry-bench.json"))
+    .addHelpText("after", `\nFigures: ${namesOf(FIGURES)}`),
+).opts<{ full: boolean; only?: readonly Figure[]; json: string }>();
 
 await main();
 
 async function main(): Promise<void> {
-  const only = options.only.split(",");
-  const unknown = only.find((name) => !FIGURES.some((figure) => figure.name === name));
-  if (unknown !== undefined) {
-    say(`there is no figure ${unknown}; there are ${FIGURES.map(({ name }) => name).join(", ")}`);
-    process.exitCode = 2;
-    return;
-  }
   const loadAtStart = loadavg();
   const embedded = new Bench({ full: options.full });
   const benches = [embedded, ...clusterBench()];
@@ -66,7 +63,7 @@ async function main(): Promise<void> {
   try {
     const results: Result[] = [];
     for (const bench of benches) {
-      for (const figure of FIGURES.filter(({ name }) => only.includes(name))) {
+      for (const figure of options.only ?? FIGURES) {
         results.push(...(await measure(bench, figure)));
       }
     }
@@ -80,6 +77,29 @@ async function main(): Promise<void> {
     stop();
     await closeAll(benches);
   }
+}
+
+function readFigures(text: string): Figure[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !FIGURES.some((figure) => figure.name === name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`There is no figure "${unknown}"; there are ${namesOf(FIGURES)}.`);
+  }
+  return FIGURES.filter(({ name }) => names.includes(name));
+}
+
+/** A file that can be written: that it cannot is to be known before an hour of measuring. */
+function readFile(text: string): string {
+  try {
+    appendFileSync(text, "");
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function namesOf(figures: readonly Figure[]): string {
+  return figures.map(({ name }) => name).join(", ");
 }
 
 async function measure(bench: Bench, figure: Figure): Promise<Result[]> {

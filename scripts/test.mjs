@@ -1,8 +1,13 @@
+import { checkMochaArguments } from "./setup/arguments.mjs";
 import { ensureDependencies } from "./setup/dependencies.mjs";
 
 /* npm test: everything that has to hold. */
 
 ensureDependencies();
+await checkMochaArguments(`npm test: format, lint, types, layer rules, unused code, and every test.
+What follows -- goes to mocha:
+
+  npm test -- --grep "a part of a title"`);
 const { BUILD, runSteps } = await import("./setup/run-steps.mjs");
 await runSteps({
   checks: [

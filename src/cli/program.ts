@@ -2,7 +2,7 @@ import { Command, type OutputConfiguration } from "commander";
 import * as commands from "./commands/index.ts";
 import { ParsingError } from "./parsing-error.ts";
 import type { Runner, Surroundings } from "./run.ts";
-import { addSettings } from "./setting-options.ts";
+import { addSettings, SettingOption } from "./setting-options.ts";
 import { ferryVersion } from "./version.ts";
 import { wrapProse } from "./wrap-prose.ts";
 
@@ -22,6 +22,7 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
     register(program, runner);
   }
   addHelp(program);
+  refuseRepeats(program);
   quieten(program, {
     // Nobody waits for help to be written: a reader who has had enough of it must not end up as an unhandled rejection.
     // Commander wraps its own part of it, and leaves what comes after that as it is.
@@ -67,6 +68,25 @@ function commandAt(group: Command, names: readonly string[]): Command {
     command = next ?? command.error(`error: unknown command '${name}'`, { code: "commander.unknownCommand" });
   }
   return command;
+}
+
+/**
+ * Of two lists, campaigns or reasons the first would be left out without a word. Settings may be said again, as a script does that adds to a
+ * command line what it is given: the last one counts.
+ */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    if (option.required && !(option instanceof SettingOption)) {
+      let isGiven = false;
+      command.on(`option:${option.name()}`, () => {
+        if (isGiven) {
+          command.error(`error: option '${option.flags}' was given twice`, { code: "commander.invalidArgument" });
+        }
+        isGiven = true;
+      });
+    }
+  }
+  command.commands.forEach(refuseRepeats);
 }
 
 /** Commands take such settings over from their parent only when they are made after it has them. */

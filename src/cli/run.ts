@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { loadConfig, type Config, type Environment } from "../config/config.ts";
+import { UsageError } from "../errors.ts";
 import type { MigrationQueue } from "../queue/migration-queue.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenStoreOptions } from "../store/open-store.ts";
@@ -8,7 +9,7 @@ import { EXIT, type ExitStatus } from "./exit-status.ts";
 import type { Notes } from "./notes.ts";
 import type { Output } from "./output.ts";
 import { redisOptions } from "./redis-settings.ts";
-import { givenFlags } from "./setting-options.ts";
+import { givenFlags, SettingOption } from "./setting-options.ts";
 
 /** What the process offers to a command. */
 export interface Surroundings {
@@ -48,6 +49,7 @@ export class Runner {
 
   /** Runs the body of a command; it returns the exit status, or nothing for 0. */
   async run(command: Command, body: (run: Run) => Promise<ExitStatus | undefined>): Promise<void> {
+    assertNoneEmpty(command);
     const config = loadConfig(this.#surroundings.environment, givenFlags(command));
     const opened: { close(): Promise<void> }[] = [];
     const keep = <T extends { close(): Promise<void> }>(resource: T): T => {
@@ -77,6 +79,16 @@ export class Runner {
       throw error;
     }
     await closeAll(opened);
+  }
+}
+
+/** What a shell makes of a variable that is not set means nothing to any flag. Settings say themselves what to write. @throws UsageError */
+function assertNoneEmpty(command: Command): void {
+  const empty = command.options.find(
+    (option) => !(option instanceof SettingOption) && command.getOptionValue(option.attributeName()) === "",
+  );
+  if (empty !== undefined) {
+    throw new UsageError(`${empty.long ?? ""} "" cannot be used: write something, or leave it out.`);
   }
 }
 

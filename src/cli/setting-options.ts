@@ -4,7 +4,7 @@ import { SETTINGS, type SettingName } from "../config/settings.ts";
 import type { Setting } from "../config/setting.ts";
 
 /** Commander's option for a setting; their names differ (`--redis` is `redisUrl`), and other commands use the same flags otherwise. */
-class SettingOption extends Option {
+export class SettingOption extends Option {
   readonly setting: SettingName;
 
   constructor(name: SettingName, otherwise = otherwiseOf(SETTINGS[name])) {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, lstat, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
-import { fileError } from "./files.ts";
+import { fileError, STANDARD } from "./files.ts";
 
 /** How a file gets its name. */
 interface Naming {
@@ -21,6 +21,9 @@ export async function writeWholeFile(
   parts: AsyncIterable<string | Uint8Array>,
   { check, isNew = false }: Naming = {},
 ): Promise<void> {
+  if (file === STANDARD || file === "") {
+    throw new UsageError(`Cannot write "${file}": name a file, which is there when all of it is right.`);
+  }
   await (isNew ? undefined : assertReplaceable(file));
   // Not the process's id: in containers that share a folder it is the same, and each would take the other's away.
   const partial = `${file}.${randomUUID()}.partial`;

@@ -1,7 +1,10 @@
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy;
 
-/** Milliseconds of a duration such as `500ms`, `90s`, `2h` or `1h30m`; undefined when it is none. A bare number has no unit and is none. */
+/**
+ * Milliseconds of a duration such as `500ms`, `90s`, `2h` or `1h30m`; undefined when it is none. A bare number has no unit and is none, nor
+ * is one of more milliseconds than a number holds exactly.
+ */
 export function parseDuration(text: string): number | undefined {
   let totalMs = 0;
   let end = 0;
@@ -10,7 +13,8 @@ export function parseDuration(text: string): number | undefined {
     totalMs += Number(number) * UNITS_MS[unit as keyof typeof UNITS_MS];
     end += whole.length;
   }
-  return end > 0 && end === text.length ? Math.round(totalMs) : undefined;
+  const ms = Math.round(totalMs);
+  return end > 0 && end === text.length && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 /** A duration in the two largest units that say it, e.g. `1h 5m`, `42s`, `3.4s`, `12ms`. */

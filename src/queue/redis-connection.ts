@@ -68,7 +68,8 @@ export async function closeRedis(redis: Redis): Promise<void> {
 
 async function toClientOptions(options: RedisOptions, role: RedisRole): Promise<ClientOptions> {
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
-  if (url === undefined || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
+  // Without a host, as of a variable that is not set, the client would take whatever Redis this machine has.
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "" || !/^\/?\d*$/.test(url.pathname)) {
     throw new UsageError(
       `"${redactUrl(options.url)}" is not a Redis URL; write redis://host:6379 or rediss://host:6379, with /1 behind it for database 1.`,
     );

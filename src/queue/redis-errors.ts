@@ -58,11 +58,20 @@ export function redisUnavailable(url: string, cause: unknown): FerryError {
   if (text.startsWith(READ_ONLY)) {
     return redisReadOnly(url, cause);
   }
+  if (isSystemError(cause)) {
+    return unavailable(
+      "redis_unreachable",
+      `Redis at ${place} does not answer (${text}): start it, or give its URL with --redis.`,
+    );
+  }
   if (isConnectionError(cause)) {
     return unavailable(
       "redis_unreachable",
-      `Redis at ${place} does not answer${isSystemError(cause) ? ` (${text})` : ""}: start it, or give its URL with --redis.`,
+      `Redis at ${place} does not answer: start it, or give its URL with --redis, rediss:// where it has TLS and redis:// where not.`,
     );
+  }
+  if (cause instanceof Error && cause.name === "ParserError") {
+    return unavailable("redis_unreachable", `What answers at ${place} is not Redis: give the URL of one with --redis.`);
   }
   if (isRefusal(cause)) {
     return unavailable("redis_refused", `Redis at ${place} refuses a command: ${text}`);

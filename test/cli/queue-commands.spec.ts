@@ -110,6 +110,12 @@ describe("ferry's commands around the queue", function () {
     expect(await counts(["enqueue", a, a.toUpperCase(), b, "--from", "-"], `${a}\n`)).to.deep.equal(answer(2, 0, 0));
   });
 
+  it("count an actor once that a scan finds as well", async () => {
+    const [a = ""] = good.map(({ id }) => id);
+    const { enqueued } = (await counts(["enqueue", "--scan"])) as { enqueued: number };
+    expect(await counts(["enqueue", a, "--scan"])).to.deep.equal(answer(0, enqueued, 0));
+  });
+
   it("say in words as well, and warn when nobody works", async () => {
     const { status, stdout, stderr } = await ferry(["enqueue", damaged.id]);
     expect({ status, stdout }).to.deep.equal({

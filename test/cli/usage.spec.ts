@@ -62,6 +62,18 @@ describe("bad input to ferry", function () {
     ["a list beside ids", ["verify", ID, "--from", "-"], /only one of these/],
     ["a list beside a campaign", ["rollback", "--campaign", "a", "--from", "-"], /only one of these/],
     ["a name to confirm ids with", ["cleanup", ID, "--delete", "--confirm", "a"], /--confirm goes with --campaign/],
+    [
+      "a list without a name",
+      ["enqueue", "--from", ""],
+      /^ferry: --from "" cannot be used: write something, or leave it out\.$/m,
+    ],
+    [
+      "two lists",
+      ["enqueue", "--from", "a", "--from", "b"],
+      /^ferry: Option '--from <file>' was given twice\. Try: ferry enqueue --help$/m,
+    ],
+    ["two campaigns", ["cleanup", "--campaign", "a", "--campaign=a"], /Option '--campaign <name>' was given twice/],
+    ["a reason that is empty", ["requeue", "--reason", ""], /^ferry: --reason "" cannot be used/],
     ["a limit that is no number", ["requeue", "--state", "failed", "--limit", "x"], /write a whole number/],
     ["a setting that cannot be read", ["worker", "--concurrency", "many"], /--concurrency "many" cannot be used/],
     ["a list that is not there", ["enqueue", "--from", "/none/ids"], /Cannot read \/none\/ids: it does not exist/],

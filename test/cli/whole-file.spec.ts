@@ -45,6 +45,17 @@ describe("files that ferry writes as a whole", function () {
     expect(await readdir(folder.path)).to.have.members(["evidence", "store"]);
   });
 
+  it("are no standard output, whose reader would have what proves wrong at the end, and have a name", async () => {
+    const parts = async function* (): AsyncGenerator<string> {
+      await Promise.reject(new Error("something was written"));
+      yield "";
+    };
+    for (const file of ["-", ""]) {
+      const written = writeWholeFile(file, parts()).catch(String);
+      expect(await written).to.contain(`Cannot write "${file}": name a file`);
+    }
+  });
+
   it("take no place that another took meanwhile, where they are to be new", async () => {
     const check = (): Promise<void> => writeFile(folder.in("new"), "another's");
     // eslint-disable-next-line @typescript-eslint/require-await -- what is written comes piece by piece

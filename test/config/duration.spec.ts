@@ -16,7 +16,7 @@ describe("durations", () => {
     });
   }
 
-  for (const text of ["", "90", "s", "1 h", "-1s", "1h x", "x1h", "1w", "1e3s"]) {
+  for (const text of ["", "90", "s", "1 h", "-1s", "1h x", "x1h", "1w", "1e3s", "999999999d", `${"9".repeat(20)}d`]) {
     it(`refuses "${text}"`, () => {
       expect(parseDuration(text)).to.equal(undefined);
     });

@@ -127,6 +127,17 @@ const REFUSALS: readonly (readonly [title: string, values: string, set: readonly
   ["a number as text", "minimal", ["worker.concurrency=four"], "got string, want integer"],
   ["a level nobody knows", "minimal", ["log.level=loud"], "value must be one of"],
   ["a URL that is not Redis'", "minimal", ["redis.url=http://redis"], "does not match pattern"],
+  ["a database that is no number", "minimal", ["redis.url=redis://redis:6379/queue"], "does not match pattern"],
+  ["a Redis without a host", "minimal", ["redis.url=redis:///1"], "does not match pattern"],
+  ...["", "nightly", "@nightly", "22 * * *", "0 22 * * * *", "0 22 * * mon!", "@every day", "@every 5"].map(
+    (schedule) =>
+      [
+        `"${schedule}" as a schedule`,
+        "commands",
+        [`schedules.nightly.schedule=${schedule}`],
+        "does not match pattern",
+      ] as const,
+  ),
   ["a duration without a unit", "minimal", ["migration.lease=30 seconds"], "does not match pattern"],
 ];
 
@@ -138,6 +149,17 @@ describeWith(["helm"], "the chart refuses", ({ helm }) => {
       expect(await chart.refusal(values, ...set)).to.contain(message);
     });
   }
+
+  it("no schedule that Kubernetes takes, and no URL that Ferry takes", async () => {
+    for (const schedule of ["*/5 0-6 1,15 * MON-FRI", "0 22 ? JAN *", "@hourly", "@every 1h30m"]) {
+      // In a list of `--set` a comma begins the next value.
+      const set = `schedules.nightly.schedule=${schedule.replaceAll(",", "\\,")}`;
+      expect((await chart.one("commands", "CronJob", "nightly", set)).spec?.schedule).to.equal(schedule);
+    }
+    for (const url of ["rediss://ferry@redis.example.com", "redis://redis:6379/", "redis://[::1]:6379/3?family=6"]) {
+      expect(JSON.stringify(await chart.one("minimal", "ConfigMap", "", `redis.url=${url}`))).to.contain(url);
+    }
+  });
 
   it("everything that is wrong at once, each with what to write instead", async () => {
     const refusal = await chart.refusal("minimal", "redis.url=", "worker.drainTimeoutSeconds=200");

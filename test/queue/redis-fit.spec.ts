@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { once } from "node:events";
@@ -146,6 +147,20 @@ describe("queue/redis", () => {
       const error = await refusal(`redis://127.0.0.1:${port}`, { connectDeadlineMs: 200 });
       silent.close();
       expect(error.code).to.equal("redis_unreachable");
+      expect(error.message).to.contain("rediss:// where it has TLS and redis:// where not");
+    });
+
+    it("says so of a server that is not Redis, and calls it no bug", async () => {
+      const server = createHttpServer((_, response) => response.end()).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const url = `redis://127.0.0.1:${(server.address() as { port: number }).port}`;
+      const error = await refusal(url, { connectDeadlineMs: 1_000 });
+      server.close();
+      expect(error).to.be.instanceOf(UnavailableError);
+      expect([error.code, error.message]).to.deep.equal([
+        "redis_unreachable",
+        `What answers at ${url} is not Redis: give the URL of one with --redis.`,
+      ]);
     });
 
     it("says at once what is wrong with a certificate, and what to do", async () => {
@@ -189,6 +204,12 @@ describe("queue/redis", () => {
         await (await MigrationQueue.open({ url: `${redis.url}/15` })).close();
       } finally {
         await redis.stop();
+      }
+    });
+
+    it("refuses a URL without a host", async () => {
+      for (const url of ["redis://", "redis:///1"]) {
+        expect(await refusal(url)).to.be.instanceOf(UsageError);
       }
     });
 

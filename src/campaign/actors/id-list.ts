@@ -31,6 +31,11 @@ export class IdList implements Iterable<ActorId> {
     return this.#repeated;
   }
 
+  /** Whether an id is there. */
+  has(id: ActorId): boolean {
+    return this.#places[this.#slotOf(id)] !== 0;
+  }
+
   /** Adds an id, unless it is there. */
   add(id: ActorId): void {
     const slot = this.#slotOf(id);

@@ -8,7 +8,7 @@ import { findingOfQueue, type QueueLook } from "./queue-finding.ts";
 export function findingOfObstacle(obstacle: Obstacle, view: CampaignView, look: QueueLook | undefined): Finding {
   const { campaign, counts } = view;
   const { name, state, stateReason } = campaign;
-  const { todo, open, later } = counts;
+  const { open, later } = counts;
   switch (obstacle) {
     case "half_created":
       return {
@@ -43,11 +43,7 @@ export function findingOfObstacle(obstacle: Obstacle, view: CampaignView, look: 
         advice: adviceOfCancelling(view),
       };
     case "no_workers":
-      return {
-        limit: obstacle,
-        sentence: `No worker is connected, so nothing moves: ${plural(todo.actors + open.actors + later.actors, "actor")} to go.`,
-        advice: "Start workers: ferry worker",
-      };
+      return findingOfNoWorkers(view, look);
     case "no_feeder":
       return {
         limit: obstacle,
@@ -67,6 +63,24 @@ export function findingOfObstacle(obstacle: Obstacle, view: CampaignView, look: 
         advice: "Let them sleep, or create the next campaign with a lower --defer-limit.",
       };
   }
+}
+
+/** Heartbeats tell of workers; Redis may know of some that can write none, as to a store that is full. */
+function findingOfNoWorkers({ counts: { todo, open, later }, feeding }: CampaignView, look?: QueueLook): Finding {
+  const left = `${plural(todo.actors + open.actors + later.actors, "actor")} to go.`;
+  const connected = look?.kind === "seen" ? (look.connected ?? 0) : 0;
+  if (connected > 0) {
+    return {
+      limit: "no_workers",
+      sentence: `No worker's heartbeat is in the store, though ${plural(connected, "worker")} can be seen on the queue: ${left}`,
+      advice: "Look at the store they have: it may be full, out of their reach, or another one; their log says so.",
+    };
+  }
+  return {
+    limit: "no_workers",
+    sentence: `No worker is connected, so nothing moves: ${left}`,
+    advice: `Start workers: ferry worker${feeding ? "" : "; and a feeder: ferry feeder"}`,
+  };
 }
 
 function adviceOfCancelling({ campaign, counts, workers, feeding }: CampaignView): string {

@@ -5,7 +5,14 @@ import { sentenceOf, type Finding } from "./explanation.ts";
 
 /** What a look at the queue from here has found. */
 export type QueueLook =
-  | { readonly kind: "seen"; readonly waiting: number; readonly active: number; readonly delayed: number }
+  | {
+      readonly kind: "seen";
+      readonly waiting: number;
+      readonly active: number;
+      readonly delayed: number;
+      /** Workers that Redis knows of, where it says so. */
+      readonly connected?: number | undefined;
+    }
   /** `because` is a sentence; `answers`: Redis did answer, with a refusal. */
   | { readonly kind: "unreachable"; readonly because: string; readonly answers: boolean };
 

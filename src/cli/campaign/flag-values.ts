@@ -6,10 +6,11 @@ import { UsageError } from "../../errors.ts";
  * Values of campaign flags. Each reader takes the flag's name for its message, and throws UsageError saying what to write instead.
  */
 
-/** A whole number of at least `min`. */
-export function readCount(flag: string, text: string, min = 1): number {
+/** A whole number of at least `min`, and at most `max`. */
+export function readCount(flag: string, text: string, min = 1, max = Infinity): number {
   const value = /^\d{1,12}$/.test(text) ? Number(text) : NaN;
-  return value >= min ? value : refuse(flag, text, `a whole number from ${min}`);
+  const upTo = max === Infinity ? "" : ` to ${max}`;
+  return value >= min && value <= max ? value : refuse(flag, text, `a whole number from ${min}${upTo}`);
 }
 
 /** Actors per second; fractions are allowed, for very slow ones. */

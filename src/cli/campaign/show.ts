@@ -92,7 +92,7 @@ async function lookAtQueue(run: Run): Promise<QueueLook> {
     // One that is full answers whoever only reads.
     await queue.probeWrite();
     const { waiting, active, delayed } = await queue.counts();
-    return { kind: "seen", waiting, active, delayed };
+    return { kind: "seen", waiting, active, delayed, connected: await queue.connectedWorkers() };
   } catch (error) {
     if (error instanceof UnavailableError) {
       return { kind: "unreachable", because: describeError(error), answers: error.code !== "redis_unreachable" };

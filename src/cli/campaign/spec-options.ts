@@ -10,6 +10,9 @@ import { UsageError } from "../../errors.ts";
 import { assertReadable } from "../files.ts";
 import { readBytes, readCount, readPercent } from "./flag-values.ts";
 
+/** A label has two bytes. */
+const MAX_LABEL = 0xffff;
+
 /** Options of a campaign's jobs, beside its target: settings whose flags mean the same as a worker's. */
 export const JOB_FLAGS = ["namespace", "layout", "check", "journal", "verify", "sidecars", "wal"] as const;
 
@@ -74,7 +77,7 @@ export function hasSource(flags: SourceFlags): boolean {
 export async function readSource(flags: SourceFlags): Promise<{ source: CampaignSource; filters: CampaignFilters }> {
   const { label, minBytes, maxBytes, sample } = flags;
   const filters: CampaignFilters = {
-    ...(label === undefined ? {} : { label: readCount("--label", label, 0) }),
+    ...(label === undefined ? {} : { label: readCount("--label", label, 0, MAX_LABEL) }),
     ...(minBytes === undefined ? {} : { minBytes: readBytes("--min-bytes", minBytes) }),
     ...(maxBytes === undefined ? {} : { maxBytes: readBytes("--max-bytes", maxBytes) }),
     ...(sample === undefined ? {} : { samplePercent: readPercent("--sample", sample) }),

@@ -81,8 +81,11 @@ async function* sourceOf(
   store: Store,
   what: { ids: IdList; isScan: boolean; signal: AbortSignal },
 ): AsyncGenerator<Iterable<ActorId>, void, undefined> {
-  yield what.ids;
-  if (what.isScan) {
-    yield* scanActors(store, what.signal);
+  const { ids, isScan, signal } = what;
+  yield ids;
+  if (isScan) {
+    for await (const found of scanActors(store, signal)) {
+      yield ids.size === 0 ? found : found.filter((id) => !ids.has(id));
+    }
   }
 }

@@ -21,9 +21,9 @@ export function registerStore(program: Command, runner: Runner): void {
     .command("dump")
     .description('write all rows, in key order, as lines of the form {"k":hex,"v":hex}')
     .argument("[file]", "file to write, or - for standard output", STANDARD)
-    .option("--prefix <hex>", "only rows whose key starts with these bytes", "")
-    .action((file: string, options: { prefix: string }, command: Command) =>
-      runner.run(command, (run) => dump(run, file, options.prefix)),
+    .option("--prefix <hex>", "only rows whose key starts with these bytes")
+    .action((file: string, options: { prefix?: string }, command: Command) =>
+      runner.run(command, (run) => dump(run, file, options.prefix ?? "")),
     );
 }
 

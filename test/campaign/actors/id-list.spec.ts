@@ -19,6 +19,8 @@ describe("a list of ids", () => {
         const list = new IdList(ids);
         expect([...list]).to.deep.equal(distinct);
         expect([list.size, list.repeated]).to.deep.equal([distinct.length, ids.length - distinct.length]);
+        expect(distinct.filter((id) => !list.has(id))).to.deep.equal([]);
+        expect(list.has(numbered(3_001))).to.equal(false);
       }),
       { numRuns: 20 },
     );

@@ -48,9 +48,27 @@ describe("explain", () => {
     expect(paused.sentence).to.equal("Campaign spring is paused: Circuit breaker: 60 of 60.");
     expect(paused.advice).to.contain("ferry campaign resume spring");
     expect(explain({ workers: [] }).limit).to.equal("no_workers");
+    expect(explain({ workers: [] }).advice).to.equal("Start workers: ferry worker");
+    expect(explain({ workers: [], feeding: false }).advice).to.equal(
+      "Start workers: ferry worker; and a feeder: ferry feeder",
+    );
     expect(explain({ feeding: false }).limit).to.equal("no_feeder");
     expect(explain({ counts: countsOf({ later: 3, migrated: 1 }) }).limit).to.equal("deferred_actors");
     expect(explain({ campaign: campaignIn("completed") }).limit).to.equal("over");
+  });
+
+  it("does not call for workers where the queue knows of some, who write no heartbeat", () => {
+    const look = { kind: "seen", waiting: 4, active: 0, delayed: 0 } as const;
+    const at = (connected?: number): Explanation => explainCampaign(viewOf({ workers: [] }), { ...look, connected });
+    const { limit, sentence, advice } = at(2);
+    expect(limit).to.equal("no_workers");
+    expect(sentence).to.match(
+      /^No worker's heartbeat is in the store, though 2 workers can be seen on the queue: \d+ actors to go\.$/,
+    );
+    expect(advice).to.contain("it may be full");
+    for (const connected of [0, undefined]) {
+      expect(at(connected).advice).to.equal("Start workers: ferry worker");
+    }
   });
 
   it("names a queue that workers have lost before a feeder that has stopped for it", () => {

@@ -11,6 +11,10 @@ describe("command lines about campaigns that make no sense", function () {
       [["create", "a"], /give --scan, --from FILE or --rejected/],
       [["create", "a", "--scan", "--rejected"], /one source/],
       [["create", "a", "--scan", "--reason", "x"], /--reason goes with --rejected/],
+      [
+        ["create", "a", "--scan", "--label", "65536"],
+        /--label "65536" cannot be used: write a whole number from 0 to 65535/,
+      ],
       [["create", "a", "--scan", "--sample", "200%"], /--sample "200%" cannot be used/],
       [["create", "a", "--scan", "--bytes-rate", "0"], /--bytes-rate "0" cannot be used/],
       [["create", "a", "--scan", "--for", "2h"], /--for says how long/],
