@@ -36,8 +36,9 @@ export async function readSurroundings({ context, id }: Attempt, tx: Transaction
   const isSuperseded = previous !== undefined && (await target.isSuperseded(tx, id));
   const v2: V2State | FormatError = isSuperseded ? { kind: "migrated" } : state;
   const stage = lease?.lease?.head;
-  const ownStage = stage !== undefined && target.isStage(v2, stage);
-  const foreignStage = stage !== undefined && !ownStage && (await holdsForeignStage(tx, id, stage));
+  const isOwn = stage !== undefined && target.isStage(v2, stage);
+  const ownStage = isOwn && (await target.holdsStage(tx, id, stage));
+  const foreignStage = stage !== undefined && !isOwn && (await holdsForeignStage(tx, id, stage));
   const isGone = previous !== undefined && hasNoImage(v2) && (await target.hadImage(tx, id, previous));
   return { v2, lease, ownStage, foreignStage, actor, previous, isGone };
 }

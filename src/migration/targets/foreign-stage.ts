@@ -1,6 +1,6 @@
 import type { ActorId } from "../../formats/actor-id.ts";
 import type { Transaction } from "../../store/store.ts";
-import { clearStagedBranch, decodeDepotStage } from "./depot/depot-stage.ts";
+import { clearStagedBranch, decodeDepotStage, isUnseen } from "./depot/depot-stage.ts";
 import { storageTarget } from "./storage/storage-target.ts";
 
 /*
@@ -8,9 +8,10 @@ import { storageTarget } from "./storage/storage-target.ts";
  * removes it.
  */
 
-/** Whether the stage is still there, as far as it is of a form that can say so; serializable. */
+/** Whether the stage is still one; serializable. */
 export async function holdsForeignStage(tx: Transaction, id: ActorId, stage: Uint8Array): Promise<boolean> {
-  return decodeDepotStage(stage) !== undefined || storageTarget.holdsStage(tx, id, stage);
+  const ofDepot = decodeDepotStage(stage);
+  return ofDepot === undefined ? storageTarget.holdsStage(tx, id, stage) : isUnseen(tx, ofDepot);
 }
 
 /** Removes every row of a stage that `holdsForeignStage` found. */

@@ -170,7 +170,7 @@ export interface Target {
   /** Whether a stage named in a lease is this target's, and what v2 holds does not say that it is gone. */
   isStage(v2: V2State | FormatError, stage: Uint8Array): boolean;
   beginStage(tx: Transaction, id: ActorId, stage: Uint8Array): void;
-  /** Whether the stage is still this one; every transaction that writes to it asks, serializably, beside its lease. */
+  /** Whether the stage is still one; every transaction that writes to it, or removes it, asks, serializably, beside its lease. */
   holdsStage(tx: Transaction, id: ActorId, stage: Uint8Array): Promise<boolean>;
   /** Removes every row of a stage that was not switched to. */
   discardStage(tx: Transaction, id: ActorId, stage: Uint8Array): void;

@@ -1,5 +1,8 @@
 import { expect } from "chai";
-import { attempt, type AttemptOptions } from "../../support/depot-attempt.ts";
+import { DEFAULT_MIGRATION_OPTIONS } from "../../../src/migration/context.ts";
+import { migrateActor } from "../../../src/migration/migrate-actor.ts";
+import { storageTarget } from "../../../src/migration/targets/storage/storage-target.ts";
+import { attempt, depotContext, type AttemptOptions } from "../../support/depot-attempt.ts";
 import { branchesWithRows, pointerOf } from "../../support/depot-reference.ts";
 import {
   bucketRows,
@@ -31,7 +34,8 @@ import {
   type TestActor,
 } from "../../support/v1-actors.ts";
 import { journalOf } from "../recovery/built-journal.ts";
-import { freshWorld, type Prepared } from "./prepared.ts";
+import { LEASE_MS } from "./fault-scenes.ts";
+import { assertReadable, freshWorld, type Prepared } from "./prepared.ts";
 
 const PAGES = 400;
 const IMAGE = syntheticImage(PAGES, "zeros");
@@ -140,6 +144,31 @@ describe("the switch of a staged image to Depot", () => {
       const ofFerry = [...branchesWithRows(rows), pointerOf(rows, prepared.actor)?.subarray(3, 19).toString("hex")];
       expect(ofFerry.filter((branch) => branch !== undefined && branch !== ENGINE)).to.deep.equal([]);
       expect(leaseRows(rows)).to.deep.equal([]);
+    });
+  }
+
+  for (const form of ["depot", "storage"]) {
+    it(`is not undone by its own lease that a dump of before brings back, when ${form} is asked for`, async () => {
+      const counted = new FaultyStore(new MemoryStore({ from: store }));
+      await migrate(counted);
+      let leases: Row[] = [];
+      const met = new FaultyStore(store, counted.commits.length, async () => {
+        leases = leaseRows(store.dump());
+        await Promise.resolve();
+      });
+      expect(await migrate(met)).to.equal("migrated");
+      await putRows(store, leases);
+      const { world, actor, assertExported } = prepared;
+      world.nowMs += LEASE_MS;
+      const depot = depotContext(store, world);
+      const context = form === "depot" ? depot : { ...depot, target: storageTarget };
+      const { signal } = new AbortController();
+      const before = pointerOf(store.dump(), actor);
+      await migrateActor(context, actor.id, DEFAULT_MIGRATION_OPTIONS, signal);
+      expect(pointerOf(store.dump(), actor)).to.deep.equal(before);
+      expect(leaseRows(store.dump())).to.deep.equal([]);
+      assertReadable(store.dump(), actor);
+      await assertExported(IMAGE);
     });
   }
 

@@ -1,5 +1,5 @@
 import { ASCII, concatBytes, prefixRange, startsWith, viewOf } from "../../../formats/bytes.ts";
-import { branchRowsPrefix } from "../../../formats/depot-keys.ts";
+import { branchKey, branchRowsPrefix } from "../../../formats/depot-keys.ts";
 import { makeUuid, UUID_BYTES } from "../../../formats/uuid.ts";
 import type { Transaction } from "../../../store/store.ts";
 
@@ -41,6 +41,11 @@ export function decodeDepotStage(bytes: Uint8Array): DepotStage | undefined {
     branch: bytes.slice(MAGIC.length, TIME_OFFSET),
     wallClockMs: viewOf(bytes).getBigInt64(TIME_OFFSET),
   };
+}
+
+/** Whether nobody was switched to the branch, as when a dump of before that brings its lease back; serializable. */
+export async function isUnseen(tx: Transaction, { branch }: DepotStage): Promise<boolean> {
+  return (await tx.get(branchKey(branch))) === undefined;
 }
 
 /** Removes every row of a branch that nobody was switched to. */

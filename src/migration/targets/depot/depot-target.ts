@@ -33,6 +33,7 @@ import {
   clearStagedBranch,
   decodeDepotStage,
   encodeDepotStage,
+  isUnseen,
   newDepotStage,
   type DepotStage,
 } from "./depot-stage.ts";
@@ -185,7 +186,6 @@ class DepotTarget implements Target {
     return encodeDepotStage(newDepotStage(random, spec.creationTsMs));
   }
 
-  /** The lease drops in the transaction of the switch, so a branch named in a lease was never seen by anyone. */
   isStage(_v2: V2State | FormatError, stage: Uint8Array): boolean {
     return decodeDepotStage(stage) !== undefined;
   }
@@ -194,8 +194,8 @@ class DepotTarget implements Target {
     // The branch comes to be with its first row.
   }
 
-  holdsStage(): Promise<boolean> {
-    return Promise.resolve(true);
+  async holdsStage(tx: Transaction, _id: ActorId, stage: Uint8Array): Promise<boolean> {
+    return isUnseen(tx, stageOf(stage));
   }
 
   discardStage(tx: Transaction, _id: ActorId, stage: Uint8Array): void {
