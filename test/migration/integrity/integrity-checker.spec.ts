@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { IntegrityChecker, type IntegrityOptions } from "../../../src/migration/integrity/integrity-checker.ts";
 import type { IntegrityMode, IntegrityResult } from "../../../src/migration/integrity/integrity.ts";
@@ -172,14 +172,16 @@ describe("migration/integrity", function () {
   });
 
   it("stops when it is asked to, under way or waiting", async () => {
-    const image = new MemorySource(filledDatabase(20_000));
-    const controllers = [new AbortController(), new AbortController()] as const;
-    const checks = controllers.map(({ signal }) => failureOf(checker.check(image, "full", signal)));
-    controllers[1].abort();
-    expect(await checks[1]).to.include({ code: "aborted" });
-    await sleep(20);
-    controllers[0].abort();
-    expect(await checks[0]).to.include({ code: "aborted" });
+    const image = new MemorySource(filledDatabase(1000));
+    const [underWay, waiting] = [new AbortController(), new AbortController()];
+    const { held, begun } = heldBack(image, once(underWay.signal, "abort"));
+    const first = failureOf(checker.check(held, "full", underWay.signal));
+    const second = failureOf(checker.check(image, "full", waiting.signal));
+    await begun;
+    waiting.abort();
+    expect(await second).to.include({ code: "aborted" });
+    underWay.abort();
+    expect(await first).to.include({ code: "aborted" });
     expect(await checker.check(image, "quick")).to.deep.equal({ ok: true });
   });
 
@@ -202,11 +204,15 @@ describe("migration/integrity", function () {
 
   it("closes: checks under way, waiting and later fail, and nothing is left", async () => {
     const closing = open({});
-    const image = new MemorySource(filledDatabase(20_000));
+    const image = new MemorySource(filledDatabase(1000));
     await closing.check(image, "quick");
-    const checks = [failureOf(closing.check(image, "full")), failureOf(closing.check(image, "full"))];
-    await sleep(20);
-    await closing.close();
+    const released = new EventEmitter();
+    const { held, begun } = heldBack(image, once(released, "release"));
+    const checks = [failureOf(closing.check(held, "full")), failureOf(closing.check(image, "full"))];
+    await begun;
+    const closed = closing.close();
+    released.emit("release");
+    await closed;
     for (const failure of await Promise.all(checks)) {
       expect(failure).to.include({ code: "integrity_closed" });
     }
@@ -214,6 +220,21 @@ describe("migration/integrity", function () {
     await closing.close();
   });
 });
+
+/** An image that is read once `until` has come, and when somebody began to. */
+function heldBack(image: ByteSource, until: Promise<unknown>): { held: ByteSource; begun: Promise<unknown> } {
+  const events = new EventEmitter();
+  const begun = once(events, "begin");
+  const held: ByteSource = {
+    size: image.size,
+    read: async (offset, length) => {
+      events.emit("begin");
+      await until;
+      return image.read(offset, length);
+    },
+  };
+  return { held, begun };
+}
 
 async function failureOf(check: Promise<IntegrityResult>): Promise<unknown> {
   try {
