@@ -62,12 +62,13 @@ async function enqueue(run: Run, idArguments: readonly string[], flags: EnqueueF
   }
   const store = await run.openStore({ readOnly: true, priority: "batch" });
   const options = await jobOptions(config, store);
+  const targetOf = targetsOfJobs(run, store, options);
   const { produce } = await import("../produce/produce.ts");
   return produce(run, {
     store,
     source: sourceOf(store, { ids, isScan, signal: run.signal }),
     options,
-    otherwise: targetsOfJobs(run, store, options),
+    otherwise: (previous) => targetOf(previous?.campaign),
     force: flags.force === true,
     // Only what was taken back when --force was typed: of it and a rollback the later one counts.
     occasionOf: (previous) =>

@@ -65,6 +65,9 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
     await explainNothing(run, store, flags);
   }
   const options = await jobOptions(run.config, store);
+  const targetOf = targetsOfJobs(run, store, options);
+  // What is to be said of their targets is said before the question.
+  await Promise.all([...campaigns].map(targetOf));
   await confirmMany(
     run,
     counts.reduce((sum, { actors }) => sum + actors, 0),
@@ -75,7 +78,7 @@ async function requeue(run: Run, ids: readonly string[], flags: RequeueFlags): P
   const { requeueActors } = await import("../requeue/requeue-actors.ts");
   const status = await requeueActors(run, {
     ...{ store, outcomes, options, canary, wait: flags.wait === true },
-    otherwise: targetsOfJobs(run, store, options),
+    otherwise: (previous) => targetOf(previous?.campaign),
     campaigns: await campaignsOfTarget(store, campaigns, options["target"]),
   });
   sayLeft(run, left);

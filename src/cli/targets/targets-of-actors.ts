@@ -4,7 +4,6 @@ import { lookUpOutcomes } from "../../campaign/ledger/ledger.ts";
 import type { Config } from "../../config/config.ts";
 import { UsageError } from "../../errors.ts";
 import type { ActorId } from "../../formats/actor-id.ts";
-import type { Outcome } from "../../migration/outcome.ts";
 import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
 import type { Target } from "../../migration/targets/target.ts";
 import type { RequestOptions } from "../../queue/migration-request.ts";
@@ -66,20 +65,19 @@ async function campaignsOf(store: Store, ids: Iterable<ActorId>): Promise<Set<st
 }
 
 /**
- * What the job of an actor says where the command does not: target and namespace of the campaign that left it, so that it does not come to
- * another form of v2 than the campaign's because nobody said it again. Of actors without one the operator is told once where that matters.
+ * What the jobs of actors say where the command does not, by the campaign that left them, undefined for none: its target and namespace, so that
+ * they do not come to another form of v2 because nobody said it again. Of actors without one the operator is told once where that matters.
  */
 export function targetsOfJobs(
   run: Run,
   store: Store,
   asked: RequestOptions,
-): (previous: Outcome | undefined) => Promise<RequestOptions> {
+): (campaign: string | undefined) => Promise<RequestOptions> {
   const read = new Map<string | undefined, Promise<RequestOptions>>();
   let noted: Promise<void> | undefined;
-  return async (previous) => {
-    const name = previous?.campaign;
-    const reading = read.get(name) ?? targetOptionsOf(store, name);
-    read.set(name, reading);
+  return async (campaign) => {
+    const reading = read.get(campaign) ?? targetOptionsOf(store, campaign);
+    read.set(campaign, reading);
     const options = await reading;
     if (options["target"] === undefined) {
       await (noted ??= noteUnsaidTarget(run, store, asked));

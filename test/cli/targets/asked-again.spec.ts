@@ -108,6 +108,16 @@ describe("the target of actors that are asked again", function () {
     expect(JSON.parse(stdout)).to.have.nested.include({ "counts.done.migrated.actors": 1 });
   });
 
+  it("is asked about before many are requeued, and not when they are on the queue", async () => {
+    const many = Array.from({ length: 101 }, (_, n) => testActor(n + 10));
+    await load([...bucketRows(BUCKET_BRANCH), ...many.flatMap((actor) => fileRows(actor, TAG.journal, JOURNAL))]);
+    await ferry(["enqueue", "--scan", "--target", "storage"]);
+    await work();
+    const { status, stderr } = await ferry(["requeue", "--reason", "journal_present"]);
+    expect(status).to.equal(2);
+    expect(stderr).to.match(/these jobs name no target.*agree with --yes/s);
+  });
+
   it("has to be said when actors of different targets are verified", async () => {
     await ferry(["campaign", "create", "spring", "--from", "-", "--target", "depot", "--start"], {
       input: FIRST,

@@ -43,7 +43,7 @@ export function decodeDepotStage(bytes: Uint8Array): DepotStage | undefined {
   };
 }
 
-/** Whether nobody was switched to the branch, as when a dump of before that brings its lease back; serializable. */
+/** Whether nobody was switched to the branch yet. A lease that a dump brings back may name one of which that is no longer so; serializable. */
 export async function isUnseen(tx: Transaction, { branch }: DepotStage): Promise<boolean> {
   return (await tx.get(branchKey(branch))) === undefined;
 }
