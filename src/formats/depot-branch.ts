@@ -8,6 +8,7 @@ import { decodeRecord, RecordWriter, type RecordReader } from "./depot-record.ts
  *                          | i64 created_at_ms | opt restore point | enum state | u64 lifecycle generation      73 bytes, at 38
  *   BucketBranchRecord     uuid branch | opt parent uuid | opt parent stamp | root stamp | u8 fork depth | i64 created_at_ms
  *                          | opt restore point | enum state                                                     48 bytes, at 21
+ *   restore point          text | opt stamp: `RestorePointRef` of the engine's depot/src/conveyer/types/restore_points.rs
  *   BucketCatalogDbFact    uuid branch | uuid bucket branch | catalog stamp | opt tombstone stamp               53 bytes, at 36
  */
 
@@ -33,6 +34,12 @@ export function decodeBranchPointer(bytes: Uint8Array): BranchPointer {
   return decodeRecord("pointer", bytes, (reader) => ({ branch: reader.uuid(), lastSwappedAtMs: reader.i64() }));
 }
 
+/** A moment that the engine can go back to: its id, and the stamp of the commit that it came to. */
+export interface RestorePoint {
+  readonly id: string;
+  readonly stamp: Uint8Array | undefined;
+}
+
 /** What a branch was forked off; undefined fields on a root. */
 export interface BranchOrigin {
   readonly parent: Uint8Array | undefined;
@@ -40,7 +47,7 @@ export interface BranchOrigin {
   readonly rootStamp: Uint8Array;
   readonly forkDepth: number;
   readonly createdAtMs: bigint;
-  readonly restorePoint: string | undefined;
+  readonly restorePoint: RestorePoint | undefined;
   readonly state: BranchState;
 }
 
@@ -116,7 +123,7 @@ function readOrigin(reader: RecordReader): BranchOrigin {
     rootStamp: reader.stamp(),
     forkDepth: reader.u8(),
     createdAtMs: reader.i64(),
-    restorePoint: reader.option(() => reader.text()),
+    restorePoint: reader.option(() => ({ id: reader.text(), stamp: reader.option(() => reader.stamp()) })),
     state: reader.oneOf(STATES),
   };
 }

@@ -187,8 +187,11 @@ describe("Depot's records", () => {
   });
 
   it("read forks, with parents and restore points, though they write none", () => {
-    const fork = decodeBucketBranch(hex(`010010${BR}0110${BB}01${STAMP}${STAMP}03${NOW}010361626301`));
-    expect(fork).to.deep.include({ parent: bucketBranch, parentStamp: stamp, forkDepth: 3, restorePoint: "abc" });
+    const fork = decodeBucketBranch(hex(`010010${BR}0110${BB}01${STAMP}${STAMP}03${NOW}01036162630001`));
+    const restorePoint = { id: "abc", stamp: undefined };
+    expect(fork).to.deep.include({ parent: bucketBranch, parentStamp: stamp, forkDepth: 3, restorePoint });
     expect(fork.state).to.equal("frozen");
+    const resolved = decodeBucketBranch(hex(`010010${BR}0000${STAMP}00${NOW}010361626301${STAMP}00`));
+    expect(resolved.restorePoint).to.deep.equal({ id: "abc", stamp });
   });
 });

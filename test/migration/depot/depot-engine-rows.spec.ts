@@ -19,6 +19,7 @@ import {
   encodeDepotCommit,
   encodeDepotHead,
 } from "../../../src/formats/depot-head.ts";
+import { formatErrorOf } from "../../../src/formats/format-error.ts";
 import { parseNamespaceId } from "../../../src/formats/namespace-id.ts";
 import { inflated } from "../../../src/migration/pages.ts";
 import { memoryRows } from "../../../src/migration/rows.ts";
@@ -45,7 +46,7 @@ function vector(name: string): Vector & { readonly found: Row[] } {
   return { ...read, found: read.rows.map(({ k, v }) => ({ key: bytes(k), value: bytes(v) })) };
 }
 
-const NAMES = ["engine-empty", "engine-grown", "engine-shrunk", "engine-after-ferry"];
+const NAMES = ["engine-empty", "engine-grown", "engine-shrunk", "engine-after-ferry", "engine-compacted"];
 
 /** Read and written again, by the key they lie at; undefined for rows that are not records. */
 function recoded({ key, value }: Row): Uint8Array | undefined {
@@ -106,6 +107,17 @@ describe("rows that the engine wrote", () => {
       expect(state).to.deep.equal({ kind: "migrated" });
     });
   }
+
+  it("count as migrated where the engine went back to a restore point: a fork, which Ferry does not read", async () => {
+    const { found, namespace, actor } = vector("engine-restored");
+    const store = new MemoryStore();
+    store.load(found);
+    const id = parseActorId(actor);
+    const state = await store.transact(async (tx) => target(namespace).readState(tx, id));
+    expect(state).to.deep.equal({ kind: "migrated" });
+    const read = await target(namespace).readPageCount(memoryRows(found), id).catch(formatErrorOf);
+    expect(read).to.include({ code: "depot_fork_unsupported" });
+  });
 
   it("are those that Ferry writes, but for ids, times and stamps: an empty database, all of it", async () => {
     const store = new MemoryStore();
