@@ -114,7 +114,8 @@ export function shellVersion(): string | undefined {
   return run.error === undefined ? run.stdout.split(" ")[0] : undefined;
 }
 
-function asOnlyProcess<T>(body: () => T): T {
+/** As no other process holds a lock; see `openWithWasm`. */
+export function asOnlyProcess<T>(body: () => T): T {
   const { accessSync, fsyncSync } = fs;
   Object.assign(fs, {
     // Nothing here outlives the process, and syncing is most of the time.
