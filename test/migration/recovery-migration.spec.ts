@@ -17,13 +17,10 @@ import {
   type AttemptOptions,
 } from "../support/reference-attempt.ts";
 import { firstDifference, readV2, sha256 } from "../support/reference.ts";
-import { LONG, SEED } from "../support/run-options.ts";
 import { rollbackCrashes, walCrashes, type CrashCase } from "../support/sqlite-crashes.ts";
 import { bytesOf, entryRows, fileChunkK, fileRows, PAGE, TAG, testActor, type Row } from "../support/v1-actors.ts";
-import { v1AfterDeath } from "../support/v1-vfs.ts";
 import { journalOf } from "./recovery/built-journal.ts";
 import { Random } from "./recovery/random.ts";
-import { MAIN_FILE, recordRollbackMode } from "./recovery/workloads.ts";
 import { aftermath, openWalWithWasm, openWithWasm } from "./recovery/sqlite-oracle.ts";
 
 const actor = testActor(7);
@@ -111,38 +108,6 @@ describe("migrating what a crash left behind", () => {
       }
     }
     expect(migrated, `seed ${seed}`).to.be.greaterThan(CASES / 3);
-  });
-
-  it("gives the image that SQLite leaves, wherever v1's own storage stops between two of its requests", async function () {
-    this.timeout(600_000);
-    const random = new Random(SEED);
-    const wanted = LONG ? 1500 : CASES;
-    const tally = new Map<string, number>();
-    for (let cases = 0; cases < wanted;) {
-      const { before, operations, title } = recordRollbackMode(random, directory);
-      const chunksAtOnce = random.pick([1, 4, 128]);
-      const { made } = v1AfterDeath(before, operations, { chunksAtOnce, requests: Infinity });
-      const requests = random.between(0, made);
-      const { files } = v1AfterDeath(before, operations, { chunksAtOnce, requests });
-      const [main, journal] = [files.get(MAIN_FILE), files.get(`${MAIN_FILE}-journal`)];
-      if (main === undefined || !title.includes("page_size=4096 ")) {
-        continue;
-      }
-      cases += 1;
-      const left = aftermath(directory, { main: main.bytes, journal: journal?.bytes }, { open: openWithWasm });
-      const rows = [...main.rows(actor, TAG.main), ...(journal?.rows(actor, TAG.journal) ?? [])];
-      const { outcome, store } = await migrate(rows, { journal: "rollback" });
-      const name = `FERRY_TEST_SEED=${SEED}, ${title}, ${requests} of ${made} requests, ${chunksAtOnce} chunks each`;
-      if (outcome.state === "migrated") {
-        const { image } = readV2(actor, await dumpRows(store));
-        expect(firstDifference(image, left.main ?? new Uint8Array(0)), name).to.equal(undefined);
-      } else {
-        // Chunks and the size that says how many are two requests: what was between them is never guessed.
-        expect(outcome.reason, name).to.be.oneOf(["chunk_missing", "chunk_unexpected"]);
-      }
-      tally.set(outcome.state, (tally.get(outcome.state) ?? 0) + 1);
-    }
-    expect(tally.get("migrated"), `FERRY_TEST_SEED=${SEED}`).to.be.greaterThan(wanted / 2);
   });
 
   describe("by what the options say", () => {
