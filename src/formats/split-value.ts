@@ -8,6 +8,9 @@ import { FormatError } from "./format-error.ts";
  *                               01 | length u32 BE | pieces u32 BE             split, from there up
  *   subspace | 03 | key | i     piece i u32 BE, 10,000 bytes each, the last shorter
  *
+ * Readers take as many pieces as the head says. There can be more: where the engine writes a shorter value over a longer one, the rest of
+ * that one's pieces stay. It clears from `03 | key` up to `03 | key | 00`, where none lies (`tx_delete_value` of its sqlite-storage/src/udb.rs).
+ *
  * The engine inlines 100,000 bytes too; with the mark that is one more than FoundationDB's limit, so Ferry splits there.
  */
 
@@ -93,16 +96,16 @@ export function decodeSplitHead(row: Uint8Array): SplitHead {
 }
 
 /**
- * Whether pieces of these lengths, in order, are all of a split value.
+ * Whether pieces of these lengths, in order, begin with all of a split value.
  * @throws FormatError `rows_missing` when there are too few, `split_value_invalid` for a wrong length.
  */
 export function assertPieces(head: { bytes: number; pieces: number }, lengths: readonly number[]): void {
   if (lengths.length < head.pieces) {
     throw new FormatError("rows_missing", "A split v2 value has a piece missing.", { ...head, found: lengths.length });
   }
-  const right = lengths.every((length, index) => length === Math.min(PIECE_BYTES, head.bytes - index * PIECE_BYTES));
-  if (lengths.length !== head.pieces || !right) {
-    throw new FormatError("split_value_invalid", "A split v2 value has a piece too many or of the wrong length.", {
+  const own = lengths.slice(0, head.pieces);
+  if (!own.every((length, index) => length === Math.min(PIECE_BYTES, head.bytes - index * PIECE_BYTES))) {
+    throw new FormatError("split_value_invalid", "A split v2 value has a piece of the wrong length.", {
       ...head,
       found: lengths.length,
     });
@@ -115,5 +118,5 @@ export function joinPieces(head: { bytes: number; pieces: number }, pieces: read
     head,
     pieces.map((piece) => piece.length),
   );
-  return concatBytes(...pieces);
+  return concatBytes(...pieces.slice(0, head.pieces));
 }

@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { concatBytes, keyAfter, prefixRange } from "../../../formats/bytes.ts";
+import { concatBytes, keyAfter, prefixRange, u32be } from "../../../formats/bytes.ts";
 import { encodeSplitValue, physicalKey, piecePrefix, type PhysicalRow } from "../../../formats/split-value.ts";
 import { DELTA, META, PIDX, SHARD, v2ActorPrefix, V2_SUBSPACE } from "../../../formats/v2-keys.ts";
 import type { KeyRange } from "../../../store/store.ts";
@@ -19,9 +19,11 @@ export function logicalRange(logicalPrefix: Uint8Array): KeyRange {
   return prefixRange(physicalKey(V2_SUBSPACE, logicalPrefix));
 }
 
-/** The pieces of one logical key's split value. */
-export function piecesRange(logicalKey: Uint8Array): KeyRange {
-  return prefixRange(piecePrefix(V2_SUBSPACE, logicalKey));
+/** The pieces of one logical key's split value: all that there are, or the first so many. */
+export function piecesRange(logicalKey: Uint8Array, pieces?: number): KeyRange {
+  const prefix = piecePrefix(V2_SUBSPACE, logicalKey);
+  const all = prefixRange(prefix);
+  return pieces === undefined ? all : { ...all, end: concatBytes(prefix, u32be(pieces)) };
 }
 
 /** The keys after an actor's own part under which it has rows, and where they end; META is one key. In the order of keys. */

@@ -84,6 +84,24 @@ describe("the reader of v2 storage", () => {
     }
   });
 
+  it("takes as many pieces as a value says, where the engine left the rest of a longer one that it wrote over", async () => {
+    const longer = (key: Uint8Array): Row[] => physicalRows(key, new Uint8Array(450_000).fill(7));
+    const shardKeys = [0, 1, 2, 3].map((number) => logicalKey(ACTOR, "/SHARD/", u32(number)));
+    const deltaKey = logicalKey(ACTOR, "/DELTA/", u64(1), "/", u32(0));
+    for (const [keys, rows] of [
+      [shardKeys, shards.flat()],
+      [[deltaKey], delta(pages(1, 201), 1)],
+    ] as const) {
+      const own = new Set(rows.map(({ key }) => Buffer.from(key).toString("hex")));
+      const left = keys.flatMap(longer).filter(({ key }) => !own.has(Buffer.from(key).toString("hex")));
+      expect(left.length).to.be.greaterThan(10);
+      for (const some of [left, left.filter((_, index) => index % 3 !== 0)]) {
+        const sorted = [...rows, ...some].toSorted((a, b) => Buffer.compare(a.key, b.key));
+        expect(Buffer.compare(await read(sorted), IMAGE)).to.equal(0);
+      }
+    }
+  });
+
   it("does not look at what lies past the end, nor at other actors' rows", async () => {
     const other = delta(pages(1, 201), 1).map(({ key, value }) => ({
       key: bytesOf(key.subarray(0, 20), testActor(2).id, key.subarray(50)),
