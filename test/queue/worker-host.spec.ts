@@ -223,6 +223,22 @@ describe("queue/worker host", () => {
     await worker.host.drained();
   });
 
+  it("takes no job when it is paused in the moment in which it is given more slots", async () => {
+    const finish = gate();
+    const worker = await fixture.work(async () => {
+      await finish.opened;
+      return { kind: "done" };
+    });
+    await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
+    await eventually("one job runs", () => worker.host.inFlight === 1);
+    await Promise.all([worker.host.setConcurrency(2), worker.host.pause()]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([worker.host.inFlight, eventsOf(worker, "job_handed_back")]).to.deep.equal([1, []]);
+    finish.open();
+    await worker.host.resume();
+    await worker.host.drained();
+  });
+
   it("takes no job while paused, and its concurrency rises while it is busy", async () => {
     const finish = gate();
     const worker = await fixture.work(async () => {
