@@ -261,6 +261,13 @@ describe("queue/migration queue", () => {
     expect(tooMany).to.deep.equal(["put_off"]);
   });
 
+  it("leaves nothing in Redis for long that it wrote to see whether it may", async () => {
+    await fixture.queue.probeWrite();
+    const keys = await fixture.client.keys("ferry:actor-migration:*probe*");
+    expect(keys).to.have.length(1);
+    expect(await fixture.client.ttl(keys[0] ?? "")).to.be.within(1, 60);
+  });
+
   it("sees the workers of its own prefix only", async () => {
     const options = { url: fixture.redis.url, prefix: "other" };
     await fixture.work();
