@@ -7,6 +7,7 @@ import { LockKeeper } from "../../src/queue/lock-keeper.ts";
 import type { QueueScripts } from "../../src/queue/queue-scripts.ts";
 import type { WorkerEvent } from "../../src/queue/worker-events.ts";
 import { StoreError } from "../../src/store/errors.ts";
+import { eventually } from "./eventually.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 const LOCK_MS = 60_000;
@@ -162,6 +163,11 @@ describe("queue/job runner", () => {
     });
     const older = thrown(one.run(job({ id: "old", data: request }), "t"));
     const newer = one.run(job({ id: "new", data: request }), "u");
+    try {
+      await eventually("the older one is told", () => seen.length > 1);
+    } finally {
+      one.abortAll();
+    }
     expect(await older).to.be.instanceOf(WaitingError);
     await newer;
     expect(seen).to.deep.equal(["old begins", "old is told lock_lost", "new begins"]);

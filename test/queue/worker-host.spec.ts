@@ -143,6 +143,9 @@ describe("queue/worker host", () => {
     await stopped;
     expect(eventsOf(worker, "job_done")).to.have.length(2);
     expect(eventsOf(worker, "state_changed").map(({ state }) => state)).to.deep.equal(["draining", "stopped"]);
+    // The host has let go of the connection itself; its closing comes a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(eventsOf(worker, "redis_lost")).to.deep.equal([]);
   });
 
   it("stops as soon as its jobs have ended also while Redis is away, and aborts none", async () => {
