@@ -56,6 +56,13 @@ describe("the retry loop", () => {
     }, options);
   };
 
+  // To FoundationDB a timeout of 0 is none.
+  it("gives an attempt some time also where there is none", async () => {
+    const engine = new ScriptedEngine();
+    await write(engine, { timeoutMs: 0 });
+    expect(engine.begun.map(({ timeoutMs }) => timeoutMs)).to.deep.equal([1]);
+  });
+
   it("takes nothing more from a body that has ended once it commits", async () => {
     const engine = new ScriptedEngine();
     let late: unknown;
