@@ -128,6 +128,24 @@ describe("a job of an actor that is awake", () => {
   });
 });
 
+describe("a job that was done, and starts once more as Redis was not told", () => {
+  it("takes nothing of what its campaign has recorded where no attempt is left", async () => {
+    const store = new MemoryStore();
+    store.load(v1Rows(ACTOR, syntheticImage(3, "text").fill(0, 0, 16)));
+    await openInCampaign(store);
+    expect(await jobOn(store, { campaign: "c" })).to.equal("rejected magic_mismatch");
+    const { handlers, outcomes } = workerOn(store);
+    await handlers.onExhausted(
+      { actorId: ACTOR.id, campaign: "c", requestedAt: "" },
+      new FerryError("worker_lost", "The worker was lost."),
+      { jobId: "j", attempt: 8, isRestart: true },
+    );
+    expect(outcomes).to.deep.equal([]);
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "rejected", reason: "magic_mismatch" });
+    expect(await counted(store)).to.deep.equal(["rejected magic_mismatch"]);
+  });
+});
+
 describe("a job on behalf of a campaign that is over", () => {
   const asked = { onBehalfOf: "c" };
   let store: MemoryStore;
