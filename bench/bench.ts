@@ -17,7 +17,6 @@ export class Bench {
   readonly engine: Store["engine"];
   readonly #clusterFile: string | undefined;
   readonly #folders: string[] = [];
-  readonly #stores = new Set<Store>();
   readonly #children = new Set<ChildProcess>();
   #redis: Promise<TestRedis> | undefined;
 
@@ -47,11 +46,9 @@ export class Bench {
   async withStore<T>(use: (store: Store, url: string) => Promise<T>, options?: OpenStoreOptions): Promise<T> {
     const url = await this.newStoreUrl();
     const store = await openStore(url, options);
-    this.#stores.add(store);
     try {
       return await use(store, url);
     } finally {
-      this.#stores.delete(store);
       await store.close();
       await this.removeStore(url);
     }
@@ -83,11 +80,11 @@ export class Bench {
     for (const child of this.#children) {
       child.kill("SIGKILL");
     }
-    await (await this.#redis)?.stop();
-    if (this.#clusterFile !== undefined) {
-      await this.#wipeCluster();
-    }
-    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true })));
+    await Promise.all([
+      this.#redis?.then((redis) => redis.stop()),
+      this.#clusterFile === undefined ? undefined : this.#wipeCluster(),
+      ...this.#folders.map((folder) => rm(folder, { recursive: true, force: true })),
+    ]);
   }
 
   async #wipeCluster(): Promise<void> {

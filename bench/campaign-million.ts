@@ -12,16 +12,14 @@ import { finishedAndBad } from "../src/campaign/campaign-counts.ts";
 import { auditCampaign } from "../src/campaign/audit.ts";
 import { readView } from "../src/campaign/progress/view.ts";
 import { watchLines } from "../src/cli/campaign/watch-lines.ts";
-import { makeActorId } from "../src/formats/actor-id.ts";
-import { actorKvSubspace, chunkRowKey, encodeEntryMetadata, metadataRowKey } from "../src/formats/actor-kv.ts";
-import { encodeFileMetadata, FILE_TAG, fileMetadataKey } from "../src/formats/v1-file.ts";
+import { PAGE_BYTES } from "../src/formats/sqlite-header.ts";
 import { outcomeOf } from "../src/migration/verdict.ts";
 import { MigrationQueue } from "../src/queue/migration-queue.ts";
 import { WorkerHost } from "../src/queue/worker-host.ts";
 import { openStore } from "../src/store/open-store.ts";
-import type { Store } from "../src/store/store.ts";
+import type { KeyValue, Store } from "../src/store/store.ts";
 import { readCommandLine, readCount } from "./command-line.ts";
-import { startCampaign } from "./fixtures.ts";
+import { benchId, sizeRows, startCampaign, writeRows } from "./fixtures.ts";
 import { isFlat, quarters } from "./flat.ts";
 import { ferryHere } from "../test/support/cli.ts";
 import { TestRedis } from "../test/support/redis.ts";
@@ -36,7 +34,6 @@ const NAME = "million";
 const HERE = fileURLToPath(import.meta.url);
 const FEEDER = fileURLToPath(new URL("../producers/campaign.ts", import.meta.url));
 const MIB = 1024 * 1024;
-const WRITE_BATCH = 2_000;
 /** The window counts as full with this share of it waiting or running: between two looks of the feeder some are always done. */
 const FULL = 0.5;
 /** How often the window is looked at: workers empty it within seconds. */
@@ -90,7 +87,7 @@ async function work(storeUrl: string, redisUrl: string, concurrency: number): Pr
       await store.transact(
         async (tx) => {
           const previous = await ledger.read(tx, actorId);
-          const image = { pages: 1, bytes: 4096, sha256: "00".repeat(32) };
+          const image = { pages: 1, bytes: PAGE_BYTES, sha256: "00".repeat(32) };
           const facts = { previous, finishedAtMs: Date.now(), campaign };
           const verdict = { state: "migrated", layout: "shards", verified: false, image } as const;
           ledger.write(tx, outcomeOf(actorId, verdict, facts), previous);
@@ -136,7 +133,7 @@ async function measure(): Promise<void> {
   const children: ChildProcess[] = [];
   try {
     const startedAtMs = performance.now();
-    await writeActors(store, actors);
+    await writeRows(store, sizesOf(actors));
     say(`${actors} actors written in ${Math.round((performance.now() - startedAtMs) / 1000)} s`);
     await startCampaign(store, NAME, window);
     const env = { FERRY_STORE: `lmdb:${folder}`, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
@@ -290,24 +287,10 @@ async function msOf(work: () => Promise<unknown>): Promise<number> {
   return Math.round(performance.now() - beforeMs);
 }
 
-/** The v1 rows that say how large each actor's file is: all a scan reads of it. */
-async function writeActors(store: Store, count: number): Promise<void> {
-  const metadata = encodeEntryMetadata({ version: new Uint8Array([1]), updateTs: 0n });
-  const key = fileMetadataKey(FILE_TAG.main);
-  const value = encodeFileMetadata(4096n);
-  for (let start = 0; start < count; start += WRITE_BATCH) {
-    await store.transact((tx) => {
-      for (let index = start; index < Math.min(start + WRITE_BATCH, count); index += 1) {
-        const random = Buffer.alloc(16);
-        // Spread over the space of ids as random ones are, and the same at every run.
-        random.writeUInt32BE(Math.imul(index + 1, 2_654_435_761) >>> 0, 0);
-        random.writeUInt32BE(index, 12);
-        const subspace = actorKvSubspace(makeActorId(random, 1));
-        tx.set(chunkRowKey(subspace, key, 0), value);
-        tx.set(metadataRowKey(subspace, key), metadata);
-      }
-      return Promise.resolve();
-    });
+/** What a scan reads of so many actors of one page. */
+function* sizesOf(actors: number): Generator<KeyValue, void, undefined> {
+  for (let index = 0; index < actors; index += 1) {
+    yield* sizeRows(benchId(index), PAGE_BYTES);
   }
 }
 

@@ -27,13 +27,16 @@ const NEVER = new AbortController().signal;
 
 /** Ids spread over the space of ids as random ones are, the same at every run; `group` makes other ones. */
 export function benchIds(count: number, group = 0): ActorId[] {
-  return Array.from({ length: count }, (_, index) => {
-    const random = Buffer.alloc(16);
-    random.writeUInt32BE(Math.imul(index + 1 + group * 1_000_003, 2_654_435_761) >>> 0, 0);
-    random.writeUInt32BE(group, 8);
-    random.writeUInt32BE(index, 12);
-    return makeActorId(random, 1);
-  });
+  return Array.from({ length: count }, (_, index) => benchId(index, group));
+}
+
+/** One of them. */
+export function benchId(index: number, group = 0): ActorId {
+  const random = Buffer.alloc(16);
+  random.writeUInt32BE(Math.imul(index + 1 + group * 1_000_003, 2_654_435_761) >>> 0, 0);
+  random.writeUInt32BE(group, 8);
+  random.writeUInt32BE(index, 12);
+  return makeActorId(random, 1);
 }
 
 /** An image of which every second page is text and the others random: LZ4 makes half of it, about as of a database of mixed rows. */
@@ -48,16 +51,25 @@ export function mixedImage(pageCount: number): Uint8Array {
 
 /** The v1 rows of an actor with this main file. */
 export function* imageRows(id: ActorId, image: Uint8Array): Generator<KeyValue, void, undefined> {
+  yield* sizeRows(id, image.length);
+  const prefix = fileChunkPrefix(FILE_TAG.main);
+  for (let index = 0; index * PAGE_BYTES < image.length; index += 1) {
+    const chunk = image.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES);
+    yield* entryRows(id, concatBytes(prefix, u32be(index)), chunk);
+  }
+}
+
+/** The rows that say how large an actor's main file is: all that a scan reads of it. */
+export function sizeRows(id: ActorId, imageBytes: number): KeyValue[] {
+  return entryRows(id, fileMetadataKey(FILE_TAG.main), encodeFileMetadata(BigInt(imageBytes)));
+}
+
+function entryRows(id: ActorId, key: Uint8Array, value: Uint8Array): KeyValue[] {
   const subspace = actorKvSubspace(id);
-  const entry = (key: Uint8Array, value: Uint8Array): KeyValue[] => [
+  return [
     { key: chunkRowKey(subspace, key, 0), value },
     { key: metadataRowKey(subspace, key), value: ENTRY_METADATA },
   ];
-  yield* entry(fileMetadataKey(FILE_TAG.main), encodeFileMetadata(BigInt(image.length)));
-  const prefix = fileChunkPrefix(FILE_TAG.main);
-  for (let index = 0; index * PAGE_BYTES < image.length; index += 1) {
-    yield* entry(concatBytes(prefix, u32be(index)), image.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES));
-  }
 }
 
 /** Writes rows, several thousand per transaction. */

@@ -49,7 +49,12 @@ const options = readCommandLine(
     )
     .option("--full", "the sizes and rounds of the table of goals; without it, those of a run of three minutes", false)
     .option("--only <figures>", "some of them, with commas", readFigures)
-    .option("--json <file>", "where the figures go besides the table", readFile, join(tmpdir(), "ferry-bench.json"))
+    .option(
+      "--json <file>",
+      "where the figures go besides the table",
+      readWritableFile,
+      join(tmpdir(), "ferry-bench.json"),
+    )
     .addHelpText("after", `\nFigures: ${namesOf(FIGURES)}`),
 ).opts<{ full: boolean; only?: readonly Figure[]; json: string }>();
 
@@ -89,7 +94,7 @@ function readFigures(text: string): Figure[] {
 }
 
 /** A file that can be written: that it cannot is to be known before an hour of measuring. */
-function readFile(text: string): string {
+function readWritableFile(text: string): string {
   try {
     appendFileSync(text, "");
     return text;

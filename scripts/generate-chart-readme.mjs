@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // Writes the table of values into helm/ferry/README.md, between its markers, from values.yaml (names, defaults, comments) and
 // values.schema.json (types). `--check` writes nothing and exits 1 when the file is not current. Either way it fails when a value
 // has no comment, or one of the two files has a key that the other has not.

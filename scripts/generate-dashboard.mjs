@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // Writes Grafana's dashboard, helm/ferry/dashboards/ferry.json, from the rows below. `--check` writes nothing and exits 1 when the file
 // is not current. Every metric named here must exist: test/helm/dashboard.spec.ts compares with src/telemetry/metrics.ts.
 import { readFileSync, writeFileSync } from "node:fs";

@@ -7,7 +7,7 @@ import { queueSink } from "../../src/cli/produce/queue-sink.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { keyAfter } from "../../src/formats/bytes.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
-import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
+import { DEFAULT_PREFIX, QUEUE_NAME } from "../../src/queue/redis-options.ts";
 import type { KeyRange, Store } from "../../src/store/store.ts";
 import type { Figure, Result } from "../figure.ts";
 import { benchIds, mixedImage, writeActors } from "../fixtures.ts";
@@ -47,7 +47,7 @@ export const enqueueScan: Figure = {
         });
         return count / seconds;
       };
-      const jobs = new Queue(QUEUE_NAME, { connection: redis, prefix: "ferry" });
+      const jobs = new Queue(QUEUE_NAME, { connection: redis, prefix: DEFAULT_PREFIX });
       const addAll = async (): Promise<number> => {
         await redis.flushall();
         const seconds = await secondsOf(() => addJobs(jobs, ids));

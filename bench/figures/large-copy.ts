@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { concatBytes, u32be } from "../../src/formats/bytes.ts";
-import { compressPage } from "../../src/formats/page-codec.ts";
 import { PAGE_BYTES } from "../../src/formats/sqlite-header.ts";
 import { FILE_TAG } from "../../src/formats/v1-file.ts";
 import { inOrder } from "../../src/migration/in-order.ts";
+import { finishStaging, stagePages } from "../../src/migration/stage-pages.ts";
 import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
-import type { Target } from "../../src/migration/targets/target.ts";
+import type { StagedRows, Target } from "../../src/migration/targets/target.ts";
 import { fileChunkSpan } from "../../src/migration/v1/v1-keys.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Bench } from "../bench.ts";
@@ -101,10 +101,7 @@ function measure(bench: Bench, { target, suffix }: BenchTarget): Promise<Result[
 async function throughCodec(image: Uint8Array): Promise<void> {
   const [there, back] = [benchCodec.begin(), benchCodec.begin()];
   const batches = Array.from({ length: Math.ceil(image.length / SPAN_BYTES) }, (_, span) => async (): Promise<void> => {
-    const bytes = image.subarray(span * SPAN_BYTES, (span + 1) * SPAN_BYTES);
-    const pages = Array.from({ length: bytes.length / PAGE_BYTES }, (__, index) =>
-      bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES),
-    );
+    const pages = pagesOf(image.subarray(span * SPAN_BYTES, (span + 1) * SPAN_BYTES));
     const { blocks, release } = await there.compress(pages);
     const inflated = back.inflate(blocks);
     release();
@@ -127,17 +124,19 @@ function shapesOf(target: Target, id: ActorId, image: Uint8Array): Shape[] {
   const spec = { layout: target.layoutOf("shards"), pageCount, creationTsMs: 1 };
   const stager = target.makeStager(id, { ...spec, stage: target.newStage(spec, randomBytes(16)) });
   const shapes: Shape[] = [];
-  const note = (staged: { rows: Iterable<{ key: Uint8Array; value: Uint8Array }> }): void => {
+  const note = (staged: StagedRows): void => {
     shapes.push([...staged.rows].map(({ key, value }) => ({ keyBytes: key.length, valueBytes: value.length })));
+    staged.release?.();
   };
-  for (let pgno = 1; pgno <= pageCount; pgno += 1) {
-    stager.add(pgno, compressPage(image.subarray((pgno - 1) * PAGE_BYTES, pgno * PAGE_BYTES)));
-    if (stager.ready) {
-      note(stager.take());
-    }
-  }
-  note(stager.finish());
+  stagePages(stager, { firstPgno: 1, pages: pagesOf(image) }, note);
+  finishStaging(stager, note);
   return shapes;
+}
+
+function pagesOf(bytes: Uint8Array): Uint8Array[] {
+  return Array.from({ length: bytes.length / PAGE_BYTES }, (_, index) =>
+    bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES),
+  );
 }
 
 async function rawCopy(store: Store, id: ActorId, imageBytes: number, shapes: readonly Shape[]): Promise<void> {

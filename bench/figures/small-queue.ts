@@ -11,7 +11,7 @@ import { storageTarget } from "../../src/migration/targets/storage/storage-targe
 import { LoadGovernor } from "../../src/campaign/fleet/load-governor.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
-import { QUEUE_NAME } from "../../src/queue/redis-options.ts";
+import { DEFAULT_PREFIX, QUEUE_NAME } from "../../src/queue/redis-options.ts";
 import { WorkerHost } from "../../src/queue/worker-host.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -96,7 +96,7 @@ async function bareWorker(url: string, count: number, work: (id: ActorId) => Pro
   const { hostname: host, port } = new URL(url);
   const worker = new Worker<MigrationRequest>(QUEUE_NAME, ({ data }) => work(data.actorId), {
     connection: { host, port: Number(port), maxRetriesPerRequest: null },
-    prefix: "ferry",
+    prefix: DEFAULT_PREFIX,
     autorun: false,
     concurrency: CONCURRENCY,
   });

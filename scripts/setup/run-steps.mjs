@@ -24,7 +24,10 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     interrupted = true;
   });
 }
-process.on("exit", () => endGroups("SIGKILL"));
+process.on("exit", () => {
+  endGroups("SIGKILL");
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 /**
  * Runs checks, two at a time and each with its output in one piece, and then the tests alone, as some of them measure. Every step runs,
@@ -51,7 +54,6 @@ export async function runSteps({ checks, tests, environment = {} }) {
     say(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1)} s`);
   }
   say(readCounts());
-  rmSync(scratch, { recursive: true, force: true });
   process.exitCode = interrupted ? 130 : results.every(({ status }) => status === 0) ? 0 : 1;
 }
 

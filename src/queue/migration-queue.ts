@@ -107,7 +107,10 @@ export class MigrationQueue {
     try {
       for (let start = 0; start < requests.length; start += BATCH_SIZE) {
         const batch = requests.slice(start, start + BATCH_SIZE);
-        adding.push(this.#call(() => this.#addBatch(batch, (index) => options.turnOf?.(start + index))));
+        const added = this.#call(() => this.#addBatch(batch, (index) => options.turnOf?.(start + index)));
+        // Awaited below; a failure that comes before the batch ahead of it has ended is not an unhandled rejection.
+        added.catch(() => undefined);
+        adding.push(added);
         // Redis runs one while the next is made.
         await adding.at(-2);
       }

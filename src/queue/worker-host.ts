@@ -156,7 +156,8 @@ export class WorkerHost {
     if (rises && wasFull && this.#mayTake) {
       // BullMQ looks at the new number only when a job ends or when it is resumed.
       await this.#worker.pause(true);
-      await this.#worker.resume();
+      // Unless it was paused, or has to rest, since.
+      await this.#take();
     }
   }
 

@@ -112,6 +112,6 @@ export class Transactor {
   #backoffMs(attempts: number, error: unknown): number {
     const throttled = error instanceof StoreError && error.kind === "throttled";
     const first = throttled ? FIRST_THROTTLED_BACKOFF_MS : FIRST_BACKOFF_MS;
-    return this.#random() * Math.min(LAST_BACKOFF_MS, first * 2 ** Math.min(attempts, 20));
+    return this.#random() * Math.min(LAST_BACKOFF_MS, first * 2 ** attempts);
   }
 }

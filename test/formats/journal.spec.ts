@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { concatBytes, fromHex, toHex } from "../../src/formats/bytes.ts";
+import { concatBytes, toHex } from "../../src/formats/bytes.ts";
 import {
   JOURNAL_HEADER_BYTES,
   RECORD_OVERHEAD_BYTES,
@@ -16,6 +16,8 @@ import {
   lockingPage,
   type JournalHeader,
 } from "../../src/formats/journal.ts";
+import { bitFlips } from "../support/reference-properties.ts";
+import { hex } from "./vectors.ts";
 
 /** As SQLite 3.53.4 wrote them: a journal of `UPDATE t SET a = 'two'` on pages of 512 bytes, and the end of one of a commit over two files. */
 const HEADER_HEX = "d9d505f920a163d7000000022cb89bad000000020000020000000200";
@@ -29,7 +31,7 @@ const HEADER: JournalHeader = { recordCount: 2, nonce: 0x2cb8_9bad, initialPages
 describe("formats/journal", () => {
   describe("header", () => {
     it("reads the header SQLite wrote", () => {
-      expect(decodeJournalHeader(bytesOf(HEADER_HEX))).to.deep.equal(HEADER);
+      expect(decodeJournalHeader(hex(HEADER_HEX))).to.deep.equal(HEADER);
     });
 
     it("writes the header SQLite wrote, padded to its sector", () => {
@@ -41,14 +43,14 @@ describe("formats/journal", () => {
 
     it("refuses every prefix", () => {
       for (let length = 0; length < JOURNAL_HEADER_BYTES; length += 1) {
-        expect(decodeJournalHeader(bytesOf(HEADER_HEX).subarray(0, length)), `${length} bytes`).to.equal(undefined);
+        expect(decodeJournalHeader(hex(HEADER_HEX).subarray(0, length)), `${length} bytes`).to.equal(undefined);
       }
     });
 
     it("refuses every flipped bit of the magic and sees every other one", () => {
-      for (const { flipped, byte } of singleBitFlips(bytesOf(HEADER_HEX))) {
+      for (const { flipped, bit } of bitFlips(hex(HEADER_HEX))) {
         const decoded = decodeJournalHeader(flipped);
-        if (byte < 8) {
+        if (bit < 64) {
           expect(decoded).to.equal(undefined);
         } else {
           expect(decoded).not.to.deep.equal(HEADER);
@@ -83,18 +85,18 @@ describe("formats/journal", () => {
 
   describe("record", () => {
     it("reads the record SQLite wrote, and its checksum holds", () => {
-      const record = decodeJournalRecord(bytesOf(RECORD_HEX), 512);
+      const record = decodeJournalRecord(hex(RECORD_HEX), 512);
       expect(record?.pageNumber).to.equal(2);
       expect(toHex(record?.page ?? new Uint8Array(0))).to.equal(PAGE_HEX);
-      expect(record?.checksum).to.equal(journalChecksum(HEADER.nonce, bytesOf(PAGE_HEX)));
+      expect(record?.checksum).to.equal(journalChecksum(HEADER.nonce, hex(PAGE_HEX)));
     });
 
     it("writes the record SQLite wrote", () => {
-      expect(toHex(encodeJournalRecord(2, bytesOf(PAGE_HEX), HEADER.nonce))).to.equal(RECORD_HEX);
+      expect(toHex(encodeJournalRecord(2, hex(PAGE_HEX), HEADER.nonce))).to.equal(RECORD_HEX);
     });
 
     it("refuses any other length", () => {
-      const record = bytesOf(RECORD_HEX);
+      const record = hex(RECORD_HEX);
       for (let length = 0; length < record.length; length += 1) {
         expect(decodeJournalRecord(record.subarray(0, length), 512), `${length} bytes`).to.equal(undefined);
       }
@@ -103,10 +105,10 @@ describe("formats/journal", () => {
 
     it("covers with its checksum the bytes 312 and 112 of a page of 512, and no others", () => {
       const covered = new Set<number>();
-      for (const { flipped, byte } of singleBitFlips(bytesOf(RECORD_HEX))) {
+      for (const { flipped, bit } of bitFlips(hex(RECORD_HEX))) {
         const record = decodeJournalRecord(flipped, 512);
         if (record !== undefined && record.checksum !== journalChecksum(HEADER.nonce, record.page)) {
-          covered.add(byte);
+          covered.add(bit >> 3);
         }
       }
       const checksumBytes = [516, 517, 518, 519];
@@ -123,7 +125,7 @@ describe("formats/journal", () => {
     });
 
     it("lets the checksum wrap around", () => {
-      expect(journalChecksum(0xffff_ffff, bytesOf(PAGE_HEX))).to.equal(0x7a * 2 - 1);
+      expect(journalChecksum(0xffff_ffff, hex(PAGE_HEX))).to.equal(0x7a * 2 - 1);
     });
 
     it("reads back any record", () => {
@@ -148,7 +150,7 @@ describe("formats/journal", () => {
 
   describe("super-journal's name", () => {
     it("is read as SQLite wrote it, with anything before it", () => {
-      const tail = concatBytes(bytesOf(RECORD_HEX), bytesOf(SUPER_HEX));
+      const tail = concatBytes(hex(RECORD_HEX), hex(SUPER_HEX));
       expect(decodeSuperJournalName(tail, 512)).to.equal(SUPER_NAME);
     });
 
@@ -157,7 +159,7 @@ describe("formats/journal", () => {
     });
 
     it("is absent from every shorter tail that lacks some of it", () => {
-      const tail = bytesOf(SUPER_HEX);
+      const tail = hex(SUPER_HEX);
       const needed = SUPER_NAME.length + SUPER_TRAILER_BYTES;
       for (let length = 0; length < needed; length += 1) {
         expect(decodeSuperJournalName(tail.subarray(tail.length - length), 512), `${length} bytes`).to.equal(undefined);
@@ -166,14 +168,14 @@ describe("formats/journal", () => {
     });
 
     it("is absent after any flipped bit except in the page number before it", () => {
-      for (const { flipped, byte } of singleBitFlips(bytesOf(SUPER_HEX))) {
-        expect(decodeSuperJournalName(flipped, 512), `byte ${byte}`).to.equal(byte < 4 ? SUPER_NAME : undefined);
+      for (const { flipped, bit } of bitFlips(hex(SUPER_HEX))) {
+        expect(decodeSuperJournalName(flipped, 512), `bit ${bit}`).to.equal(bit < 32 ? SUPER_NAME : undefined);
       }
     });
 
     it("is absent when longer than allowed", () => {
-      expect(decodeSuperJournalName(bytesOf(SUPER_HEX), SUPER_NAME.length)).to.equal(SUPER_NAME);
-      expect(decodeSuperJournalName(bytesOf(SUPER_HEX), SUPER_NAME.length - 1)).to.equal(undefined);
+      expect(decodeSuperJournalName(hex(SUPER_HEX), SUPER_NAME.length)).to.equal(SUPER_NAME);
+      expect(decodeSuperJournalName(hex(SUPER_HEX), SUPER_NAME.length - 1)).to.equal(undefined);
     });
 
     it("ends at a zero byte, and is absent when it starts with one", () => {
@@ -201,17 +203,3 @@ describe("formats/journal", () => {
     );
   });
 });
-
-function bytesOf(hex: string): Uint8Array {
-  return fromHex(hex) ?? new Uint8Array(0);
-}
-
-function* singleBitFlips(bytes: Uint8Array): Generator<{ flipped: Uint8Array; byte: number }> {
-  for (let byte = 0; byte < bytes.length; byte += 1) {
-    for (let bit = 0; bit < 8; bit += 1) {
-      const flipped = bytes.slice();
-      flipped[byte] = (bytes[byte] ?? 0) ^ (1 << bit);
-      yield { flipped, byte };
-    }
-  }
-}

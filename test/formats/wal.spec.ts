@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { concatBytes, fromHex, toHex } from "../../src/formats/bytes.ts";
+import { concatBytes, toHex } from "../../src/formats/bytes.ts";
 import {
   WAL_FRAME_HEADER_BYTES,
   WAL_HEADER_BYTES,
@@ -10,6 +10,8 @@ import {
   encodeWalHeader,
   type WalHeader,
 } from "../../src/formats/wal.ts";
+import { bitFlips } from "../support/reference-properties.ts";
+import { hex } from "./vectors.ts";
 
 /** As SQLite 3.53.4 wrote them, pages of 512 bytes: a log's header and the first and third of its frames, each a commit. */
 const HEADER_HEX = "377f0682002de21800000200000000018eedbdf043b24c03c688f0a182af7a89";
@@ -30,7 +32,7 @@ const HEADER: WalHeader = {
 describe("formats/wal", () => {
   describe("header", () => {
     it("reads the header SQLite wrote", () => {
-      expect(decodeWalHeader(bytesOf(HEADER_HEX))).to.deep.equal({
+      expect(decodeWalHeader(hex(HEADER_HEX))).to.deep.equal({
         header: HEADER,
         checksum: [0xc688_f0a1, 0x82af_7a89],
       });
@@ -41,12 +43,12 @@ describe("formats/wal", () => {
     });
 
     it("refuses every prefix and every flipped bit", () => {
-      const bytes = bytesOf(HEADER_HEX);
+      const bytes = hex(HEADER_HEX);
       for (let length = 0; length < WAL_HEADER_BYTES; length += 1) {
         expect(decodeWalHeader(bytes.subarray(0, length)), `${length} bytes`).to.equal(undefined);
       }
-      for (const { flipped, byte } of singleBitFlips(bytes)) {
-        expect(decodeWalHeader(flipped), `byte ${byte}`).to.equal(undefined);
+      for (const { flipped, bit } of bitFlips(bytes)) {
+        expect(decodeWalHeader(flipped), `bit ${bit}`).to.equal(undefined);
       }
     });
 
@@ -71,8 +73,8 @@ describe("formats/wal", () => {
   describe("frame", () => {
     it("reads the frames SQLite wrote, each on top of the one before", () => {
       let checksum = headerChecksum();
-      for (const hex of FRAMES_HEX) {
-        const frame = decodeWalFrame(bytesOf(hex), HEADER, checksum);
+      for (const frameHex of FRAMES_HEX) {
+        const frame = decodeWalFrame(hex(frameHex), HEADER, checksum);
         expect(frame?.pageNumber).to.equal(2);
         expect(frame?.commitPages).to.equal(2);
         expect(toHex(frame?.page ?? new Uint8Array(0))).to.equal(PAGE_HEX);
@@ -82,34 +84,30 @@ describe("formats/wal", () => {
 
     it("writes the frames SQLite wrote", () => {
       let checksum = headerChecksum();
-      for (const hex of FRAMES_HEX) {
-        const encoded = encodeWalFrame({ pageNumber: 2, commitPages: 2, page: bytesOf(PAGE_HEX) }, HEADER, checksum);
-        expect(toHex(encoded.bytes)).to.equal(hex);
+      for (const frameHex of FRAMES_HEX) {
+        const encoded = encodeWalFrame({ pageNumber: 2, commitPages: 2, page: hex(PAGE_HEX) }, HEADER, checksum);
+        expect(toHex(encoded.bytes)).to.equal(frameHex);
         checksum = encoded.checksum;
       }
     });
 
     it("refuses a frame out of its place", () => {
-      expect(decodeWalFrame(bytesOf(FRAMES_HEX[1]), HEADER, headerChecksum())).to.equal(undefined);
+      expect(decodeWalFrame(hex(FRAMES_HEX[1]), HEADER, headerChecksum())).to.equal(undefined);
     });
 
     it("refuses any other length and every flipped bit", () => {
-      const bytes = bytesOf(FRAMES_HEX[0]);
+      const bytes = hex(FRAMES_HEX[0]);
       for (let length = 0; length < bytes.length; length += 1) {
         expect(decodeWalFrame(bytes.subarray(0, length), HEADER, headerChecksum())).to.equal(undefined);
       }
       expect(decodeWalFrame(concatBytes(bytes, Uint8Array.of(0)), HEADER, headerChecksum())).to.equal(undefined);
-      for (const { flipped, byte } of singleBitFlips(bytes)) {
-        expect(decodeWalFrame(flipped, HEADER, headerChecksum()), `byte ${byte}`).to.equal(undefined);
+      for (const { flipped, bit } of bitFlips(bytes)) {
+        expect(decodeWalFrame(flipped, HEADER, headerChecksum()), `bit ${bit}`).to.equal(undefined);
       }
     });
 
     it("refuses page 0 even with a right checksum", () => {
-      const encoded = encodeWalFrame(
-        { pageNumber: 0, commitPages: 1, page: bytesOf(PAGE_HEX) },
-        HEADER,
-        headerChecksum(),
-      );
+      const encoded = encodeWalFrame({ pageNumber: 0, commitPages: 1, page: hex(PAGE_HEX) }, HEADER, headerChecksum());
       expect(decodeWalFrame(encoded.bytes, HEADER, headerChecksum())).to.equal(undefined);
     });
 
@@ -143,19 +141,5 @@ describe("formats/wal", () => {
 });
 
 function headerChecksum(): readonly [number, number] {
-  return decodeWalHeader(bytesOf(HEADER_HEX))?.checksum ?? [0, 0];
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return fromHex(hex) ?? new Uint8Array(0);
-}
-
-function* singleBitFlips(bytes: Uint8Array): Generator<{ flipped: Uint8Array; byte: number }> {
-  for (let byte = 0; byte < bytes.length; byte += 1) {
-    for (let bit = 0; bit < 8; bit += 1) {
-      const flipped = bytes.slice();
-      flipped[byte] = (bytes[byte] ?? 0) ^ (1 << bit);
-      yield { flipped, byte };
-    }
-  }
+  return decodeWalHeader(hex(HEADER_HEX))?.checksum ?? [0, 0];
 }

@@ -100,6 +100,28 @@ describe("the queue as the feeder uses it", () => {
     expect(await queue.turn()).to.equal(11);
   });
 
+  it("keeps the order of jobs that have the same turn when turns are moved back", async () => {
+    const ids = newActors(20);
+    await queue.feed(ids.map((actorId) => ({ actorId, campaign: "spring", options: {}, turn: 7 })));
+    const waiting = (): Promise<string[]> => fixture.client.zrange("ferry:actor-migration:prioritized", 0, -1);
+    const before = await waiting();
+    await queue.rebaseTurns(5);
+    expect(await queue.turn()).to.equal(2);
+    expect(await waiting()).to.deep.equal(before);
+  });
+
+  it("knows for how long the job that is next has been there", async () => {
+    await queue.feed(requests("spring", newActors(2)));
+    const [next] = await fixture.client.zrange("ferry:actor-migration:prioritized", 0, 0);
+    const setTimestamp = (atMs: number): Promise<number> =>
+      fixture.client.hset(`ferry:actor-migration:${next ?? ""}`, "timestamp", atMs);
+    await setTimestamp(Date.now() - 3_600_000);
+    expect((await fixture.queue.counts()).oldestWaitingMs).to.be.within(3_600_000, 3_700_000);
+    // By a clock that is ahead.
+    await setTimestamp(Date.now() + 3_600_000);
+    expect((await fixture.queue.counts()).oldestWaitingMs).to.equal(0);
+  });
+
   it("lets jobs that nobody's campaign fed go first", async () => {
     const [fed, asked] = [newActors(20), newActor()];
     await queue.feed(requests("spring", fed));

@@ -7,6 +7,7 @@ import { LockKeeper } from "../../src/queue/lock-keeper.ts";
 import type { QueueScripts } from "../../src/queue/queue-scripts.ts";
 import type { WorkerEvent } from "../../src/queue/worker-events.ts";
 import { StoreError } from "../../src/store/errors.ts";
+import { eventually } from "./eventually.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 const LOCK_MS = 60_000;
@@ -123,6 +124,53 @@ describe("queue/job runner", () => {
     expect(moves).to.deep.equal([true]);
     expect(events.map(({ type }) => type)).to.deep.equal(["job_started", "job_waits_for_store"]);
     expect(rests).to.equal(1);
+  });
+
+  it("waits for the store by how often that did not serve the job, whatever attempts it has spent", async () => {
+    const delays: number[] = [];
+    const waiting = runner({
+      process: () => Promise.reject(new StoreError("unavailable", "away")),
+      backend: {
+        moveToDelayed: (_id, _now, delayMs) => {
+          delays.push(delayMs);
+          return Promise.resolve() as never;
+        },
+        moveJobFromActiveToWait: () => Promise.resolve(0),
+      },
+      retry: { attempts: 8, baseDelayMs: 1_000, maxDelayMs: 60_000 },
+    });
+    await thrown(waiting.run(job({ attemptsMade: 5, attemptsStarted: 6 }), "t"));
+    await thrown(waiting.run(job({ attemptsMade: 0, attemptsStarted: 4 }), "t"));
+    expect(delays[0]).to.be.within(500, 1_000);
+    expect(delays[1]).to.be.within(4_000, 8_000);
+  });
+
+  it("stops an older run of an actor, and begins the next one when that has ended", async () => {
+    const request = newRequest(newActor());
+    const seen: string[] = [];
+    const one = runner({
+      process: (_request, { jobId, signal }) => {
+        seen.push(`${jobId} begins`);
+        return jobId === "new"
+          ? Promise.resolve({ kind: "done" })
+          : new Promise((_resolve, reject) => {
+              signal.addEventListener("abort", () => {
+                seen.push(`${jobId} is told ${(signal.reason as FerryError).code}`);
+                reject(signal.reason as Error);
+              });
+            });
+      },
+    });
+    const older = thrown(one.run(job({ id: "old", data: request }), "t"));
+    const newer = one.run(job({ id: "new", data: request }), "u");
+    try {
+      await eventually("the older one is told", () => seen.length > 1);
+    } finally {
+      one.abortAll();
+    }
+    expect(await older).to.be.instanceOf(WaitingError);
+    await newer;
+    expect(seen).to.deep.equal(["old begins", "old is told lock_lost", "new begins"]);
   });
 
   it("puts a job off for a moment at least, and has forgotten by then how often its workers went silent", async () => {

@@ -1,6 +1,7 @@
 import { Queue } from "bullmq";
 import { expect } from "chai";
 
+import { UnavailableError } from "../../src/errors.ts";
 import type { ActorId } from "../../src/formats/actor-id.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
@@ -90,6 +91,26 @@ describe("queue/migration queue", () => {
     const calls = /cmdstat_lpos:calls=(\d+)/.exec(await fixture.client.info("commandstats"))?.[1];
     // For each, BullMQ and Ferry look among the jobs that run; these are few.
     expect(Number(calls)).to.be.within(500, 540);
+  });
+
+  // As where Redis fills up in the middle of a call. Node ends a process for a rejection that nobody handles.
+  it("fails as one call where a batch fails before the one ahead of it has ended", async () => {
+    const requests = Array.from({ length: 500 }, () => newRequest(newActor()));
+    const failure = new UnavailableError("redis_full", "no room for the second batch");
+    const turnOf = (index: number): number => {
+      if (index >= 250) {
+        throw failure;
+      }
+      return 1;
+    };
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const error: unknown = await fixture.queue.enqueue(requests, { turnOf }).catch((thrown: unknown) => thrown);
+    process.off("unhandledRejection", note);
+    expect(error).to.equal(failure);
+    expect(unhandled).to.deep.equal([]);
+    expect((await fixture.queue.counts()).waiting).to.equal(250);
   });
 
   it("answers twice for an actor named twice in one call", async () => {
@@ -238,6 +259,13 @@ describe("queue/migration queue", () => {
     });
     expect(((await full.catch((error: unknown) => error)) as Error).message).to.equal("enough");
     expect(tooMany).to.deep.equal(["put_off"]);
+  });
+
+  it("leaves nothing in Redis for long that it wrote to see whether it may", async () => {
+    await fixture.queue.probeWrite();
+    const keys = await fixture.client.keys("ferry:actor-migration:*probe*");
+    expect(keys).to.have.length(1);
+    expect(await fixture.client.ttl(keys[0] ?? "")).to.be.within(1, 60);
   });
 
   it("sees the workers of its own prefix only", async () => {

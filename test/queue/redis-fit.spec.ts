@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { once } from "node:events";
 
 import { expect } from "chai";
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 
 import { FerryError, UnavailableError, UsageError } from "../../src/errors.ts";
 import { MigrationQueue } from "../../src/queue/migration-queue.ts";
@@ -15,6 +15,7 @@ import { WorkerHost } from "../../src/queue/worker-host.ts";
 import { freePort, TestRedis } from "../support/redis.ts";
 import { SELF_SIGNED } from "../support/self-signed.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { eventually } from "./eventually.ts";
 import { newActor, newRequest } from "./requests.ts";
 
 /** What opening a queue throws. */
@@ -59,6 +60,12 @@ describe("queue/redis", () => {
           onExhausted: () => Promise.resolve(),
         }).catch((thrown: unknown) => thrown);
         expect((worker as FerryError).code).to.equal("redis_evicts");
+        const client = new Redis(redis.url);
+        await eventually("both have let go of their connections", async () => {
+          const clients = (await client.client("LIST")) as string;
+          return clients.trim().split("\n").length === 1;
+        });
+        client.disconnect();
       } finally {
         await redis.stop();
       }
@@ -98,6 +105,19 @@ describe("queue/redis", () => {
         (thrown: unknown) => thrown,
       );
       expect((error as FerryError).code).to.equal("redis_evicts");
+    });
+
+    it("names the command with the user and TLS of the URL or the options, and no password", async () => {
+      const evicting = fakeRedis("redis_version:7.0.0\r\nmaxmemory_policy:allkeys-lru\r\n");
+      for (const secured of [
+        { url: "rediss://ann:secret@redis.example:6380" },
+        { url: "rediss://redis.example:6380", username: "ann", password: "secret" },
+      ]) {
+        const error: unknown = await assertRedisFit(evicting, secured).catch((thrown: unknown) => thrown);
+        const { message } = error as FerryError;
+        expect(message).to.contain("`redis-cli -h redis.example -p 6380 --tls --user ann --askpass CONFIG SET");
+        expect(message).not.to.contain("secret");
+      }
     });
 
     for (const [version, fits] of [

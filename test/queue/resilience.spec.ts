@@ -43,6 +43,19 @@ describe("queue/resilience", () => {
     await worker.host.drained();
   });
 
+  it("asks again where a primary takes no writes any more, as after a failover its name leads to another", async () => {
+    const lost: string[] = [];
+    await fixture.client.replicaof("127.0.0.1", 1);
+    const writing = fixture.queue.probeWrite().catch((error: unknown) => lost.push((error as FerryError).code));
+    await eventually("it was refused", async () =>
+      (await fixture.client.info("errorstats")).includes("errorstat_READONLY"),
+    );
+    await fixture.client.replicaof("NO", "ONE");
+    await writing;
+    expect(lost).to.deep.equal([]);
+    expect(await fixture.client.keys("*ferry-probe")).to.have.length(1);
+  });
+
   it("never runs an actor twice in one process, even when Redis has forgotten that it runs", async () => {
     const aborted = gate();
     const order: string[] = [];

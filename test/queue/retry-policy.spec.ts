@@ -20,8 +20,9 @@ describe("queue/retry policy", () => {
   it("does not try again what is sure to fail again", () => {
     expect(isFinalError(new InvariantError("bug"))).to.equal(true);
     expect(isFinalError(new UsageError("usage"))).to.equal(true);
-    expect(isFinalError(new StoreError("too_large", "m"))).to.equal(true);
-    expect(isFinalError(new StoreError("read_only", "m"))).to.equal(true);
+    for (const kind of ["too_large", "key_too_large", "value_too_large", "read_only"] as const) {
+      expect(isFinalError(new StoreError(kind, "m")), kind).to.equal(true);
+    }
   });
 
   it("takes a store that is away, full, busy or slow for the store's trouble", () => {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { InvariantError } from "../../src/errors.ts";
 import type { MigrationRequest } from "../../src/queue/migration-request.ts";
+import type { WorkerHost } from "../../src/queue/worker-host.ts";
 import { eventually, gate } from "./eventually.ts";
 import { eventsOf, QueueFixture } from "./queue-fixture.ts";
 import { newActor, newRequest } from "./requests.ts";
@@ -142,6 +143,9 @@ describe("queue/worker host", () => {
     await stopped;
     expect(eventsOf(worker, "job_done")).to.have.length(2);
     expect(eventsOf(worker, "state_changed").map(({ state }) => state)).to.deep.equal(["draining", "stopped"]);
+    // The host has let go of the connection itself; its closing comes a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(eventsOf(worker, "redis_lost")).to.deep.equal([]);
   });
 
   it("stops as soon as its jobs have ended also while Redis is away, and aborts none", async () => {
@@ -206,22 +210,35 @@ describe("queue/worker host", () => {
     expect(eventsOf(other, "job_stalled")).to.have.length(1);
   });
 
-  it("takes no job while paused, also where it may take more than it is busy with from then on", async () => {
-    const finish = gate();
-    const worker = await fixture.work(async () => {
-      await finish.opened;
-      return { kind: "done" };
+  for (const [when, pauseAndRaise] of [
+    [
+      "while paused, also where it may take more than it is busy with from then on",
+      async (host: WorkerHost) => {
+        await host.pause();
+        await host.setConcurrency(2);
+      },
+    ],
+    [
+      "when it is paused in the moment in which it is given more slots",
+      (host: WorkerHost) => Promise.all([host.setConcurrency(2), host.pause()]),
+    ],
+  ] as const) {
+    it(`takes no job ${when}`, async () => {
+      const finish = gate();
+      const worker = await fixture.work(async () => {
+        await finish.opened;
+        return { kind: "done" };
+      });
+      await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
+      await eventually("one job runs", () => worker.host.inFlight === 1);
+      await pauseAndRaise(worker.host);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect([worker.host.inFlight, eventsOf(worker, "job_handed_back")]).to.deep.equal([1, []]);
+      finish.open();
+      await worker.host.resume();
+      await worker.host.drained();
     });
-    await fixture.queue.enqueue([newRequest(newActor()), newRequest(newActor())]);
-    await eventually("one job runs", () => worker.host.inFlight === 1);
-    await worker.host.pause();
-    await worker.host.setConcurrency(2);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect([worker.host.inFlight, eventsOf(worker, "job_handed_back")]).to.deep.equal([1, []]);
-    finish.open();
-    await worker.host.resume();
-    await worker.host.drained();
-  });
+  }
 
   it("takes no job while paused, and its concurrency rises while it is busy", async () => {
     const finish = gate();

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { InvariantError } from "../../src/errors.ts";
 import { StoreError, type StoreErrorKind } from "../../src/store/errors.ts";
 import type { BeginOptions, Engine, EngineTransaction } from "../../src/store/engine.ts";
 import { Transactor } from "../../src/store/transactor.ts";
@@ -54,6 +55,30 @@ describe("the retry loop", () => {
       return Promise.resolve(++runs);
     }, options);
   };
+
+  // To FoundationDB a timeout of 0 is none.
+  it("gives an attempt some time also where there is none", async () => {
+    const engine = new ScriptedEngine();
+    await write(engine, { timeoutMs: 0 });
+    expect(engine.begun.map(({ timeoutMs }) => timeoutMs)).to.deep.equal([1]);
+  });
+
+  it("takes nothing more from a body that has ended once it commits", async () => {
+    const engine = new ScriptedEngine();
+    let late: unknown;
+    await new Transactor(engine, { clock }).transact((tx) => {
+      engine.onCommit = () => {
+        try {
+          tx.set(bytes("late"), bytes("1"));
+        } catch (error) {
+          late = error;
+        }
+      };
+      tx.set(bytes("a"), bytes("1"));
+      return Promise.resolve();
+    });
+    expect(late).to.be.instanceOf(InvariantError);
+  });
 
   for (const kind of ["conflict", "commit_unknown", "too_old", "throttled"] as const) {
     it(`tries again after ${kind}`, async () => {

@@ -123,7 +123,7 @@ export async function work(
 /** Records what a job of a campaign found, as a worker does. */
 export async function recordVerdict(
   tx: Transaction,
-  { actorId, campaign }: FeedRequest,
+  { actorId, campaign }: Pick<FeedRequest, "actorId" | "campaign">,
   verdict: Verdict,
   clock: TestClock,
 ): Promise<void> {

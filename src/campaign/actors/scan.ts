@@ -18,10 +18,15 @@ interface Step {
  */
 export async function* scanActors(store: Store, signal: AbortSignal): AsyncGenerator<ActorId[], void, undefined> {
   const running = new Map<AsyncGenerator<ActorId[]>, Promise<Step>>();
+  const readOn = (from: AsyncGenerator<ActorId[]>): void => {
+    const reading = step(from);
+    // Awaited once the consumer asks for more; a failure before that is not an unhandled rejection.
+    reading.catch(() => undefined);
+    running.set(from, reading);
+  };
   try {
     for (const range of splitActorSpace(RANGES)) {
-      const from = idsIn(store, range, signal);
-      running.set(from, step(from));
+      readOn(idsIn(store, range, signal));
     }
     while (running.size > 0) {
       const { from, result } = await Promise.race(running.values());
@@ -29,7 +34,7 @@ export async function* scanActors(store: Store, signal: AbortSignal): AsyncGener
         running.delete(from);
         continue;
       }
-      running.set(from, step(from));
+      readOn(from);
       if (result.value.length > 0) {
         yield result.value;
       }

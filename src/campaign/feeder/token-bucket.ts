@@ -1,4 +1,7 @@
-/** Lets at most `perSecond` units through on average and one second's worth at once; without a rate, everything. */
+/**
+ * Lets at most `perSecond` units through on average and one second's worth at once, but one unit at least: what takes longer than a second
+ * to come has to be saved up. Without a rate, everything.
+ */
 export class TokenBucket {
   #tokens = 0;
   /** When tokens were last added; undefined while there is no rate. */
@@ -10,11 +13,12 @@ export class TokenBucket {
       this.#atMs = undefined;
       return Number.MAX_SAFE_INTEGER;
     }
+    const atOnce = Math.max(1, perSecond);
     if (this.#atMs === undefined) {
       // What went while there was no rate is not held against this one.
-      this.#tokens = perSecond;
+      this.#tokens = atOnce;
     } else {
-      this.#tokens = Math.min(perSecond, this.#tokens + (perSecond * Math.max(0, nowMs - this.#atMs)) / 1000);
+      this.#tokens = Math.min(atOnce, this.#tokens + (perSecond * Math.max(0, nowMs - this.#atMs)) / 1000);
     }
     this.#atMs = nowMs;
     return this.#tokens;

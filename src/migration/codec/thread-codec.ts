@@ -76,6 +76,7 @@ class ThreadPass implements ImagePass {
     }
     await Promise.all(parts);
   }
+
   async digest(): Promise<string> {
     const answer = await this.#thread.ask({ op: "digest", pass: this.#pass });
     if (answer.kind !== "digest") {

@@ -21,11 +21,7 @@ export async function holdsDepot(tx: Transaction): Promise<boolean> {
  * @param choice undefined where nobody has said anything: `storage`, but not in a cluster that holds Depot.
  * @throws UsageError when `auto` finds rows of both forms, or of neither; when nothing was said and there are rows of Depot.
  */
-export async function chooseTarget(
-  store: Store,
-  choice: TargetChoice | undefined,
-  signal?: AbortSignal,
-): Promise<TargetName> {
+export async function chooseTarget(store: Store, choice: TargetChoice | undefined): Promise<TargetName> {
   if (choice === "storage" || choice === "depot") {
     return choice;
   }
@@ -34,7 +30,7 @@ export async function chooseTarget(
       depot: await holdsDepot(tx),
       storage: await hasRows(tx, prefixRange(V2_SUBSPACE), { snapshot: true }),
     }),
-    { label: "choose_target", ...(signal === undefined ? {} : { signal }) },
+    { label: "choose_target" },
   );
   if (choice === undefined) {
     if (depot) {

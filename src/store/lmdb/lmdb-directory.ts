@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UnavailableError } from "../../errors.ts";
 
@@ -34,8 +34,8 @@ export function unusable(path: string, message: string, cause?: unknown): Unavai
  */
 export function assertUsableDirectory(path: string, options: EnvironmentOptions): void {
   const names = listUsable(path, options);
-  if (names.includes(GATE_DIRECTORY) && existsSync(join(path, GATE_DIRECTORY, DATA_FILE))) {
-    assertLmdbFile(join(path, GATE_DIRECTORY));
+  if (names.includes(GATE_DIRECTORY)) {
+    assertUsableGate(join(path, GATE_DIRECTORY));
   }
   if (names.includes(DATA_FILE)) {
     assertLmdbFile(path);
@@ -49,7 +49,13 @@ export function assertUsableDirectory(path: string, options: EnvironmentOptions)
   }
 }
 
-/** The names in the directory, made if it may be and can be written to. */
+function assertUsableGate(path: string): void {
+  if (listUsable(path, { create: false }).includes(DATA_FILE)) {
+    assertLmdbFile(path);
+  }
+}
+
+/** The names in the directory, made if it may be; it, and what LMDB opens in it, can be read and written. */
 function listUsable(path: string, options: EnvironmentOptions): string[] {
   try {
     if (options.create) {
@@ -71,12 +77,25 @@ function listUsable(path: string, options: EnvironmentOptions): string[] {
 
 /** An empty file passes: another process may just be making the store. */
 function assertLmdbFile(path: string): void {
-  const head = Buffer.alloc(MAGIC_OFFSET + MAGIC.length);
-  const file = openSync(join(path, DATA_FILE), "r");
-  const length = readSync(file, head);
-  closeSync(file);
-  if (length > 0 && !head.subarray(MAGIC_OFFSET).equals(MAGIC)) {
+  const head = readHead(path);
+  if (head.length > 0 && !head.subarray(MAGIC_OFFSET).equals(MAGIC)) {
     throw unusable(path, "the store in the directory is damaged, or was made by something else");
+  }
+}
+
+/** What the data file begins with, up to the end of the magic number. */
+function readHead(path: string): Buffer {
+  const head = Buffer.alloc(MAGIC_OFFSET + MAGIC.length);
+  let file: number | undefined;
+  try {
+    file = openSync(join(path, DATA_FILE), "r");
+    return head.subarray(0, readSync(file, head));
+  } catch (error) {
+    throw unusable(path, "the store in the directory cannot be read", error);
+  } finally {
+    if (file !== undefined) {
+      closeSync(file);
+    }
   }
 }
 

@@ -1,9 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { scanActors } from "../../../src/campaign/actors/scan.ts";
-import type { ActorId } from "../../../src/formats/actor-id.ts";
-import type { TransactionReport } from "../../../src/store/store.ts";
+import { parseActorId, type ActorId } from "../../../src/formats/actor-id.ts";
+import { StoreError } from "../../../src/store/errors.ts";
+import type { Store, TransactionReport } from "../../../src/store/store.ts";
+import { errorOf } from "../../store/contract/harness.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { bytesOf, entryRows, fileMetadataK, fileMetadataValue, testActor, type Row } from "../../support/v1-actors.ts";
+import {
+  bytesOf,
+  entryRows,
+  fileMetadataK,
+  fileMetadataValue,
+  idText,
+  testActor,
+  type Row,
+} from "../../support/v1-actors.ts";
 
 const signal = new AbortController().signal;
 
@@ -40,6 +51,36 @@ describe("a scan", () => {
     expect(ids).to.have.length(3_000);
     expect([...ids].sort()).to.deep.equal(numbers.map((n) => testActor(n).id).sort());
     expect(reports.filter(({ label }) => label === "scan")).to.have.length.at.least(64);
+  });
+
+  it("fails where the store does while its actors are made use of, and leaves nothing unheard", async () => {
+    // All in one range of the scan, which reads on there while the first of them are made use of.
+    const whole = await storeWith(
+      Array.from({ length: 600 }, (_, n) => {
+        const idBytes = Uint8Array.of(1, ...new Uint8Array(14), n >> 8, n & 0xff, 0, 1);
+        return entryRows({ id: parseActorId(idText(idBytes)), idBytes }, fileMetadataK(0), fileMetadataValue(0));
+      }).flat(),
+    );
+    const away = new StoreError("unavailable", "the store is away");
+    let isAway = false;
+    const store: Store = {
+      url: whole.url,
+      engine: whole.engine,
+      close: () => whole.close(),
+      transact: (body, options) => (isAway ? Promise.reject(away) : whole.transact(body, options)),
+    };
+    const unheard: unknown[] = [];
+    const note = (reason: unknown): void => void unheard.push(reason);
+    process.on("unhandledRejection", note);
+    const useSlowly = async (): Promise<void> => {
+      for await (const _ of scanActors(store, signal)) {
+        isAway = true;
+        await sleep(20);
+      }
+    };
+    expect(await errorOf(useSlowly())).to.equal(away);
+    process.off("unhandledRejection", note);
+    expect(unheard).to.deep.equal([]);
   });
 
   it("steps over actors that have other keys only, before and behind a database's", async () => {

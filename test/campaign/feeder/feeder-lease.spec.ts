@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { FEEDER, FEEDER_OWNER } from "../../../src/campaign/campaign-keys.ts";
 import type { FeedRequest } from "../../../src/campaign/feeder/feed-queue.ts";
-import { readFeederLease } from "../../../src/campaign/feeder/feeder-lease.ts";
+import { dropFeederLease, readFeederLease } from "../../../src/campaign/feeder/feeder-lease.ts";
 import type { FeederObserver } from "../../../src/campaign/feeder/feeder-observer.ts";
 import type { Feeder } from "../../../src/campaign/feeder/feeder.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -49,6 +49,13 @@ describe("the lease of the feeder", () => {
       expect(leading).to.deep.equal(["a", "b"]);
       await first.tick();
       expect(leading).to.deep.equal(["a", "b"]);
+    });
+
+    it("is not given up by one that has lost it", async () => {
+      await scene.start("idle");
+      await scene.feeder("a").tick();
+      await dropFeederLease(scene.store, "b");
+      expect(await scene.store.transact(readFeederLease)).to.include({ token: "a" });
     });
 
     it("cannot be given up where the store is away, and the feeder stops all the same", async () => {

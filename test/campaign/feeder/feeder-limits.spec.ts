@@ -44,6 +44,29 @@ describe("limits that are set while a window waits on the queue", () => {
       expect(await auditCampaign(scene.store, "one")).to.deep.include({ differences: [], moving: false });
     });
 
+    it("are kept after a resume where they were set while the campaign was paused", async () => {
+      await start("one");
+      await feeder.tick();
+      await scene.apply("one", "pause");
+      await scene.change("one", { concurrentActors: 3 });
+      await feeder.tick();
+      await scene.apply("one", "resume");
+      await feeder.tick();
+      expect([scene.queue.jobs.size, await scene.open("one")]).to.deep.equal([3, 3]);
+    });
+
+    it("let an actor begin whenever its time has come, at less than one per second", async () => {
+      await start("one");
+      await scene.change("one", { actorsPerSecond: 0.25 });
+      const begun: number[] = [];
+      for (let second = 0; second < 20; second += 1) {
+        await feeder.tick();
+        begun.push(await scene.migrate());
+        scene.clock.nowMs += 1000;
+      }
+      expect(begun).to.deep.equal(Array.from({ length: 5 }, () => [1, 0, 0, 0]).flat());
+    });
+
     it("let nothing begin while more than they allow has begun already", async () => {
       await start("one");
       await feeder.tick();

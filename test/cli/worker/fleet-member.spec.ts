@@ -91,6 +91,18 @@ describe("a worker as a member of the fleet", () => {
       expect(host.pauses).to.equal(1);
     });
 
+    it("counts as withheld no more than the slots that are free", async () => {
+      governor.observe({ label: "stage", result: "throttled", writtenBytes: 0, durationMs: 1, commitMs: 0 });
+      expect(governor.decide(undefined).limit).to.equal(0);
+      const slot = member.begin("");
+      nowMs += 1_000;
+      member.start(host);
+      await eventually("it is heard of", async () => (await heartbeats()).length === 1);
+      slot.end();
+      const [heartbeat] = await heartbeats();
+      expect(heartbeat?.activitySeconds).to.deep.equal({ read: 1, throttled_store: SLOTS - 1, idle: 0 });
+    });
+
     it("is heard of, and holds back, while the store serves nothing that has batch priority", async function () {
       this.timeout(60_000);
       const released = gate();

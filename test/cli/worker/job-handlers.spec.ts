@@ -25,7 +25,7 @@ import { feedAll, startCampaign } from "../../support/campaign-scene.ts";
 import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import { attempt, contextOn, TestClock } from "../../support/reference-attempt.ts";
-import { syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
+import { lifeRow, syntheticImage, testActor, v1Rows } from "../../support/v1-actors.ts";
 import { MemoryStream } from "../../telemetry/memory-stream.ts";
 
 const ACTOR = testActor(5);
@@ -97,6 +97,52 @@ describe("what a worker says of a job", () => {
     };
     expect(await jobOn(new FaultyStore(store, 1, compete))).to.equal("skipped already_migrated");
     expect(await store.transact(async (tx) => ledger.read(tx, ACTOR.id))).to.include({ state: "migrated" });
+  });
+});
+
+describe("a job of an actor that is awake", () => {
+  let store: MemoryStore;
+
+  beforeEach(() => {
+    store = new MemoryStore();
+    store.load([...v1Rows(ACTOR, syntheticImage(3, "text")), lifeRow(ACTOR, "CONNECTABLE")]);
+  });
+
+  const resultOf = async (asked: Partial<MigrationRequest>): Promise<unknown> => {
+    const request = { actorId: ACTOR.id, requestedAt: new Date().toISOString(), ...asked };
+    return workerOn(store).handlers.process(request, { jobId: "j", attempt: 1, signal: new AbortController().signal });
+  };
+
+  it("comes back after a while by itself", async () => {
+    expect(await resultOf({}))
+      .to.include({ kind: "defer" })
+      .with.property("delayMs")
+      .that.is.above(0);
+  });
+
+  it("is over where it is a campaign's, which keeps the actor and feeds it again", async () => {
+    await openInCampaign(store);
+    expect(await resultOf({ campaign: "c" })).to.deep.equal({ kind: "done" });
+    const { later } = await store.transact(async (tx) => readCounts(tx, "c"));
+    expect(later.actors).to.equal(1);
+  });
+});
+
+describe("a job that was done, and starts once more as Redis was not told", () => {
+  it("takes nothing of what its campaign has recorded where no attempt is left", async () => {
+    const store = new MemoryStore();
+    store.load(v1Rows(ACTOR, syntheticImage(3, "text").fill(0, 0, 16)));
+    await openInCampaign(store);
+    expect(await jobOn(store, { campaign: "c" })).to.equal("rejected magic_mismatch");
+    const { handlers, outcomes } = workerOn(store);
+    await handlers.onExhausted(
+      { actorId: ACTOR.id, campaign: "c", requestedAt: "" },
+      new FerryError("worker_lost", "The worker was lost."),
+      { jobId: "j", attempt: 8, isRestart: true },
+    );
+    expect(outcomes).to.deep.equal([]);
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "rejected", reason: "magic_mismatch" });
+    expect(await counted(store)).to.deep.equal(["rejected magic_mismatch"]);
   });
 });
 

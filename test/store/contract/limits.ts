@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { UsageError } from "../../../src/errors.ts";
-import { LIMITS, type Transaction } from "../../../src/store/store.ts";
+import { LIMITS, type ReadOptions, type Transaction } from "../../../src/store/store.ts";
 import type { MakeStore } from "../../support/stores.ts";
 import { bytes, errorOf, kindOf, withCorner } from "./harness.ts";
 
@@ -78,6 +78,18 @@ export function describeLimits(makeStore: MakeStore): void {
           Math.floor(LIMITS.transactionBytes / (3 * 100 + 100 + 1 + noteBytes));
         await write(setsOf(68) - 100);
         expect(await kindOf(write(setsOf(52) + 100))).to.equal("too_large");
+      });
+
+      it("counts, towards the limit, twice each key that was read and may conflict", async () => {
+        const readAndWrite = (reads: number, options: ReadOptions): Promise<void> =>
+          corner().store.transact(async (tx) => {
+            const keys = Array.from({ length: reads }, (_, index) => corner().key(`${index} `.padEnd(9_000, "k")));
+            await Promise.all(keys.map((key) => tx.get(key, options)));
+            tx.set(corner().key("a"), bytes("1"));
+          });
+        await readAndWrite(500, {});
+        expect(await kindOf(readAndWrite(600, {}))).to.equal("too_large");
+        await readAndWrite(600, { snapshot: true });
       });
 
       it("counts what is written: keys and values of sets, keys of clears", async () => {

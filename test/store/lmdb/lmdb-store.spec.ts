@@ -310,6 +310,17 @@ describe("the embedded store", () => {
       expect(await refusal(directory)).to.contain("is damaged");
     });
 
+    it("that what it would open, its own or its gate's, is no file that can be read", async () => {
+      await mkdir(join(directory, "data.mdb"));
+      expect(await refusal(directory)).to.contain("cannot be read");
+      const gate = join(directory, "other", "gate");
+      await mkdir(join(gate, "data.mdb"), { recursive: true });
+      expect(await refusal(join(directory, "other"))).to.contain("cannot be read");
+      await rm(gate, { recursive: true });
+      await writeFile(gate, "text");
+      expect(await refusal(join(directory, "other"))).to.contain("this is a file");
+    });
+
     for (const options of [{ readOnly: true }, { create: false }]) {
       it(`that there is no store, when opened with ${JSON.stringify(options)}, and makes none`, async () => {
         const path = join(directory, "none");

@@ -20,13 +20,14 @@ import type {
   UndoRefusal,
   V2State,
 } from "../target.ts";
+import { reasonNotToAdmit } from "./depot-admission.ts";
 import { createBucket } from "./depot-bucket.ts";
 import { writeCommits, writeMeta, type DepotImage } from "./depot-commits.ts";
 import { assertDepotHeader } from "./depot-header.ts";
 import { assertHistory } from "./depot-history.ts";
 import { depotImageKey, isOfBranch, readImageRow } from "./depot-image-row.ts";
 import { txidsOf } from "./depot-layout.ts";
-import { MAX_PAGES, NEWER_ENGINE_MAX_PAGES, type DepotOptions } from "./depot-options.ts";
+import type { DepotOptions } from "./depot-options.ts";
 import { readBranchBlocks } from "./depot-reader.ts";
 import { sealStage } from "./depot-seal.ts";
 import {
@@ -80,23 +81,8 @@ class DepotTarget implements Target {
     return found === undefined ? undefined : tx.get(headKey(found.branch));
   }
 
-  admit(v2: V2State, { pageCount, recovered }: ImageOutline): Verdict | undefined {
-    const maxPages = this.#options.maxPages ?? MAX_PAGES;
-    if (pageCount > maxPages) {
-      throw new FormatError(
-        "too_many_pages",
-        "The database has more pages than a reader of Depot can find in the time of one transaction.",
-        { pageCount, maxPages },
-      );
-    }
-    const engineMigrates = v2.kind === "absent" || v2.kind === "unprepared" ? v2.engineMigratesPages : undefined;
-    if (engineMigrates === undefined) {
-      return undefined;
-    }
-    if (pageCount <= engineMigrates) {
-      return ENGINE_TOOK_OVER;
-    }
-    return recovered && pageCount <= NEWER_ENGINE_MAX_PAGES ? NEWER_ENGINE_MAY_IMPORT : undefined;
+  admit(v2: V2State, image: ImageOutline): Verdict | undefined {
+    return reasonNotToAdmit(v2, image, this.#options);
   }
 
   assertHeader(page1: Uint8Array, pageCount: number): void {
@@ -242,24 +228,6 @@ class DepotTarget implements Target {
     writePointer(tx, id, { image: depotImage, bucketBranch, nowMs: this.#options.now() }, rootStamp);
   }
 }
-
-const ENGINE_TOOK_OVER: Verdict = {
-  state: "deferred",
-  reason: "engine_took_over",
-  detail:
-    "The engine has begun to migrate this actor itself, and its image is small enough for it. See docs/runbooks/engine_took_over.md.",
-};
-
-/**
- * An engine newer than the releases that looked for a database before Ferry's switch goes on afterwards: it writes page 1 of v1's main
- * file over Ferry's, and pages past Ferry's last. To an image that is the main file that does no harm; any other would be mixed with it.
- */
-const NEWER_ENGINE_MAY_IMPORT: Verdict = {
-  state: "deferred",
-  reason: "engine_took_over",
-  detail:
-    "The engine has begun to migrate this actor itself, and a newer engine could write v1's pages over an image that is recovered from a journal or a log. See docs/runbooks/engine_took_over.md.",
-};
 
 const CHANGED: Verdict = {
   state: "deferred",
