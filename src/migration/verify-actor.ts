@@ -116,7 +116,7 @@ export function isBad(found: Verification): boolean {
     case "no_v1_data":
     case "written_since":
     case "not_migrated":
-      return found.integrity === "failed" || found.integrity === "unreadable";
+      return found.integrity === "failed";
   }
 }
 
