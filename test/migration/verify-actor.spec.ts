@@ -13,7 +13,7 @@ import { bytes, ENGINE_BRANCH, engineDatabase, NAMESPACE, takeOverRows, wakeRows
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { STAGED } from "../support/reference-attempt.ts";
-import { v2RowsOf } from "../support/reference.ts";
+import { encodeReferenceHead, logicalKey, physicalRows, v2RowsOf } from "../support/reference.ts";
 import { entryRows, fileChunkK, fileRows, lifeRow, PAGE, TAG, v1Rows } from "../support/v1-actors.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
 
@@ -366,6 +366,23 @@ describe("verifying a migrated actor", () => {
       reason: "superseded",
     });
     expect(scene.store.dump()).to.deep.equal(before);
+  });
+
+  it("takes a stage that somebody has begun for no image", async () => {
+    const { actor, store, context } = await makeScene("storage", image);
+    const staging = {
+      generation: 1n,
+      headTxid: 0n,
+      nextTxid: 2n,
+      materializedTxid: 0n,
+      pages: 0,
+      creationTsMs: 1n,
+      storageUsed: 0n,
+      maxStorage: 10n * 1024n ** 3n,
+      origin: 2,
+    };
+    store.load(physicalRows(logicalKey(actor, "/META"), encodeReferenceHead(staging)));
+    expect(await verifyActor(context(store, check), actor.id, "quick", signal)).to.deep.equal({ comparison: "on_v1" });
   });
 
   it("tells a difference that no write explains", async () => {
