@@ -68,6 +68,9 @@ describe("an attempt to migrate to Depot that follows a crashed one", () => {
     const { branch } = await crash();
     const other = syntheticImage(2_501, "random", 2);
     await prepared.putV1(other);
+    // Its lease and one part, so that the next one continues it, and not the first.
+    await endingOf(attempt(new FaultyStore(store, 2, "cut_after"), prepared.world, prepared.actor, STAGED));
+    prepared.world.nowMs += LEASE_MS;
     expect(await attempt(store, prepared.world, prepared.actor, STAGED)).to.include({ state: "migrated" });
     expect(assertReadable(store.dump(), prepared.actor).branch.toString("hex")).not.to.equal(branch);
     await prepared.assertExported(other);

@@ -3,8 +3,15 @@ import { readHistory, readOutcome } from "../../../src/campaign/ledger/ledger.ts
 import { LAYOUTS } from "../../../src/migration/outcome.ts";
 import { FaultyStore, TamperingStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { describeEnding, endingOf, errorCode, TestClock, withoutLedger } from "../../support/reference-attempt.ts";
-import { logicalKey, physicalRows } from "../../support/reference.ts";
+import {
+  describeEnding,
+  endingOf,
+  errorCode,
+  loadRows,
+  TestClock,
+  withoutLedger,
+} from "../../support/reference-attempt.ts";
+import { encodeReferenceHead, logicalKey, physicalRows } from "../../support/reference.ts";
 import { entryPrefix, entryRows, fileChunkK, lifeKey, lifeRow, TAG } from "../../support/v1-actors.ts";
 import {
   ACTOR,
@@ -18,6 +25,19 @@ import {
   storeWhere,
   V1,
 } from "./staged-scene.ts";
+
+/** The head of a database of the engine's own, after its first commit. */
+const NATIVE = encodeReferenceHead({
+  generation: 1n,
+  headTxid: 1n,
+  nextTxid: 2n,
+  materializedTxid: 0n,
+  pages: 1,
+  creationTsMs: 1n,
+  storageUsed: 0n,
+  maxStorage: 10n * 1024n ** 3n,
+  origin: 0,
+});
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt (${layout})`, () => {
@@ -156,6 +176,28 @@ for (const layout of LAYOUTS) {
             expect(ending, `${pick} ${change}`).to.be.oneOf(["rejected verify_mismatch", "stage_gone"]);
           }
         }
+      }
+    });
+
+    it("leaves what has come to v2, and a lease that is in force, between its look and the lease", async () => {
+      const clock = new TestClock();
+      const others: readonly [string, (store: MemoryStore) => Promise<unknown>][] = [
+        ["migrated ", (store) => staged(store, layout, {}, clock)],
+        ["deferred migration_in_progress", (store) => endingOf(staged(new FaultyStore(store, 2, "cut_after"), layout))],
+        ["skipped native_v2", async (store) => loadRows(store, physicalRows(logicalKey(ACTOR, "/META"), NATIVE))],
+      ];
+      for (const [ending, other] of others) {
+        let before: string[] = [];
+        const store = storeWhere({
+          label: "begin_stage",
+          act: async (on) => {
+            await other(on);
+            before = withoutLedger(on.dump());
+          },
+        });
+        const { state, reason = "" } = await staged(store, layout, {}, clock);
+        expect(`${state} ${reason}`).to.equal(ending);
+        expect(withoutLedger(store.dump()), ending).to.deep.equal(before);
       }
     });
 
