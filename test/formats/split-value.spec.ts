@@ -90,6 +90,9 @@ describe("a v2 value", () => {
     expect(formatErrorCode(() => decodeSplitHead(concatBytes(head, new Uint8Array(1))))).to.equal(
       "split_value_invalid",
     );
+    for (const pieces of ["0a", "0c"]) {
+      expect(formatErrorCode(() => decodeSplitHead(hex(`01000186a1000000${pieces}`)))).to.equal("split_value_invalid");
+    }
     for (let mark = 2; mark < 256; mark += 1) {
       expect(formatErrorCode(() => decodeSplitHead(Uint8Array.of(mark, 1, 2)))).to.equal("split_value_invalid");
     }
@@ -119,6 +122,10 @@ describe("a v2 value", () => {
     for (const few of [[], pieces.slice(0, 2), pieces.slice(1)]) {
       expect(formatErrorCode(() => joinPieces(head, few))).to.equal("rows_missing");
     }
+    const whole = [...pieces.slice(0, 2), new Uint8Array(10_000)];
+    expect(joinPieces({ bytes: 30_000, pieces: 3 }, whole).length).to.equal(30_000);
+    const extra = [...whole, new Uint8Array(0)];
+    expect(formatErrorCode(() => joinPieces({ bytes: 30_000, pieces: 3 }, extra))).to.equal("split_value_invalid");
     const wrong = [
       [...pieces, new Uint8Array(0)],
       [pieces[0], new Uint8Array(9_999), new Uint8Array(5_001)],

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { readOutcome } from "../../src/campaign/ledger/ledger.ts";
+import { leaseKey } from "../../src/migration/ferry-keys.ts";
 import { rollbackActor, type RollbackResult } from "../../src/migration/rollback-actor.ts";
 import { verifyActor } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
@@ -9,6 +10,7 @@ import { CrashError, CUTS, FaultyStore, UNKNOWNS, type Fault } from "../support/
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { noIntegrityCheck } from "../support/no-integrity-check.ts";
+import { entryRows, fileMetadataK, TAG } from "../support/v1-actors.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
 
 const { signal } = new AbortController();
@@ -56,6 +58,23 @@ for (const target of SCENE_TARGETS) {
         results.push({ result, store });
       }
     }
+
+    it("says in the outcome when it was, and of which campaign the actor is, also where v1 is damaged later", async () => {
+      scene = await makeScene(target, image);
+      await scene.migrate(scene.store, { campaign: "spring" });
+      const done = await rollBack(scene.store);
+      const outcome = await readOutcome(scene.store, scene.actor.id);
+      expect(done).to.deep.equal({ kind: "rolled_back", outcome });
+      expect(outcome).to.include({ state: "skipped", campaign: "spring", takenBackAt: outcome?.finishedAt });
+      scene.store.load(entryRows(scene.actor, fileMetadataK(TAG.main), new Uint8Array(1)));
+      expect(await rollBack(scene.store)).to.deep.equal(done);
+    });
+
+    it("waits for an attempt that holds the actor's lease", async () => {
+      scene.store.load([{ key: leaseKey(scene.actor.id), value: new Uint8Array(1) }]);
+      expect(await rollBack(scene.store)).to.deep.equal({ kind: "refused", reason: "migration_in_progress" });
+      expect(await pagesInV2(scene.store)).to.equal(100);
+    });
 
     it("keeps what the engine commits at any moment before it", async () => {
       for (const { result, store } of await atEachStep((living) => {

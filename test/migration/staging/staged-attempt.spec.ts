@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { readHistory, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
-import { LAYOUTS } from "../../../src/migration/outcome.ts";
+import { LAYOUTS, type Outcome } from "../../../src/migration/outcome.ts";
+import { v1Range } from "../../../src/migration/v1/v1-keys.ts";
 import { FaultyStore, TamperingStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 import {
@@ -199,6 +200,22 @@ for (const layout of LAYOUTS) {
         expect(`${state} ${reason}`).to.equal(ending);
         expect(withoutLedger(store.dump()), ending).to.deep.equal(before);
       }
+    });
+
+    it("says nothing of an image that goes while it is read, as another attempt has migrated it and v1 was cleaned up", async () => {
+      const clock = new TestClock();
+      let other: Outcome | undefined;
+      const store = storeWhere({
+        label: "read_v1",
+        act: async (on) => {
+          other = await staged(on, layout, {}, clock);
+          on.load([], [v1Range(ACTOR.id)]);
+        },
+      });
+      const outcome = await staged(store, layout, {}, clock);
+      expect(outcome).to.deep.equal(other).and.to.include({ state: "migrated" });
+      expect(await readOutcome(store, ACTOR.id)).to.deep.equal(other);
+      expectRight(store, layout);
     });
 
     it("counts attempts and keeps what earlier ones came to", async () => {
