@@ -15,6 +15,7 @@ const PARTITION = {
   bucketBranch: 0x21,
   rows: 0x30,
   databasePins: 0x70,
+  bucketChildren: 0x72,
   catalogByDatabase: 0x73,
   proofEpoch: 0x74,
   dirty: 0x75,
@@ -82,6 +83,14 @@ export function branchKey(branch: Uint8Array): Uint8Array {
 /** K8: present when something that was forked off, or can be restored, depends on the branch. */
 export function branchPinKeys(branch: Uint8Array): Uint8Array[] {
   return ["/desc_pin", "/restore_point_pin"].map((pin) => key(PARTITION.branch, "/list/", branch, pin));
+}
+
+/**
+ * What the keys of buckets that were forked off one start with, also of those that a rollback went on with; next in such a key is the
+ * versionstamp of the moment, so they lie in the order of those (the engine's `bucket_child_key`).
+ */
+export function bucketChildrenPrefix(bucketBranch: Uint8Array): Uint8Array {
+  return key(PARTITION.bucketChildren, "/", bucketBranch, "/");
 }
 
 /** K9 */

@@ -174,10 +174,10 @@ async function planStaged(
   { context, id }: Attempt,
   tx: Transaction,
   { outline, metadataRows, claim }: LargeDecision,
-  { actor, ownStage }: Surroundings,
+  { actor, ownStage, isGone }: Surroundings,
 ): Promise<StagedPlan> {
   // Rows of someone else's are not removed for an actor that may turn out to be one to reject.
   const disturbs = !ownStage && (await context.target.hasRows(tx, id));
   const marks = await readV1Marks(tx, id);
-  return { ...outline, metadataRows, marks, sleepTs: actor.sleepTs, disturbs, claim };
+  return { ...outline, metadataRows, marks, sleepTs: actor.sleepTs, disturbs, isGone, claim };
 }

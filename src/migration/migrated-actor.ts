@@ -82,7 +82,6 @@ export function isAsSeen(before: MigratedActor, now: MigratedActor): boolean {
     before.outcome?.finishedAt === now.outcome?.finishedAt &&
     isSameV2(before.v2, now.v2) &&
     isSameV1(before.v1, now.v1) &&
-    before.state.destroyed === now.state.destroyed &&
     before.state.asleep === now.state.asleep &&
     equalBytes(before.state.sleepTs, now.state.sleepTs)
   );

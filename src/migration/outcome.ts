@@ -112,4 +112,6 @@ export interface Outcome {
   readonly finishedAt: string;
   /** When an operator took the actor back to v1, as RFC 3339; stays the same however often that is found again. */
   readonly takenBackAt?: string;
+  /** That Ferry had migrated the actor before, and v2 held nothing of that any more; stays until the actor is migrated again, or left. */
+  readonly isGone?: true;
 }

@@ -17,7 +17,7 @@ export function recordVerdict(
   { surroundings, nowMs }: { surroundings: Surroundings; nowMs: number },
 ): Outcome {
   const { context, id, options } = attempt;
-  const { previous, lease, v2 } = surroundings;
+  const { previous, lease, v2, isGone } = surroundings;
   if (lease !== undefined && !isInForce(lease, nowMs)) {
     dropLease(tx, id);
     discardOwnStage(attempt, tx, surroundings);
@@ -29,7 +29,7 @@ export function recordVerdict(
   if (!(v2 instanceof FormatError) && v2.kind === "blocked" && v2.remember !== undefined) {
     tx.set(v2.remember.key, v2.remember.value);
   }
-  const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign });
+  const outcome = outcomeOf(id, verdict, { previous, finishedAtMs: nowMs, campaign: options.campaign, isGone });
   context.ledger.write(tx, outcome, previous);
   return outcome;
 }

@@ -140,7 +140,7 @@ async function endStage(
         readLease(tx, id),
       ]);
       const outcomeFor = (found: Verdict): Outcome =>
-        outcomeOf(id, found, { previous, finishedAtMs: nowMs, campaign: options.campaign });
+        outcomeOf(id, found, { previous, finishedAtMs: nowMs, campaign: options.campaign, isGone: plan.isGone });
       const possible = [verdict, ...OPERATORS_VERDICTS, TORN, ...(refused === undefined ? [] : [refused])];
       if (held === undefined && isOneOf(previous, possible.map(outcomeFor))) {
         // A commit whose result was unknown did happen; what has changed since does not matter.

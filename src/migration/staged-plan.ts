@@ -13,6 +13,8 @@ export interface StagedPlan extends LargeOutline {
   readonly sleepTs: Uint8Array | undefined;
   /** Whether staging would remove v2 rows that are not Ferry's: then nothing is staged before everything was checked. */
   readonly disturbs: boolean;
+  /** Whether v2 had an image that Ferry brought there, and had none any more. */
+  readonly isGone: boolean;
   /** What the target saw besides. */
   readonly claim: Claim;
 }

@@ -3,15 +3,22 @@ import { assertFormatError, FormatError } from "../formats/format-error.ts";
 import { InvariantError } from "../errors.ts";
 import { REJECT_REASONS, type Outcome, type RejectReason, type Verdict } from "./outcome.ts";
 
+/** What an outcome has besides what the attempt came to. */
+interface OutcomeFacts {
+  readonly previous: Outcome | undefined;
+  readonly finishedAtMs: number;
+  readonly campaign: string | undefined;
+  /** See `Outcome.isGone`; undefined where nobody has looked. */
+  readonly isGone?: boolean;
+}
+
 /**
  * Turns what an attempt came to into what the ledger records. Where an operator's decision stands, so does its detail: who waived the actor
  * or took it back, and why.
  */
-export function outcomeOf(
-  id: ActorId,
-  verdict: Verdict,
-  facts: { previous: Outcome | undefined; finishedAtMs: number; campaign: string | undefined },
-): Outcome {
+export function outcomeOf(id: ActorId, verdict: Verdict, facts: OutcomeFacts): Outcome {
+  const isGone = facts.isGone === true || facts.previous?.isGone === true;
+  const isDone = verdict.state === "migrated" || verdict.state === "skipped";
   const finishedAt = new Date(facts.finishedAtMs).toISOString();
   const again = facts.previous?.finishedAt === finishedAt;
   const attempts = (facts.previous?.attempts ?? 0) + (again ? 0 : 1);
@@ -30,6 +37,7 @@ export function outcomeOf(
     ...(facts.campaign === undefined ? {} : { campaign: facts.campaign }),
     finishedAt,
     ...(decision?.takenBackAt === undefined ? {} : { takenBackAt: decision.takenBackAt }),
+    ...(isGone && !isDone ? { isGone } : {}),
   };
 }
 

@@ -116,7 +116,7 @@ export function isBad(found: Verification): boolean {
     case "no_v1_data":
     case "written_since":
     case "not_migrated":
-      return found.integrity === "failed" || found.integrity === "unreadable";
+      return found.integrity === "failed";
   }
 }
 
@@ -184,9 +184,14 @@ function withoutImage({ v2, outcome, v1, state }: MigratedActor): Verification {
   return { comparison: v1 !== undefined && !hadImage(outcome) ? "on_v1" : "no_v2_image" };
 }
 
-/** Whether v2 had an image when the actor's last attempt ended. */
+/** Whether v2 had an image when the actor's last attempt ended, or Ferry's was gone by then. */
 function hadImage(outcome: Outcome | undefined): boolean {
-  return outcome?.state === "migrated" || outcome?.reason === "already_migrated" || outcome?.reason === "native_v2";
+  return (
+    outcome?.state === "migrated" ||
+    outcome?.isGone === true ||
+    outcome?.reason === "already_migrated" ||
+    outcome?.reason === "native_v2"
+  );
 }
 
 function unreadable(error: FormatError): ImageVerification {

@@ -62,6 +62,10 @@ describe("Depot's keys", () => {
     });
   }
 
+  it("of a bucket's forks begin as the engine's do", () => {
+    expect(toHex(keys.bucketChildrenPrefix(bb))).to.equal(`02722f${BB}2f`);
+  });
+
   it("put the versionstamp of a VTX key where the operation is told it is", () => {
     expect(keys.vtxPrefix(br)).to.have.lengthOf(0x18);
   });

@@ -90,6 +90,9 @@ describe("a v2 value", () => {
     expect(formatErrorCode(() => decodeSplitHead(concatBytes(head, new Uint8Array(1))))).to.equal(
       "split_value_invalid",
     );
+    for (const pieces of ["0a", "0c"]) {
+      expect(formatErrorCode(() => decodeSplitHead(hex(`01000186a1000000${pieces}`)))).to.equal("split_value_invalid");
+    }
     for (let mark = 2; mark < 256; mark += 1) {
       expect(formatErrorCode(() => decodeSplitHead(Uint8Array.of(mark, 1, 2)))).to.equal("split_value_invalid");
     }

@@ -249,9 +249,17 @@ describe("after a migration", () => {
       const { store, clock, context } = await migrated();
       clock.advance(8 * DAY_MS);
       expect(await cleanupActor(context, actor.id, options, signal)).to.include({ kind: "removed" });
-      const [row] = v2RowsOf(actor, store.dump()).filter(({ value }) => value.length > 200);
-      store.load([{ key: row?.key ?? new Uint8Array(), value: Uint8Array.of(0) }]);
-      expect(await cleanupActor(context, actor.id, options, signal)).to.include({ reason: "no_v1_data" });
+      const labels = new Set<string>();
+      const watched = new MemoryStore({
+        from: store,
+        gate: (_point, label) => {
+          labels.add(label);
+          return Promise.resolve();
+        },
+      });
+      const again = await cleanupActor({ ...context, store: watched }, actor.id, options, signal);
+      expect(again).to.include({ reason: "no_v1_data" });
+      expect([...labels]).to.deep.equal(["cleanup"]);
     });
 
     it("keeps v1 when nothing was verified, or v2 does not open clean", async () => {

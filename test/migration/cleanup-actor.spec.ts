@@ -10,6 +10,7 @@ import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import type { Store } from "../../src/store/store.ts";
 import { lifeFieldRow, takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
+import { FaultyStore } from "../support/faulty-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import {
   attempt,
@@ -277,6 +278,23 @@ describe("cleaning up after a migration", () => {
           }
           expect(await cleanUp(awake)).to.include({ kind: "removed" });
         }
+      });
+
+      it("does not take what another cleanup removed for its own, nor says so of v1 that has come back since", async () => {
+        const another = livingStore(scene.store, () => undefined);
+        const faulty = new FaultyStore(another, 1, async () => {
+          expect(await cleanUp(another, { ...WEEK, who: "ben" })).to.include({ kind: "removed" });
+        });
+        expect(await cleanUp(faulty)).to.include({ kind: "refused", reason: "no_v1_data" });
+        // The look, the removal of which nobody was told, and now its second run.
+        const back = livingStore(scene.store, (store, { point, label, n }) => {
+          if (point === "begin" && label === "cleanup" && n === 3) {
+            store.load(fileRows(scene.actor, TAG.main, written));
+          }
+        });
+        const unknown = new FaultyStore(back, 1, "unknown_happened");
+        expect(await cleanUp(unknown)).to.include({ kind: "refused", reason: "v1_changed" });
+        expect(v1Of(back, scene.actor)).not.to.deep.equal([]);
       });
 
       it("loses to whoever writes v1 between its last look and its commit, wherever in v1", async () => {

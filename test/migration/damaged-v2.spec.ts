@@ -96,6 +96,7 @@ describe("a v2 that nothing wrote and that is not what was migrated", () => {
   for (const [what, head] of [
     ["counts no pages, as SQLite leaves no database that had any", { headTxid: 2n, nextTxid: 3n, pages: 0 }],
     ["counts no pages, and that by no commit", { pages: 0 }],
+    ["counts other pages, and that by no commit", { pages: PAGES - 1 }],
   ] as const) {
     it(`is found where its head ${what}`, async () => {
       const before = readV2(scene.actor, scene.store.dump()).head;
@@ -118,6 +119,12 @@ describe("a v2 that nothing wrote and that is not what was migrated", () => {
     const rows = scene.store.dump().filter(({ key }) => Buffer.compare(key, v1Range(scene.actor.id).begin) >= 0);
     expect(rows.filter(({ key }) => Buffer.compare(key, v1Range(scene.actor.id).end) < 0)).to.deep.equal([]);
     expect(await cleanUp()).to.include({ kind: "refused", reason: "no_v1_data" });
+  });
+
+  it("counts another size of v1 as a change, also where page 1 and all else is the same", async () => {
+    const seen = await look();
+    scene.store.load(entryRows(scene.actor, fileMetadataK(TAG.main), fileMetadataValue(image.length + PAGE)));
+    expect(isAsSeen(seen, await look())).to.equal(false);
   });
 
   it("counts a journal that was begun anew as a change, also where page 1 and all else is the same", async () => {

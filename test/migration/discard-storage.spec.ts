@@ -106,6 +106,14 @@ describe("the removal of what v2's older form holds of an actor", () => {
     expect(v2RowsOf(ACTOR, store.dump())).to.deep.equal([]);
   });
 
+  it("is not said to have happened where the rows went otherwise, and the actor was migrated since", async () => {
+    const save = async (): Promise<void> => {
+      await discardStorage({ store, ...CONTEXT }, ACTOR.id, { ...HOW, detail: "by ben" });
+      await record({ state: "migrated", reason: "" });
+    };
+    expect(await discardStorage({ store, ...CONTEXT }, ACTOR.id, { ...HOW, save })).to.equal("no_rows");
+  });
+
   it("is said to have been another's where that one came first", async () => {
     const ben = { save: HOW.save, detail: "by ben" };
     const faulty = new FaultyStore(store, 1, async () => {

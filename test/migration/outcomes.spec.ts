@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import type { MigrationOptions } from "../../src/migration/context.ts";
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
+import { verifyActor } from "../../src/migration/verify-actor.ts";
 import type { Store } from "../../src/store/store.ts";
+import { FaultyStore } from "../support/faulty-store.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 import {
   attempt,
@@ -85,6 +87,15 @@ const WAYS: readonly (readonly [string, Partial<MigrationOptions>])[] = [
   ["in one transaction", {}],
   ["staged", STAGED],
 ];
+
+async function clearRows(store: Store, rows: readonly Row[]): Promise<void> {
+  await store.transact(async (tx) => {
+    rows.forEach(({ key }) => {
+      tx.clear(key);
+    });
+    await Promise.resolve();
+  });
+}
 
 /** Migrates and checks that nothing but the ledger was written. */
 async function expectUntouched(
@@ -173,12 +184,7 @@ forEachStore((makeStore) => {
     });
 
     describe(`an actor that Ferry migrated, and of which v2 has nothing any more (${way})`, () => {
-      const lost = async (store: Store): Promise<void> =>
-        store.transact(async (tx) => {
-          for (const { key } of v2RowsOf(ACTOR, await dumpRows(store))) {
-            tx.clear(key);
-          }
-        });
+      const lost = async (store: Store): Promise<void> => clearRows(store, v2RowsOf(ACTOR, await dumpRows(store)));
 
       it("is migrated again as v1 has it, and that is said", async () => {
         const store = await makeStore();
@@ -193,6 +199,32 @@ forEachStore((makeStore) => {
           expect(again).to.include({ state: "migrated", sha256: sha256(IMAGE) });
           expect(again.detail).to.match(/^Ferry had migrated the actor before, and v2 held nothing of that any more/);
         }
+      });
+
+      it("is told to be lost until it is migrated again, whatever attempts come to in between", async () => {
+        const store = await makeStore();
+        const clock = new TestClock();
+        await loadRows(store, GOOD);
+        await attempt(store, ACTOR, clock, options);
+        await lost(store);
+        const verified = async (): Promise<string> =>
+          (await verifyActor(contextOn(store, clock), ACTOR.id, "quick", new AbortController().signal)).comparison;
+        const waking = new FaultyStore(store, options === STAGED ? 2 : 1, () => loadRows(store, [AWAKE]));
+        expect(await attempt(waking, ACTOR, clock, options)).to.include({ reason: "actor_awake", isGone: true });
+        await clearRows(store, [AWAKE]);
+        for (const [rows, reason] of [
+          [[AWAKE], "actor_awake"],
+          [JOURNAL, "journal_present"],
+        ] as const) {
+          expect(await verified()).to.equal("no_v2_image");
+          await loadRows(store, rows);
+          expect(await attempt(store, ACTOR, clock, options)).to.include({ reason, isGone: true });
+          await clearRows(store, rows);
+        }
+        expect(await verified()).to.equal("no_v2_image");
+        const again = await attempt(store, ACTOR, clock, options);
+        expect(again).to.include({ state: "migrated" }).and.not.to.have.property("isGone");
+        expect(again.detail).to.match(/^Ferry had migrated the actor before, and v2 held nothing of that any more/);
       });
 
       it("is migrated again without a word where an operator took it back", async () => {

@@ -1,9 +1,11 @@
 import { expect } from "chai";
+import { FormatError } from "../../src/formats/format-error.ts";
 import { cleanupActor } from "../../src/migration/cleanup-actor.ts";
 import { IntegrityChecker } from "../../src/migration/integrity/integrity-checker.ts";
 import { readMigratedActor } from "../../src/migration/migrated-actor.ts";
 import type { Outcome } from "../../src/migration/outcome.ts";
 import { rollbackActor } from "../../src/migration/rollback-actor.ts";
+import { storageTarget } from "../../src/migration/targets/storage/storage-target.ts";
 import { isBad, verifyActor, type Verification } from "../../src/migration/verify-actor.ts";
 import { v1Range } from "../../src/migration/v1/v1-keys.ts";
 import { bucketBranchOf, pointerOf } from "../support/depot-reference.ts";
@@ -11,7 +13,7 @@ import { bytes, ENGINE_BRANCH, engineDatabase, NAMESPACE, takeOverRows, wakeRows
 import type { MemoryStore } from "../support/memory-store.ts";
 import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { STAGED } from "../support/reference-attempt.ts";
-import { v2RowsOf } from "../support/reference.ts";
+import { encodeReferenceHead, logicalKey, physicalRows, v2RowsOf } from "../support/reference.ts";
 import { entryRows, fileChunkK, fileRows, lifeRow, PAGE, TAG, v1Rows } from "../support/v1-actors.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
 
@@ -19,9 +21,25 @@ const PAGES = 200;
 const NO_HOLD = { holdMs: 0, delete: true, who: "test" };
 const signal = new AbortController().signal;
 
+/** The engine commits before every look at the actor but the first, as one does that never rests. */
+function writingAlways(scene: MigratedScene, before: Uint8Array): Parameters<typeof livingStore>[1] {
+  let [now, next] = [before, sqliteImageAfter(before, "UPDATE pad SET content = randomblob(length(content))")];
+  return (store, { point, label, n }) => {
+    if (point === "begin" && label === "verify" && n > 1) {
+      scene.writeV2(store, now, next);
+      [now, next] = [next, now];
+    }
+  };
+}
+
 describe("verifying a migrated actor", () => {
   const checker = new IntegrityChecker();
   const check = checker.check.bind(checker);
+  /** As SQLite finds an image that is torn by a write. */
+  const corrupt: typeof check = async (source, mode, stop) => {
+    await check(source, mode, stop);
+    return { ok: false, reason: "damaged", lines: ["torn"] };
+  };
   let image: Uint8Array;
   /** The same database after a commit that touches every page. */
   let written: Uint8Array;
@@ -155,10 +173,6 @@ describe("verifying a migrated actor", () => {
             writes += 1;
           }
         });
-        const corrupt: typeof check = async (source, mode, stop) => {
-          await check(source, mode, stop);
-          return { ok: false, reason: "damaged", lines: ["torn"] };
-        };
         const found = await verifyActor(scene.context(living, corrupt), scene.actor.id, "full", signal);
         expect(found).to.deep.equal({ comparison: "written_since", integrity: "unchecked", lines: [], pages: PAGES });
         expect(isBad(found)).to.equal(false);
@@ -172,14 +186,61 @@ describe("verifying a migrated actor", () => {
         const cleaned = livingStore(scene.store, () => undefined);
         cleaned.load([], [v1Range(scene.actor.id)]);
         expect(await verify(cleaned)).to.deep.equal(found);
-        let [now, next] = [other, sqliteImageAfter(other, "UPDATE pad SET content = randomblob(length(content))")];
-        const living = livingStore(scene.store, (store, { label, n }) => {
-          if (label === "verify" && n > 1) {
-            scene.writeV2(store, now, next);
-            [now, next] = [next, now];
+        const living = livingStore(scene.store, writingAlways(scene, other));
+        expect(await verify(living)).to.include({ comparison: "different", integrity: "unchecked" });
+      });
+
+      it("does not hold the engine's own image against v1, whatever that holds", async () => {
+        const own = await makeScene(target, image);
+        own.replaceV2(own.store, other);
+        const found = (store: MemoryStore): Promise<Verification> =>
+          verifyActor(own.context(store, check), own.actor.id, "quick", signal);
+        expect(await found(own.store)).to.include({ comparison: "not_migrated", integrity: "ok" });
+        const cleaned = livingStore(own.store, () => undefined);
+        cleaned.load([], [v1Range(own.actor.id)]);
+        expect(await found(cleaned)).to.include({ comparison: "no_v1_data", integrity: "ok" });
+      });
+
+      it("does not take the engine's own image for one in place of Ferry's where that is written all the time", async () => {
+        const own = await makeScene(target, image);
+        own.replaceV2(own.store, other);
+        const living = livingStore(own.store, writingAlways(own, other));
+        const found = await verifyActor(own.context(living, corrupt), own.actor.id, "full", signal);
+        expect(found).to.include({ comparison: "written_since", integrity: "unchecked" });
+      });
+
+      it("finds v1 changed where v2 is written all the time, or cannot be read", async () => {
+        writeV1();
+        const living = livingStore(scene.store, writingAlways(scene, image));
+        const found = await verifyActor(scene.context(living, corrupt), scene.actor.id, "full", signal);
+        expect(found).to.include({ comparison: "v1_changed" });
+        const unreadable: typeof check = () => Promise.reject(new FormatError("page_missing", "A page is not there."));
+        expect(await verifyActor(scene.context(scene.store, unreadable), scene.actor.id, "full", signal)).to.include({
+          comparison: "v1_changed",
+          integrity: "unreadable",
+        });
+      });
+
+      it("finds an image gone that was written all the time before", async () => {
+        const write = writingAlways(scene, image);
+        const living = livingStore(scene.store, async (store, at) => {
+          if (at.point === "begin" && at.label === "verify" && at.n === 4) {
+            await store.transact((tx) => scene.context(store, check).target.undo(tx, scene.actor.id));
+          } else if (at.n < 4) {
+            await write(store, at);
           }
         });
-        expect(await verify(living)).to.include({ comparison: "different", integrity: "unchecked" });
+        const found = await verifyActor(scene.context(living, corrupt), scene.actor.id, "full", signal);
+        expect(found).to.deep.equal({ comparison: "no_v2_image" });
+      });
+
+      it("finds an actor destroyed that was never migrated and has its v1 still", async () => {
+        const own = await makeScene(target, image);
+        const verifyOwn = async (): Promise<string> =>
+          (await verifyActor(own.context(own.store, check), own.actor.id, "quick", signal)).comparison;
+        expect(await verifyOwn()).to.equal("on_v1");
+        own.store.load([lifeRow(own.actor, "DESTROY_TS")]);
+        expect(await verifyOwn()).to.equal("destroyed");
       });
 
       /** Verifies while something is done before the nth transaction of a label. */
@@ -292,6 +353,36 @@ describe("verifying a migrated actor", () => {
       .to.have.property("lines")
       .that.matches(/is a fork/);
     expect(await cleanupActor(context(store, check), actor.id, NO_HOLD, signal)).to.include({ reason: "v2_not_clean" });
+  });
+
+  it("says of the older form that the actor has been brought to Depot since, and so do cleanup and rollback", async () => {
+    const scene = await makeScene("depot", image);
+    await scene.migrate(scene.store);
+    const context = { ...scene.context(scene.store, check), target: storageTarget };
+    const before = scene.store.dump();
+    expect(await verifyActor(context, scene.actor.id, "quick", signal)).to.deep.equal({ comparison: "superseded" });
+    expect(await cleanupActor(context, scene.actor.id, NO_HOLD, signal)).to.include({ reason: "superseded" });
+    expect(await rollbackActor(context, scene.actor.id, { dryRun: false }, signal)).to.include({
+      reason: "superseded",
+    });
+    expect(scene.store.dump()).to.deep.equal(before);
+  });
+
+  it("takes a stage that somebody has begun for no image", async () => {
+    const { actor, store, context } = await makeScene("storage", image);
+    const staging = {
+      generation: 1n,
+      headTxid: 0n,
+      nextTxid: 2n,
+      materializedTxid: 0n,
+      pages: 0,
+      creationTsMs: 1n,
+      storageUsed: 0n,
+      maxStorage: 10n * 1024n ** 3n,
+      origin: 2,
+    };
+    store.load(physicalRows(logicalKey(actor, "/META"), encodeReferenceHead(staging)));
+    expect(await verifyActor(context(store, check), actor.id, "quick", signal)).to.deep.equal({ comparison: "on_v1" });
   });
 
   it("tells a difference that no write explains", async () => {

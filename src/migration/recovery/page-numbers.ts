@@ -21,6 +21,6 @@ export class PageNumbers {
 
   /** The number at an index from 0, or 0, which is no page, outside the list. */
   at(index: number): number {
-    return index < this.#length ? (this.#numbers[index] ?? 0) : 0;
+    return this.#numbers[index] ?? 0;
   }
 }

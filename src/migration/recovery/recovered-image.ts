@@ -66,7 +66,7 @@ export class RecoveredImage implements ByteSource {
       const from = Math.max(imageOffset, offset);
       const to = Math.min(imageOffset + header.pageSize, end, mainBytes);
       const last = main.at(-1);
-      if (last?.to === from && from < to) {
+      if (last?.to === from) {
         last.to = to;
       } else if (from < to) {
         main.push({ from, to });

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Outcome } from "../../../src/migration/outcome.ts";
 import { storeRows } from "../../../src/migration/rows.ts";
 import { makeDepotTarget } from "../../../src/migration/targets/depot/depot-target.ts";
-import { attempt, type AttemptOptions } from "../../support/depot-attempt.ts";
+import { attempt, depotContext, type AttemptOptions } from "../../support/depot-attempt.ts";
 import { branchesWithRows, pointerOf } from "../../support/depot-reference.ts";
 import {
   bucketRows,
@@ -110,6 +110,17 @@ describe("Depot's gates", () => {
         prepared.world.nowMs += 3_000;
         const outcome = await attempt(store, prepared.world, prepared.actor, { migration });
         expect(outcome).to.include({ state: "migrated" });
+      });
+
+      it("does not wait for that where a plan takes pools for settled, also for one that nobody has seen", async () => {
+        await putRows(store, [{ key: POOL_KEY, value: Uint8Array.of(0, 3) }]);
+        const planned = { migration, depot: { takesPoolsForSettled: true } };
+        await prepared.putV1(IMAGE);
+        const { world, actor } = prepared;
+        const unseen = new MemoryStore({ from: store });
+        expect(await attempt(unseen, world, actor, planned)).to.include({ state: "migrated" });
+        expect(await refused()).to.include({ state: "deferred", reason: "pool_on_v1" });
+        expect(await attempt(store, world, actor, planned)).to.include({ state: "migrated" });
       });
 
       it("waits for an actor whose pool has no name", async () => {
@@ -290,6 +301,10 @@ describe("Depot's gates", () => {
         const engine = engineDatabase(prepared.actor, new Uint8Array(16), new Map([[1, IMAGE.slice(0, PAGE)]]));
         await putRows(store, engine);
         expect(await refused()).to.include({ state: "skipped", reason: "already_migrated" });
+        // The engine goes on to the nil one where the bucket has none.
+        await clearBucket();
+        await putRows(store, bucketRows(BUCKET_BRANCH));
+        expect(await refused()).to.include({ state: "skipped", reason: "already_migrated" });
       });
 
       it("skips what has a head from before there were branches, and rejects one that cannot be read", async () => {
@@ -305,6 +320,31 @@ describe("Depot's gates", () => {
         await clearBucket();
         await putRows(store, [...bucketRows(BUCKET_BRANCH), pointerRow(prepared.actor, BUCKET_BRANCH, ENGINE_BRANCH)]);
         expect(await refused()).to.include({ state: "rejected", reason: "v2_meta_undecodable" });
+      });
+
+      it("rejects a pointer to a branch without a head, or without a record", async () => {
+        await clearBucket();
+        const engine = engineDatabase(prepared.actor, BUCKET_BRANCH, new Map([[1, IMAGE.slice(0, PAGE)]]));
+        for (const gone of [
+          bytesOf(2, 0x30, "/", ENGINE_BRANCH, "/META/head"),
+          bytesOf(2, 0x20, "/list/", ENGINE_BRANCH),
+        ]) {
+          await putRows(store, [...bucketRows(BUCKET_BRANCH), ...engine]);
+          await clearKeys(store, [gone]);
+          expect(await refused()).to.include({ state: "rejected", reason: "v2_meta_undecodable" });
+        }
+      });
+
+      it("leaves a bucket that somebody made meanwhile, with whatever has come to it", async () => {
+        const { target } = depotContext(store, prepared.world);
+        const prepare = (random: Uint8Array): Promise<void> =>
+          store.transact((tx) => target.prepare(tx, prepared.actor.id, { random, nowMs: 1 }));
+        await clearBucket();
+        await prepare(new Uint8Array(16).fill(1));
+        const before = await depotRows();
+        expect(before).to.have.length(3);
+        await prepare(new Uint8Array(16).fill(2));
+        expect(await depotRows()).to.deep.equal(before);
       });
 
       it("rejects a header that counts other pages, by which the engine would cut the database", async () => {

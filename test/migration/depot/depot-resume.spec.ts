@@ -50,10 +50,27 @@ describe("an attempt to migrate to Depot that follows a crashed one", () => {
     expect(leaseRows(store.dump())).to.deep.equal([]);
   });
 
+  it("counts what two crashed attempts before it have staged, each once", async () => {
+    const { all } = await crash();
+    const { world, actor } = prepared;
+    // Its lease, and one part.
+    await endingOf(attempt(new FaultyStore(store, 2, "cut_after"), world, actor, STAGED));
+    world.nowMs += LEASE_MS;
+    const last = new FaultyStore(store);
+    expect(await attempt(last, world, actor, STAGED)).to.include({ state: "migrated" });
+    expect(stages(last)).to.be.lessThan(all - 1);
+    // The reference asks that the quota is the sum of all rows.
+    assertReadable(await dumpRows(store), actor);
+    await prepared.assertExported(IMAGE);
+  });
+
   it("begins anew, on another branch, when v1 is another image, and never mixes the two", async () => {
     const { branch } = await crash();
     const other = syntheticImage(2_501, "random", 2);
     await prepared.putV1(other);
+    // Its lease and one part, so that the next one continues it, and not the first.
+    await endingOf(attempt(new FaultyStore(store, 2, "cut_after"), prepared.world, prepared.actor, STAGED));
+    prepared.world.nowMs += LEASE_MS;
     expect(await attempt(store, prepared.world, prepared.actor, STAGED)).to.include({ state: "migrated" });
     expect(assertReadable(store.dump(), prepared.actor).branch.toString("hex")).not.to.equal(branch);
     await prepared.assertExported(other);

@@ -46,7 +46,10 @@ describe("undoing a switch to Depot", () => {
     await attempt(store, prepared.world, prepared.actor);
   });
 
+  const branch = (): Buffer => readDepot(store.dump(), prepared.actor, NAMESPACE).branch;
+
   it("leaves nothing of the database but the raised epoch, and v1 as it was", async () => {
+    store.load([{ key: bytesOf(2, 0x75, "/", branch()), value: bytes("0100", new Uint8Array(16)) }]);
     const before = store.dump();
     const bucketBranch = bucketBranchOf(before, NAMESPACE) ?? bytes();
     expect((await undo(prepared)).kind).to.equal("rolled_back");
@@ -112,8 +115,17 @@ describe("undoing a switch to Depot", () => {
     expect(store.dump()).to.deep.equal(before);
   });
 
-  const branch = (): Buffer => readDepot(store.dump(), prepared.actor, NAMESPACE).branch;
   const bucketBranch = (): Uint8Array => bucketBranchOf(store.dump(), NAMESPACE) ?? bytes();
+  /** When the database came to its bucket. */
+  const catalogStamp = (): Uint8Array => {
+    const key = bytesOf(2, 0x12, "/", bucketBranch(), "/", branch());
+    return store.dump().find((row) => Buffer.compare(row.key, key) === 0)?.value ?? expect.fail("no catalog row");
+  };
+  /** That another bucket was forked off the actor's at a moment. */
+  const bucketForkRow = (stamp: Uint8Array): Row => ({
+    key: bytesOf(2, 0x72, "/", bucketBranch(), "/", stamp, "/", ENGINE_BRANCH),
+    value: bytes("0100", 16, bucketBranch(), 16, ENGINE_BRANCH, stamp, stamp),
+  });
   const cases: [string, string, () => { set?: Row[]; clear?: Uint8Array[] }][] = [
     ["an actor that runs", "actor_awake", () => wakeRows(prepared.actor)],
     ["an actor that actor2 has", "engine_took_over", () => ({ set: takeOverRows(prepared.actor) })],
@@ -148,6 +160,16 @@ describe("undoing a switch to Depot", () => {
       () => ({ set: [{ key: bytesOf(2, 0x20, "/list/", branch(), "/refcount"), value: bytes("0200000000000000") }] }),
     ],
     [
+      "a database of which nobody can tell whether it was forked",
+      "in_use",
+      () => ({ set: [{ key: bytesOf(2, 0x20, "/list/", branch(), "/refcount"), value: bytes("01") }] }),
+    ],
+    [
+      "an actor that waits to be placed",
+      "actor_awake",
+      () => ({ clear: [lifeFieldRow(prepared.actor, "SLEEP_TS", bytes()).key] }),
+    ],
+    [
       "a database with a restore point",
       "in_use",
       () => ({ set: [{ key: bytesOf(2, 0x20, "/list/", branch(), "/restore_point_pin"), value: new Uint8Array(16) }] }),
@@ -156,6 +178,12 @@ describe("undoing a switch to Depot", () => {
       "a pinned database",
       "in_use",
       () => ({ set: [{ key: bytesOf(2, 0x70, "/", branch(), "/pin"), value: bytes("00") }] }),
+    ],
+    ["a database that a fork of its bucket has inherited", "in_use", () => ({ set: [bucketForkRow(catalogStamp())] })],
+    [
+      "a database that a later fork of its bucket has inherited",
+      "in_use",
+      () => ({ set: [bucketForkRow(new Uint8Array(16).fill(0xff))] }),
     ],
     [
       "an actor whose v1 rows are gone",
@@ -173,6 +201,31 @@ describe("undoing a switch to Depot", () => {
       expect(store.dump()).to.deep.equal(before);
     });
   }
+
+  it("does not mind forks of the bucket from before, nor those of another", async () => {
+    const before = Buffer.from(catalogStamp());
+    before.writeBigUInt64BE(before.readBigUInt64BE() - 1n);
+    const { value } = bucketForkRow(before);
+    const others = bytesOf(2, 0x72, "/", new Uint8Array(16).fill(0xfe), "/", catalogStamp(), "/", ENGINE_BRANCH);
+    await putRows(store, [bucketForkRow(before), { key: others, value }]);
+    expect((await undo(prepared)).kind).to.equal("rolled_back");
+  });
+
+  it("is refused for an image of another size than the ledger says", async () => {
+    const context = depotContext(store, prepared.world);
+    const ledger: typeof context.ledger = {
+      ...context.ledger,
+      read: async (tx, id) => {
+        const outcome = await context.ledger.read(tx, id);
+        return outcome && { ...outcome, pages: 71 };
+      },
+    };
+    const { signal } = new AbortController();
+    expect(await rollbackActor({ ...context, ledger }, prepared.actor.id, { dryRun: false }, signal)).to.deep.equal({
+      kind: "refused",
+      reason: "written_since",
+    });
+  });
 
   it("loses to an actor that wakes between its look and its commit", async () => {
     let once = true;

@@ -214,6 +214,19 @@ describe("a stage that is continued", () => {
     }
   });
 
+  it("is begun again when the engine has thrown it away", async () => {
+    const clock = new TestClock();
+    const store = storeWhere();
+    await endingOf(staged(new FaultyStore(store, 4, "cut_after"), "shards", {}, clock));
+    store.load(
+      [],
+      v2RowsOf(ACTOR, store.dump()).map(({ key }) => ({ begin: key, end: bytesOf(key, 0) })),
+    );
+    clock.advance(LEASE_MS);
+    expect((await staged(store, "shards", {}, clock)).state).to.equal("migrated");
+    expectRight(store, "shards");
+  });
+
   it("is begun again when the actor has slept anew, or the image is another", async () => {
     const changes: Row[][] = [
       [lifeRow(ACTOR, "SLEEP_TS", 6n), ...entryRows(ACTOR, fileChunkK(TAG.main, 3), new Uint8Array(4096))],

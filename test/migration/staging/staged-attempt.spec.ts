@@ -1,10 +1,18 @@
 import { expect } from "chai";
 import { readHistory, readOutcome } from "../../../src/campaign/ledger/ledger.ts";
-import { LAYOUTS } from "../../../src/migration/outcome.ts";
+import { LAYOUTS, type Outcome } from "../../../src/migration/outcome.ts";
+import { v1Range } from "../../../src/migration/v1/v1-keys.ts";
 import { FaultyStore, TamperingStore } from "../../support/faulty-store.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
-import { describeEnding, endingOf, errorCode, TestClock, withoutLedger } from "../../support/reference-attempt.ts";
-import { logicalKey, physicalRows } from "../../support/reference.ts";
+import {
+  describeEnding,
+  endingOf,
+  errorCode,
+  loadRows,
+  TestClock,
+  withoutLedger,
+} from "../../support/reference-attempt.ts";
+import { encodeReferenceHead, logicalKey, physicalRows } from "../../support/reference.ts";
 import { entryPrefix, entryRows, fileChunkK, lifeKey, lifeRow, TAG } from "../../support/v1-actors.ts";
 import {
   ACTOR,
@@ -18,6 +26,19 @@ import {
   storeWhere,
   V1,
 } from "./staged-scene.ts";
+
+/** The head of a database of the engine's own, after its first commit. */
+const NATIVE = encodeReferenceHead({
+  generation: 1n,
+  headTxid: 1n,
+  nextTxid: 2n,
+  materializedTxid: 0n,
+  pages: 1,
+  creationTsMs: 1n,
+  storageUsed: 0n,
+  maxStorage: 10n * 1024n ** 3n,
+  origin: 0,
+});
 
 for (const layout of LAYOUTS) {
   describe(`a staged attempt (${layout})`, () => {
@@ -157,6 +178,44 @@ for (const layout of LAYOUTS) {
           }
         }
       }
+    });
+
+    it("leaves what has come to v2, and a lease that is in force, between its look and the lease", async () => {
+      const clock = new TestClock();
+      const others: readonly [string, (store: MemoryStore) => Promise<unknown>][] = [
+        ["migrated ", (store) => staged(store, layout, {}, clock)],
+        ["deferred migration_in_progress", (store) => endingOf(staged(new FaultyStore(store, 2, "cut_after"), layout))],
+        ["skipped native_v2", async (store) => loadRows(store, physicalRows(logicalKey(ACTOR, "/META"), NATIVE))],
+      ];
+      for (const [ending, other] of others) {
+        let before: string[] = [];
+        const store = storeWhere({
+          label: "begin_stage",
+          act: async (on) => {
+            await other(on);
+            before = withoutLedger(on.dump());
+          },
+        });
+        const { state, reason = "" } = await staged(store, layout, {}, clock);
+        expect(`${state} ${reason}`).to.equal(ending);
+        expect(withoutLedger(store.dump()), ending).to.deep.equal(before);
+      }
+    });
+
+    it("says nothing of an image that goes while it is read, as another attempt has migrated it and v1 was cleaned up", async () => {
+      const clock = new TestClock();
+      let other: Outcome | undefined;
+      const store = storeWhere({
+        label: "read_v1",
+        act: async (on) => {
+          other = await staged(on, layout, {}, clock);
+          on.load([], [v1Range(ACTOR.id)]);
+        },
+      });
+      const outcome = await staged(store, layout, {}, clock);
+      expect(outcome).to.deep.equal(other).and.to.include({ state: "migrated" });
+      expect(await readOutcome(store, ACTOR.id)).to.deep.equal(other);
+      expectRight(store, layout);
     });
 
     it("counts attempts and keeps what earlier ones came to", async () => {

@@ -57,13 +57,14 @@ export async function poolObstacle(
   if (protocol === undefined) {
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }
-  const nowMs = options.now();
-  const isSettled = options.takesPoolsForSettled === true;
-  if (seenAtMs === undefined && !isSettled) {
-    return { ...onV1(NEW), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
-  }
-  if (nowMs < (seenAtMs ?? nowMs) + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS) && !isSettled) {
-    return onV1(RECENT);
+  if (options.takesPoolsForSettled !== true) {
+    const nowMs = options.now();
+    if (seenAtMs === undefined) {
+      return { ...onV1(NEW), remember: { key: seenKey, value: concatBytes(encodeTime(nowMs), protocol) } };
+    }
+    if (nowMs < seenAtMs + (options.protocolSettleMs ?? PROTOCOL_SETTLE_MS)) {
+      return onV1(RECENT);
+    }
   }
   if (options.runnersDrained !== true) {
     return onV1("Nobody has declared that the pool's runners of v1's protocol are drained.");

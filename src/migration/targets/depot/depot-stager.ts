@@ -45,8 +45,10 @@ export class DepotStager implements Stager {
   #deltas: DeltaPages[] = [];
   #countedBytes = 0;
   #storageBytes = 0;
+  /** Of what is held, or was last. */
   #firstPgno = 1;
-  #nextPgno = 1;
+  /** One past the last page of a closed DELTA. */
+  #endPgno = 1;
 
   constructor(stage: DepotStage, spec: ImageSpec) {
     this.#stage = stage;
@@ -60,7 +62,6 @@ export class DepotStager implements Stager {
     if (this.#deltas.length === 0 && this.#delta === undefined) {
       // Nothing is held, so pages before this one, if any, were skipped.
       this.#firstPgno = pgno;
-      this.#nextPgno = pgno;
     }
     const delta = this.#delta ?? this.#openDelta(txidOfPage(pgno), pgno);
     delta.encoder.add(pgno, block);
@@ -81,13 +82,12 @@ export class DepotStager implements Stager {
       rows: { [Symbol.iterator]: () => rowsOf(this.#stage.branch, blobRows, deltas) },
       storageBytes: this.#storageBytes,
       firstPgno: this.#firstPgno,
-      endPgno: this.#nextPgno,
+      endPgno: this.#endPgno,
     };
     this.#blobRows = [];
     this.#deltas = [];
     this.#countedBytes = 0;
     this.#storageBytes = 0;
-    this.#firstPgno = this.#nextPgno;
     return staged;
   }
 
@@ -122,7 +122,7 @@ export class DepotStager implements Stager {
       this.#countedBytes += 3 * row.key.length + row.value.length;
     }
     this.#deltas.push({ txid, firstPgno, endPgno });
-    this.#nextPgno = endPgno;
+    this.#endPgno = endPgno;
     this.#storageBytes += (endPgno - firstPgno) * PAGE_ROW_BYTES;
     this.#countedBytes += (endPgno - firstPgno) * COUNTED_PAGE_ROW_BYTES;
   }

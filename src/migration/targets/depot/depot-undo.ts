@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../formats/actor-id.ts";
-import { equalBytes, prefixRange, viewOf } from "../../../formats/bytes.ts";
+import { concatBytes, equalBytes, prefixRange, viewOf } from "../../../formats/bytes.ts";
 import { decodeBranchPointer } from "../../../formats/depot-branch.ts";
 import { decodeDepotHead } from "../../../formats/depot-head.ts";
 import {
@@ -7,6 +7,7 @@ import {
   branchPinKeys,
   branchRowsPrefix,
   bucketCatalogKey,
+  bucketChildrenPrefix,
   catalogByDatabaseKey,
   databasePinsPrefix,
   databasePointerKey,
@@ -17,7 +18,7 @@ import {
 } from "../../../formats/depot-keys.ts";
 import { hasRows } from "../../../store/read-rows.ts";
 import type { Transaction } from "../../../store/store.ts";
-import { depotImageKey, readImageRow } from "./depot-image-row.ts";
+import { depotImageKey, readImageRow, type DepotImageRow } from "./depot-image-row.ts";
 import type { UndoRefusal } from "../target.ts";
 import type { DepotOptions } from "./depot-options.ts";
 import { readPlace, reasonAwake } from "./depot-state.ts";
@@ -54,11 +55,12 @@ export async function reasonNotToUndo(
     return "in_use";
   }
   const { branch } = image;
-  const [place, refcount, pins, hasDatabasePins] = await Promise.all([
+  const [place, refcount, pins, hasDatabasePins, inherited] = await Promise.all([
     readPlace(tx, id, options),
     tx.get(refcountKey(branchKey(branch))),
     Promise.all(branchPinKeys(branch).map(async (key) => tx.get(key))),
     hasRows(tx, prefixRange(databasePinsPrefix(branch))),
+    isInherited(tx, image),
   ]);
   const { actor } = place;
   if (actor.destroyed) {
@@ -71,7 +73,15 @@ export async function reasonNotToUndo(
     return "engine_took_over";
   }
   const references = refcount?.length === 8 ? viewOf(refcount).getBigInt64(0, true) : 0n;
-  return references !== 1n || pins.some((pin) => pin !== undefined) || hasDatabasePins ? "in_use" : undefined;
+  const isInUse = references !== 1n || pins.some((pin) => pin !== undefined) || hasDatabasePins || inherited;
+  return isInUse ? "in_use" : undefined;
+}
+
+/** Whether the bucket was forked since the database came to it: the fork has it too, by the same pointer, and counts nowhere else. */
+async function isInherited(tx: Transaction, { branch, bucketBranch }: DepotImageRow): Promise<boolean> {
+  const cameAt = await tx.get(bucketCatalogKey(bucketBranch, branch));
+  const children = prefixRange(bucketChildrenPrefix(bucketBranch));
+  return hasRows(tx, { ...children, begin: concatBytes(children.begin, cameAt ?? new Uint8Array(0)) });
 }
 
 /** Removes pointer and branch. The namespace's bucket stays, and v1's rows were never touched. */

@@ -44,7 +44,7 @@ export const storageTarget: Target = {
     return row !== undefined && decodeMetaRow(row).origin === "migrated_from_v1";
   },
   isSuperseded: async (tx, id) => (await tx.get(depotImageKey(id))) !== undefined,
-  hadImage: (_tx, _id, previous) => Promise.resolve(previous.state === "migrated"),
+  hadImage: (_tx, _id, previous) => Promise.resolve(previous.state === "migrated" || previous.isGone === true),
   readBlocks: readStorageBlocks,
   async readPageCount(rows, id) {
     const row = await rows.get(metaRowKey(id));

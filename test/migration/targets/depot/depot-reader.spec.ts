@@ -2,9 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 import { deltaChunkKey, pageKey, shardPrefix } from "../../../../src/formats/depot-keys.ts";
 import { FormatError } from "../../../../src/formats/format-error.ts";
+import { compressPage } from "../../../../src/formats/page-codec.ts";
 import { inflated } from "../../../../src/migration/pages.ts";
 import { memoryRows, type ImageRows } from "../../../../src/migration/rows.ts";
 import { readBranchBlocks } from "../../../../src/migration/targets/depot/depot-reader.ts";
+import type { MissingBlock } from "../../../../src/migration/targets/target.ts";
 import { StoreError } from "../../../../src/store/errors.ts";
 import { encodeReferenceLtx, u32 } from "../../../support/reference.ts";
 import { bytesOf, PAGE, syntheticImage, type Row } from "../../../support/v1-actors.ts";
@@ -53,19 +55,19 @@ const FERRYS = pages(0, 7).flatMap((index) =>
   delta(index + 1, pages(Math.max(1, index * 64), Math.min(401, index * 64 + 64))),
 );
 
-async function read(rows: ImageRows): Promise<Uint8Array> {
+async function read(rows: ImageRows, missing?: MissingBlock): Promise<Uint8Array> {
   const found: Uint8Array[] = [];
   const view = { branch: BRANCH, pageCount: PAGES, headTxid: HEAD_TXID };
-  for await (const batch of inflated(readBranchBlocks(rows, view))) {
+  for await (const batch of inflated(readBranchBlocks(rows, view, missing === undefined ? {} : { missing }))) {
     expect(batch.firstPgno).to.equal(found.length + 1);
     found.push(...batch.pages);
   }
   return Buffer.concat(found);
 }
 
-async function codeOf(rows: readonly Row[]): Promise<string> {
+async function codeOf(rows: readonly Row[], missing?: MissingBlock): Promise<string> {
   try {
-    await read(memoryRows(rows));
+    await read(memoryRows(rows), missing);
   } catch (error) {
     return error instanceof FormatError ? error.code : String(error);
   }
@@ -167,6 +169,31 @@ describe("the reader of Depot's images", () => {
     for (let gone = 0; gone < FERRYS.length; gone += 5) {
       const found = await codeOf(FERRYS.filter((_, index) => index !== gone));
       expect(found, String(gone)).to.be.oneOf(["page_missing", "delta_invalid", "ltx_truncated"]);
+    }
+  });
+
+  it("asks whether SQLite ever wrote a page only where PIDX does not name it", async () => {
+    const zeros = compressPage(new Uint8Array(PAGE));
+    const asked: number[] = [];
+    const missing = (pgno: number): Promise<Uint8Array> => {
+      asked.push(pgno);
+      return Promise.resolve(zeros);
+    };
+    const without = (named: readonly number[]): Row[] => delta(3, pages(1, 400), { named });
+    expect(await codeOf(without(pages(1, 400)), missing)).to.equal("read");
+    expect(asked).to.deep.equal([400]);
+    expect(await codeOf(without(pages(1, 401)), missing)).to.equal("page_missing");
+  });
+
+  it("refuses a row of PIDX that names no page or no txid", async () => {
+    for (const row of [
+      { key: pageKey(BRANCH, 0), value: u64(1) },
+      { key: pageKey(BRANCH, 10).subarray(0, -1), value: u64(1) },
+      { key: pageKey(BRANCH, 10), value: bytesOf(u64(1), 0) },
+    ]) {
+      expect(await codeOf([...FERRYS.filter(({ key }) => Buffer.compare(key, row.key) !== 0), row])).to.equal(
+        "pidx_invalid",
+      );
     }
   });
 

@@ -137,6 +137,20 @@ describe("the reader of v2 storage", () => {
     }
   });
 
+  it("does not take another page of a DELTA for one that PIDX says is in it", async () => {
+    const named = physicalRows(logicalKey(ACTOR, "/PIDX/delta/", u32(6)), u64(3));
+    expect(await code([...shards.flat(), ...delta([5, 7], 3)])).to.equal("read");
+    expect(await code([...shards.flat(), ...delta([5, 7], 3), ...named])).to.equal("page_missing");
+  });
+
+  it("says that a chunk is not there from its number, whatever lies behind it", async () => {
+    const isChunk = ({ key }: Row): boolean => Buffer.from(key).includes("/DELTA/");
+    const rows = delta(pages(1, 201), 1, 9_000);
+    const chunks = rows.filter(isChunk);
+    expect(chunks).to.have.length.above(3);
+    expect(await code(rows.filter((row) => row !== chunks[1]))).to.equal("rows_missing");
+  });
+
   it("refuses rows that are wrong", async () => {
     const [first] = delta([1], 1);
     const cases: Row[][] = [
