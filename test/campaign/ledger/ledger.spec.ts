@@ -57,6 +57,33 @@ forEachStore((makeStore) => {
       expect([...(await readOutcomes(store, [testActor(2).id, actor.id]))]).to.deep.equal([[actor.id, full]]);
     });
 
+    it("finds outcomes of many actors, whoever else's lie between them, and none that were not asked for", async () => {
+      const store = await makeStore();
+      const all = Array.from({ length: 400 }, (_, n) => testActor(n)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      await store.transact((tx) => {
+        for (const actor of all) {
+          ledger.write(tx, outcome(actor), undefined);
+        }
+        return Promise.resolve();
+      });
+      const idsOf = async (actors: readonly TestActor[]): Promise<string[]> => {
+        const asked = actors.map(({ id }) => id).toReversed();
+        return [...(await readOutcomes(store, asked)).keys()].toSorted();
+      };
+      for (const actors of [
+        all,
+        all.slice(0, 250),
+        all.filter((_, n) => n % 3 === 0),
+        all.filter((_, n) => n < 90 || n === 399),
+        all.filter((_, n) => n === 0 || n === 399),
+        [],
+      ]) {
+        expect(await idsOf(actors)).to.deep.equal(actors.map(({ id }) => id));
+      }
+      const strangers = Array.from({ length: 40 }, (_, n) => testActor(1_000 + n));
+      expect(await idsOf([...strangers, ...all.slice(50, 60)])).to.deep.equal(all.slice(50, 60).map(({ id }) => id));
+    });
+
     it("keeps its rows under its own prefix, and one index row per actor whatever it went through", async () => {
       const store = await makeStore();
       const actor = testActor(1);
