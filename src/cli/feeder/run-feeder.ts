@@ -79,14 +79,12 @@ async function sample(
 ): Promise<void> {
   await sampleQueue(metrics, queue);
   const counts = await queue.counts();
+  const nowMs = Date.now();
   const fleet = await store.transact(
-    async (tx) => {
-      const limits = await readFleetLimits(tx, Date.now());
-      return { workers: await readWorkers(tx, Date.now()), concurrentActors: limits.concurrentActors };
-    },
+    async (tx) => ({ workers: await readWorkers(tx, nowMs), limits: await readFleetLimits(tx, nowMs) }),
     { label: "fleet" },
   );
-  meter.queued(counts, fleet);
+  meter.queued(counts, fleet, nowMs);
 }
 
 /** Waits, or returns at once when the signal fires. */
