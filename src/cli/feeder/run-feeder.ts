@@ -26,7 +26,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
   const { config, signal } = run;
   const log = openLog(run);
   try {
-    const metrics = createMetrics({ version: ferryVersion() });
+    const metrics = createMetrics({ version: ferryVersion(), revision: config.revision });
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
     const meter = new CampaignMeter(metrics, config.concurrency);

@@ -40,7 +40,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
   const { config, signal } = run;
   const log = openLog(run);
   try {
-    const metrics = createMetrics({ version: ferryVersion() });
+    const metrics = createMetrics({ version: ferryVersion(), revision: config.revision });
     const governor = new LoadGovernor(config.concurrency);
     const meter = storeMeter(metrics);
     const store = await run.openStore({
