@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
-import { openLog } from "../log.ts";
+import { withLog } from "../log.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
 import { startMetricsEndpoint } from "../worker/metrics-endpoint.ts";
@@ -24,8 +24,7 @@ const FORGET_MS = 600_000;
 /** Runs a feeder until it is told to stop; it gives its lease up then, so that another need not wait. */
 export async function runFeeder(run: Run): Promise<ExitStatus> {
   const { config, signal } = run;
-  const log = openLog(run);
-  try {
+  return withLog(run, async (log) => {
     const metrics = createMetrics({ version: ferryVersion(), revision: config.revision });
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
@@ -58,7 +57,12 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
         });
       }, FORGET_MS),
     ];
-    log.info("feeder.started", "The feeder is ready", { store: store.url, redis: config.redisUrl });
+    log.info("feeder.started", "The feeder is ready", {
+      version: ferryVersion(),
+      ...(config.revision === undefined ? {} : { revision: config.revision }),
+      store: store.url,
+      redis: config.redisUrl,
+    });
     try {
       await feeder.run(signal);
     } finally {
@@ -67,9 +71,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
     }
     log.info("feeder.stopped", "The feeder has stopped");
     return EXIT.done;
-  } finally {
-    await log.close();
-  }
+  });
 }
 
 async function sample(
