@@ -18,9 +18,10 @@ export async function withLog<T>(run: Run, body: (log: Logger) => Promise<T>): P
     ...(isPlain ? { color: false } : {}),
     fields: { service: "ferry", pid: process.pid },
   });
-  console.warn = console.error = (...parts: unknown[]): void => {
+  const say = (...parts: unknown[]): void => {
     log.warn("library.said", "A library wrote to the console", { said: format(...parts) });
   };
+  Object.assign(console, { warn: say, error: say });
   try {
     return await body(log);
   } finally {
