@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="ferry" \
       org.opencontainers.image.version="${FERRY_VERSION}" \
       org.opencontainers.image.revision="${FERRY_REVISION}"
 # Two of glibc's arenas, not sixteen: each of a process's threads would leave megabytes that it freed in one of its own.
-ENV NODE_ENV=production MALLOC_ARENA_MAX=2
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 FERRY_REVISION=${FERRY_REVISION}
 COPY --from=foundationdb /usr/lib/libfdb_c.so /usr/lib/libfdb_c.so
 COPY --from=foundationdb /usr/lib/fdb/multiversion /usr/lib/fdb/multiversion
 WORKDIR /app

@@ -44,6 +44,11 @@ export function isLimited({ actorsPerSecond, bytesPerSecond, concurrentActors }:
   return (actorsPerSecond ?? bytesPerSecond ?? concurrentActors) !== undefined;
 }
 
+/** Whether there is a rate among them. */
+export function isPaced({ actorsPerSecond, bytesPerSecond }: Limits): boolean {
+  return (actorsPerSecond ?? bytesPerSecond) !== undefined;
+}
+
 /** Whose limits they are, in words. */
 export const LIMITS_OF: Readonly<Record<LimitsInForce["of"], string>> = {
   campaign: "the campaign's own limits",

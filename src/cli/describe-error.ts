@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { FerryError, InvariantError, UsageError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
+import { IntegrityCheckError } from "../migration/integrity/errors.ts";
 import { redactUrl } from "../queue/redact-url.ts";
 import { StoreError } from "../store/errors.ts";
 import { isFileError } from "./exit-status.ts";
@@ -53,6 +54,7 @@ function detailsOf(error: FerryError): string {
     error instanceof UsageError ||
     error instanceof FormatError ||
     error instanceof StoreError ||
+    error instanceof IntegrityCheckError ||
     error.code.startsWith("store_")
   )) {
     return "";

@@ -1,5 +1,6 @@
 import { UnavailableError, UsageError } from "../errors.ts";
 import { FormatError } from "../formats/format-error.ts";
+import { IntegrityCheckError } from "../migration/integrity/errors.ts";
 import { StoreError } from "../store/errors.ts";
 import { InterruptedError } from "./interrupted-error.ts";
 
@@ -11,7 +12,7 @@ export const EXIT = {
   rejected: 1,
   /** The command makes no sense as given. */
   usage: 2,
-  /** The store or Redis cannot be reached, or cannot be used as things stand. */
+  /** The store or Redis cannot be reached, or cannot be used as things stand; nor can what SQLite's checks need, memory and a disk. */
   unavailable: 3,
   /** A bug. */
   bug: 4,
@@ -34,7 +35,10 @@ export function exitStatusOf(error: unknown): ExitStatus {
   if (error instanceof FormatError) {
     return error.code === "actor_id_invalid" ? EXIT.usage : EXIT.rejected;
   }
-  if (error instanceof UnavailableError || (error instanceof StoreError && !OWN_MISTAKES.has(error.kind))) {
+  if (error instanceof StoreError) {
+    return OWN_MISTAKES.has(error.kind) ? EXIT.bug : EXIT.unavailable;
+  }
+  if (error instanceof UnavailableError || error instanceof IntegrityCheckError) {
     return EXIT.unavailable;
   }
   return EXIT.bug;

@@ -1,5 +1,6 @@
 import { Command, type OutputConfiguration } from "commander";
 import * as commands from "./commands/index.ts";
+import { HELP_LAYOUT } from "./help-layout.ts";
 import { ParsingError } from "./parsing-error.ts";
 import type { Runner, Surroundings } from "./run.ts";
 import { addSettings, SettingOption } from "./setting-options.ts";
@@ -14,7 +15,7 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
   const program = new Command("ferry")
     .description("Carries Rivet actors' SQLite databases from v1 to v2 storage in FoundationDB.")
     .version(ferryVersion(), "-V, --version")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HELP_LAYOUT)
     .option("--json", "machine output on stdout; logs and progress always go to stderr");
   addSettings(program, "store", "redisUrl", "logLevel", "logFormat");
   program.addHelpText("after", AFTER_HELP);
@@ -23,17 +24,19 @@ export function makeProgram(runner: Runner, { output, notes }: Pick<Surroundings
   }
   addHelp(program);
   refuseRepeats(program);
+  const columns = (): number => output.columns ?? HELP_COLUMNS;
   quieten(program, {
+    getOutHelpWidth: columns,
     // Nobody waits for help to be written: a reader who has had enough of it must not end up as an unhandled rejection.
     // Commander wraps its own part of it, and leaves what comes after that as it is.
-    writeOut: (text) => void output.text(wrapProse(text, output.columns ?? HELP_COLUMNS)).catch(() => undefined),
+    writeOut: (text) => void output.text(wrapProse(text, columns())).catch(() => undefined),
     writeErr: (text) => notes.stream.write(text),
     outputError: () => undefined,
   });
   return program;
 }
 
-/** Where standard output is no terminal; also Commander's. */
+/** Where standard output is no terminal, or one that does not say. */
 const HELP_COLUMNS = 80;
 
 const AFTER_HELP = `

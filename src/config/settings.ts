@@ -84,6 +84,13 @@ export const SETTINGS = {
     { env: "FERRY_USER", meaning: "Who is at work, for the history of campaigns; else the user of the process" },
     undefined,
   ),
+  revision: textSetting(
+    {
+      env: "FERRY_REVISION",
+      meaning: "Commit that this Ferry was built of, as `ferry_build_info` shows it; an image has its own",
+    },
+    undefined,
+  ),
   concurrency: integerSetting(
     { env: "FERRY_CONCURRENCY", flag: "--concurrency <n>", meaning: "Actors a worker migrates at once" },
     { min: 1, max: 256 },

@@ -1,7 +1,10 @@
 import { OUTCOME_STATES } from "../migration/outcome.ts";
+import type { Campaign } from "../campaign/campaign.ts";
+import { isPaced, ratesInForce, type Limits } from "../campaign/limits.ts";
 import type { CountedCampaign } from "../campaign/feeder/feeder-observer.ts";
 import type { Heartbeat } from "../campaign/fleet/heartbeats.ts";
 import type { QueueCounts } from "../queue/queue-scripts.ts";
+import { desiredWorkers } from "./desired-workers.ts";
 import type { Metrics } from "./metrics.ts";
 
 /**
@@ -14,8 +17,8 @@ export class CampaignMeter {
   /** Actors on which counts and rows disagree, by campaign; kept while another leads, as only a campaign's end finds them. */
   readonly #drift = new Map<string, number>();
   #leads = false;
-  /** Whether a campaign runs; undefined until a round has looked. */
-  #isRunning: boolean | undefined;
+  /** Campaigns that run; undefined until a round has looked. */
+  #running: readonly Campaign[] | undefined;
 
   constructor(metrics: Metrics, slotsPerWorker: number) {
     this.#metrics = metrics;
@@ -25,7 +28,7 @@ export class CampaignMeter {
   leading(leads: boolean): void {
     this.#leads = leads;
     if (!leads) {
-      this.#isRunning = undefined;
+      this.#running = undefined;
       this.#reset();
       // Absent, not zero: a scaler must fall back, not scale to nothing, and an alert says that nobody feeds.
       this.#metrics.desiredWorkers.remove();
@@ -37,7 +40,7 @@ export class CampaignMeter {
     if (!this.#leads) {
       return;
     }
-    this.#isRunning = all.some(({ campaign }) => campaign.state === "running");
+    this.#running = all.map(({ campaign }) => campaign).filter(({ state }) => state === "running");
     this.#reset();
     all.forEach((one) => {
       this.#show(one);
@@ -57,20 +60,21 @@ export class CampaignMeter {
     this.#drift.set(campaign, actors);
   }
 
-  /**
-   * Sets how many workers the queue calls for: enough for what waits and runs, no more than the fleet's limit lets be busy, and no more
-   * than there are while the store throttles them. At least one while a campaign runs: between two feeds, and while what is left is
-   * deferred, the queue is empty, and a scaler that may go to zero would stop and start workers all the time. Nor does a job that is put
-   * off come back without a worker, whoever asked for it.
-   */
-  queued(counts: QueueCounts, fleet: { workers: readonly Heartbeat[]; concurrentActors: number | undefined }): void {
-    if (!this.#leads || this.#isRunning === undefined) {
+  /** Sets how many workers the queue calls for. `limits`: the fleet's, in force. */
+  queued(counts: QueueCounts, fleet: { workers: readonly Heartbeat[]; limits: Limits }, nowMs: number): void {
+    if (!this.#leads || this.#running === undefined) {
       return;
     }
-    const actors = Math.min(counts.waiting + counts.active, fleet.concurrentActors ?? Number.MAX_SAFE_INTEGER);
-    const wanted = Math.max(Math.ceil(actors / this.#slotsPerWorker), this.#isRunning || counts.delayed > 0 ? 1 : 0);
-    const throttled = fleet.workers.some(({ throttledBecause }) => throttledBecause !== undefined);
-    this.#metrics.desiredWorkers.set(throttled ? Math.min(wanted, fleet.workers.length) : wanted);
+    const own = this.#running.map((campaign) => ratesInForce(campaign, nowMs));
+    this.#metrics.desiredWorkers.set(
+      desiredWorkers({
+        counts,
+        ...fleet,
+        slotsPerWorker: this.#slotsPerWorker,
+        isCampaignRunning: own.length > 0,
+        isPaced: own.length > 0 && (isPaced(fleet.limits) || own.every(isPaced)),
+      }),
+    );
   }
 
   #show({ campaign: { name: campaign, state, breakerTripped }, counts }: CountedCampaign): void {

@@ -41,7 +41,7 @@ const PAGE_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_
 export interface BuildInfo {
   readonly version: string;
   /** Commit; empty when unknown. */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
 }
 
 /** All metrics of one process, on a registry of their own. `processMetrics` adds Node's defaults; default true. */

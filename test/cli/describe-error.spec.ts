@@ -4,6 +4,7 @@ import { EXIT, exitStatusOf } from "../../src/cli/exit-status.ts";
 import { InterruptedError } from "../../src/cli/interrupted-error.ts";
 import { InvariantError, UnavailableError, UsageError } from "../../src/errors.ts";
 import { parseActorId } from "../../src/formats/actor-id.ts";
+import { IntegrityCheckError } from "../../src/migration/integrity/errors.ts";
 import { StoreError } from "../../src/store/errors.ts";
 
 describe("errors on the command line", () => {
@@ -33,6 +34,12 @@ describe("errors on the command line", () => {
       new UnavailableError("redis_unreachable", "Redis does not answer.", { details: { redis: "r" } }),
       EXIT.unavailable,
       /^Redis does not answer\.$/,
+    ],
+    [
+      "a check without room for its file, which is no bug",
+      new IntegrityCheckError("integrity_directory", "There is no room.", { details: { directory: "/x" } }),
+      EXIT.unavailable,
+      /^There is no room \(directory: \/x\)\.$/,
     ],
     [
       "a busy store",

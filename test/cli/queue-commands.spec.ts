@@ -48,7 +48,7 @@ describe("ferry's commands around the queue", function () {
 
   function ferry(args: readonly string[], input = "", options: Parameters<typeof ferryHere>[1] = {}): Promise<Ended> {
     const env = { FERRY_STORE: folder.store, FERRY_REDIS_URL: redis.url, FERRY_METRICS_PORT: "off" };
-    return ferryHere(args, { ...options, env, input });
+    return ferryHere(args, { ...options, env: { ...env, ...options.env }, input });
   }
 
   const work = (): Promise<Ended> => ferry(["worker", "--drain"]);
@@ -72,6 +72,21 @@ describe("ferry's commands around the queue", function () {
     already_queued: alreadyQueued,
     already_done: alreadyDone,
     queued_after_active: 0,
+  });
+
+  it("logs as JSON what libraries write to the console too, and which version runs", async () => {
+    // Redis asks for none, of which its client warns.
+    const env = { FERRY_REDIS_PASSWORD: "unasked", FERRY_LOG_FORMAT: "json", FERRY_REVISION: "4f1c" };
+    const { stderr } = await ferry(["worker", "--drain"], "", { env });
+    const lines = stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find(({ event }) => event === "worker.started")).to.include({ version: "0.1.0", revision: "4f1c" });
+    const said = lines.filter(({ event }) => event === "library.said");
+    expect(said[0]).to.include({ severity: "WARN" });
+    expect(said[0]?.["said"]).to.contain("does not require a password");
+    expect(stderr).not.to.contain("unasked");
   });
 
   it("find by --scan exactly the actors with v1 data, and say what became of each request", async () => {

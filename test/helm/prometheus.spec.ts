@@ -78,7 +78,7 @@ describeWith(["helm", "prometheus", "redis-server"], "a real Prometheus and a re
     redis = await TestRedis.start();
     env = { FERRY_STORE: `lmdb:${join(folder, "store")}`, FERRY_REDIS_URL: redis.url, FERRY_LOG_FORMAT: "json" };
     await ferryHere(["store", "load", "-"], { env });
-    worker = new FerryProcess(["worker"], { env: { ...env, FERRY_METRICS_PORT: "0" } });
+    worker = new FerryProcess(["worker"], { env: { ...env, FERRY_METRICS_PORT: "0", FERRY_REVISION: "4f1c" } });
     await worker.said('"metrics.listening"');
     workerUrl = `127.0.0.1:${/"metrics\.listening".*"port":(\d+)/.exec(worker.stderr)?.[1] ?? ""}`;
 
@@ -116,7 +116,7 @@ describeWith(["helm", "prometheus", "redis-server"], "a real Prometheus and a re
 
   it("see each other: the worker's series arrive, under the release's labels", async () => {
     const version = (JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { version: string }).version;
-    const selector = `{namespace="ns", app_kubernetes_io_instance="rel", version="${version}"}`;
+    const selector = `{namespace="ns", app_kubernetes_io_instance="rel", version="${version}", revision="4f1c"}`;
     expect(await until("the worker's series", () => valueOf(`ferry_build_info${selector}`))).to.equal("1");
     expect(
       await until("a slot that waits for work", () => valueOf('ferry_activity_seconds_total{activity="idle"} > 0')),

@@ -76,6 +76,12 @@ describe("the Dockerfile", () => {
     expect(rules.slice(1).sort()).to.deep.equal([...new Set(copied)].map((path) => `!${path}`).sort());
   });
 
+  it("tells what runs in it of the commit it was built of", () => {
+    const last = stage("ferry");
+    expect(ofKind(last, "ARG").map(wordsOf)).to.deep.include(["FERRY_REVISION="]);
+    expect(ofKind(last, "ENV").flatMap(wordsOf)).to.include("FERRY_REVISION=${FERRY_REVISION}");
+  });
+
   it("carries the version that package.json and the chart have", () => {
     const { version } = readJson("package.json");
     const [argument] = ofKind(stage("ferry"), "ARG").map(wordsOf);

@@ -86,11 +86,14 @@ export class FerryProcess {
 
 /**
  * Runs a command in this process: the same code without the second it takes to start one.
- * `interruptAt`: as Ctrl-C when it first writes there.
+ * `interruptAt`: as Ctrl-C when it first writes there. `columns`: of the terminal that standard output is; default: it is none.
  */
 export async function ferryHere(
   args: readonly string[],
-  options: Pick<CommandOptions, "env" | "input"> & { readonly interruptAt?: "stdout" | "stderr" } = {},
+  options: Pick<CommandOptions, "env" | "input"> & {
+    readonly interruptAt?: "stdout" | "stderr";
+    readonly columns?: number;
+  } = {},
 ): Promise<Ended> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const texts = { stdout: "", stderr: "" };
@@ -109,7 +112,7 @@ export async function ferryHere(
   const status = await runCommandLine(args, {
     environment: options.env ?? {},
     stdin: Readable.from([Buffer.from(options.input ?? "")]),
-    output: new Output(stdout),
+    output: new Output(Object.assign(stdout, options.columns !== undefined && { columns: options.columns })),
     notes: new Notes(stderr),
     signal: interruption.signal,
   });

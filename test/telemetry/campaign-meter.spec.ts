@@ -5,7 +5,7 @@ import type { CountedCampaign } from "../../src/campaign/feeder/feeder-observer.
 import type { QueueCounts } from "../../src/queue/queue-scripts.ts";
 import { CampaignMeter } from "../../src/telemetry/campaign-meter.ts";
 import { createMetrics, type Metrics } from "../../src/telemetry/metrics.ts";
-import { campaignIn, countsOf, worker } from "../support/campaign-facts.ts";
+import { campaignIn, countsOf, NOW_MS, worker } from "../support/campaign-facts.ts";
 
 const EMPTY: QueueCounts = { waiting: 0, active: 0, delayed: 0, failed: 0, isPaused: false, oldestWaitingMs: 0 };
 const SLOTS = 4;
@@ -32,7 +32,7 @@ describe("telemetry/campaign-meter", () => {
     workers: Array.from({ length: patch.workers ?? 2 }, () =>
       worker(patch.throttled === true ? { throttledBecause: "the store is busy" } : {}),
     ),
-    concurrentActors: patch.concurrentActors,
+    limits: patch.concurrentActors === undefined ? {} : { concurrentActors: patch.concurrentActors },
   });
 
   it("shows each campaign's actors, bytes and state", async () => {
@@ -86,10 +86,10 @@ describe("telemetry/campaign-meter", () => {
   it("shows nothing while another feeder leads, and what it found again once it leads itself", async () => {
     meter.drifted("a", 3);
     meter.counted([campaign("a", "completed", {})]);
-    meter.queued(EMPTY, fleet());
+    meter.queued(EMPTY, fleet(), NOW_MS);
     meter.leading(false);
     meter.counted([campaign("a", "completed", {})]);
-    meter.queued({ ...EMPTY, waiting: 9 }, fleet());
+    meter.queued({ ...EMPTY, waiting: 9 }, fleet(), NOW_MS);
     expect(await samples()).to.deep.equal([]);
     meter.leading(true);
     meter.counted([campaign("a", "completed", {})]);
@@ -98,34 +98,86 @@ describe("telemetry/campaign-meter", () => {
 
   it("wants workers for what waits and runs, within the fleet's limit", async () => {
     meter.counted([]);
-    meter.queued({ ...EMPTY, waiting: 20, active: 1 }, fleet());
+    meter.queued({ ...EMPTY, waiting: 20, active: 1 }, fleet(), NOW_MS);
     expect(await wanted()).to.equal("6");
-    meter.queued({ ...EMPTY, waiting: 20, active: 1 }, fleet({ concurrentActors: 8 }));
+    meter.queued({ ...EMPTY, waiting: 20, active: 1 }, fleet({ concurrentActors: 8 }), NOW_MS);
     expect(await wanted()).to.equal("2");
-    meter.queued({ ...EMPTY, waiting: 20 }, fleet({ throttled: true }));
+    meter.queued({ ...EMPTY, waiting: 20 }, fleet({ throttled: true }), NOW_MS);
     expect(await wanted()).to.equal("2");
+  });
+
+  describe("under a rate", () => {
+    const burst = { ...EMPTY, waiting: 176, active: 4 };
+    const limits = { actorsPerSecond: 60 };
+    /** Workers of which so many slots were at work in the last minute. */
+    const busy = (workers: number, slots: number) =>
+      Array.from({ length: workers }, () =>
+        worker({ recentSeconds: { write: (60 * slots) / workers, idle: 60 * (SLOTS - slots / workers) } }),
+      );
+    const paced = (name: string, settings: object): CountedCampaign => ({
+      campaign: campaignIn("running", { name, settings: { window: 1000, ...settings } }),
+      counts: countsOf({ todo: 5 }),
+    });
+
+    it("wants no more workers for a burst that those there are keep up with", async () => {
+      meter.counted([campaign("a", "running", { todo: 5 })]);
+      meter.queued(burst, { workers: busy(2, 1), limits }, NOW_MS);
+      expect(await wanted()).to.equal("1");
+      meter.queued(burst, { workers: busy(2, 5), limits }, NOW_MS);
+      expect(await wanted()).to.equal("3");
+    });
+
+    it("wants more, a step at a time, where all are busy, and one where there is none", async () => {
+      meter.counted([campaign("a", "running", { todo: 5 })]);
+      meter.queued(burst, { workers: busy(2, 8), limits }, NOW_MS);
+      expect(await wanted()).to.equal("4");
+      meter.queued(burst, { workers: busy(40, 160), limits }, NOW_MS);
+      expect(await wanted()).to.equal("45");
+      meter.queued(burst, { workers: [], limits }, NOW_MS);
+      expect(await wanted()).to.equal("1");
+    });
+
+    it("goes by the backlog where some of what is fed keeps to none", async () => {
+      const free = campaign("free", "running", { todo: 5 });
+      for (const [running, wants] of [
+        [[paced("a", limits), free], "45"],
+        [[paced("a", { ...limits, ratesUntilMs: NOW_MS })], "45"],
+        [[paced("a", { concurrentActors: 500 })], "45"],
+        [[paced("a", limits), paced("b", { bytesPerSecond: 1 })], "1"],
+      ] as const) {
+        meter.counted(running);
+        meter.queued(burst, { workers: busy(2, 1), limits: {} }, NOW_MS);
+        expect(await wanted()).to.equal(wants);
+      }
+    });
+
+    it("goes by the backlog while no campaign runs: what is asked for by hand is under no limit", async () => {
+      meter.counted([campaign("a", "paused", { todo: 5 })]);
+      meter.queued(burst, { workers: [], limits }, NOW_MS);
+      expect(await wanted()).to.equal("45");
+    });
   });
 
   it("wants one worker at least while a campaign runs, though the queue is empty between two feeds", async () => {
     meter.counted([campaign("a", "running", { later: 1 }), campaign("b", "completed", {})]);
-    meter.queued(EMPTY, fleet({ workers: 0 }));
+    meter.queued(EMPTY, fleet({ workers: 0 }), NOW_MS);
     expect(await wanted()).to.equal("1");
   });
 
   it("wants one worker at least while jobs are put off, as nobody else brings them back", async () => {
     meter.counted([]);
-    meter.queued({ ...EMPTY, delayed: 50 }, fleet({ workers: 0 }));
+    meter.queued({ ...EMPTY, delayed: 50 }, fleet({ workers: 0 }), NOW_MS);
     expect(await wanted()).to.equal("1");
   });
 
   it("wants none where no campaign runs and nothing waits", async () => {
     meter.counted([campaign("a", "paused", { todo: 5 }), campaign("b", "created", { todo: 5 })]);
-    meter.queued(EMPTY, fleet());
+    meter.queued(EMPTY, fleet(), NOW_MS);
     expect(await wanted()).to.equal("0");
   });
 
   it("says nothing of workers before a round has looked for campaigns", async () => {
-    meter.queued(EMPTY, fleet());
+    meter.queued(EMPTY, fleet(), NOW_MS);
     expect(await wanted()).to.equal(undefined);
   });
 });

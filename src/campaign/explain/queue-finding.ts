@@ -1,7 +1,12 @@
+import { finishedAndBad } from "../campaign-counts.ts";
 import { needsQueue, queueLostText } from "../progress/obstacle.ts";
 import { plural } from "../plural.ts";
 import type { CampaignView } from "../progress/view.ts";
 import { sentenceOf, type Finding } from "./explanation.ts";
+
+/** Something done since a sample of between so long ago shows that a campaign moves; the feeder takes one every ten seconds. */
+const MOVING_MS = 5_000;
+const STALE_MS = 20_000;
 
 /** What a look at the queue from here has found. */
 export type QueueLook =
@@ -18,11 +23,17 @@ export type QueueLook =
 
 /**
  * Whether it was seen from here that the queue, which the campaign needs, cannot be used. That counts only while no worker works on
- * anything: they may well reach a Redis that this machine cannot.
+ * anything and nothing gets done: they may well reach a Redis that this machine cannot, or go on with one that is refused to whoever comes.
  */
 export function isQueueOut(view: CampaignView, look: QueueLook | undefined): boolean {
   const isIdle = view.workers.every(({ inFlight }) => Object.values(inFlight).every((count) => count === 0));
-  return look?.kind === "unreachable" && needsQueue(view) && isIdle;
+  return look?.kind === "unreachable" && needsQueue(view) && isIdle && !isMoving(view);
+}
+
+/** At a low rate workers have nothing under way most of the time. */
+function isMoving({ samples, counts, atMs }: CampaignView): boolean {
+  const before = samples.findLast((sample) => sample.atMs <= atMs - MOVING_MS);
+  return before !== undefined && before.atMs > atMs - STALE_MS && finishedAndBad(counts).finished > before.done;
 }
 
 /** What a queue that is out explains; workers' word on it comes first. */

@@ -23,7 +23,7 @@ export function registerThrottle(program: Command, runner: Runner): void {
   throttle.addHelpText(
     "after",
     `
-  ferry throttle set --rate 50 --bytes-rate 20MiB --for 2h --reason-text "backup runs"
+  ferry throttle set --rate 50 --bytes-rate 20MiB --for 2h --reason-text backup
   ferry throttle clear`,
   );
 }

@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "../../telemetry/metrics.ts";
 import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
-import { openLog } from "../log.ts";
+import { withLog } from "../log.ts";
 import type { Run } from "../run.ts";
 import { ferryVersion } from "../version.ts";
 import { startMetricsEndpoint } from "../worker/metrics-endpoint.ts";
@@ -24,9 +24,8 @@ const FORGET_MS = 600_000;
 /** Runs a feeder until it is told to stop; it gives its lease up then, so that another need not wait. */
 export async function runFeeder(run: Run): Promise<ExitStatus> {
   const { config, signal } = run;
-  const log = openLog(run);
-  try {
-    const metrics = createMetrics({ version: ferryVersion() });
+  return withLog(run, async (log) => {
+    const metrics = createMetrics({ version: ferryVersion(), revision: config.revision });
     const store = await run.openStore({ priority: "batch", observer: storeMeter(metrics) });
     const queue = await run.openQueue();
     const meter = new CampaignMeter(metrics, config.concurrency);
@@ -58,7 +57,12 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
         });
       }, FORGET_MS),
     ];
-    log.info("feeder.started", "The feeder is ready", { store: store.url, redis: config.redisUrl });
+    log.info("feeder.started", "The feeder is ready", {
+      version: ferryVersion(),
+      ...(config.revision === undefined ? {} : { revision: config.revision }),
+      store: store.url,
+      redis: config.redisUrl,
+    });
     try {
       await feeder.run(signal);
     } finally {
@@ -67,9 +71,7 @@ export async function runFeeder(run: Run): Promise<ExitStatus> {
     }
     log.info("feeder.stopped", "The feeder has stopped");
     return EXIT.done;
-  } finally {
-    await log.close();
-  }
+  });
 }
 
 async function sample(
@@ -79,14 +81,12 @@ async function sample(
 ): Promise<void> {
   await sampleQueue(metrics, queue);
   const counts = await queue.counts();
+  const nowMs = Date.now();
   const fleet = await store.transact(
-    async (tx) => {
-      const limits = await readFleetLimits(tx, Date.now());
-      return { workers: await readWorkers(tx, Date.now()), concurrentActors: limits.concurrentActors };
-    },
+    async (tx) => ({ workers: await readWorkers(tx, nowMs), limits: await readFleetLimits(tx, nowMs) }),
     { label: "fleet" },
   );
-  meter.queued(counts, fleet);
+  meter.queued(counts, fleet, nowMs);
 }
 
 /** Waits, or returns at once when the signal fires. */

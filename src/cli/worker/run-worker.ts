@@ -15,7 +15,7 @@ import { sampleQueue } from "../../telemetry/queue-meter.ts";
 import { storeMeter } from "../../telemetry/store-meter.ts";
 import { countWorkerEvent } from "../../telemetry/worker-meter.ts";
 import { EXIT, type ExitStatus } from "../exit-status.ts";
-import { openLog } from "../log.ts";
+import { withLog } from "../log.ts";
 import { migrationOptions } from "../migration-options.ts";
 import { redisOptions } from "../redis-settings.ts";
 import type { Run } from "../run.ts";
@@ -38,9 +38,8 @@ type Tally = Record<Outcome["state"], number>;
  */
 export async function runWorker(run: Run, options: { drain: boolean }): Promise<ExitStatus> {
   const { config, signal } = run;
-  const log = openLog(run);
-  try {
-    const metrics = createMetrics({ version: ferryVersion() });
+  return withLog(run, async (log) => {
+    const metrics = createMetrics({ version: ferryVersion(), revision: config.revision });
     const governor = new LoadGovernor(config.concurrency);
     const meter = storeMeter(metrics);
     const store = await run.openStore({
@@ -101,6 +100,8 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     }, QUEUE_SAMPLE_MS);
     codec.start();
     log.info("worker.started", "The worker takes jobs", {
+      version: ferryVersion(),
+      ...(config.revision === undefined ? {} : { revision: config.revision }),
       store: store.url,
       redis: config.redisUrl,
       concurrency: config.concurrency,
@@ -118,9 +119,7 @@ export async function runWorker(run: Run, options: { drain: boolean }): Promise<
     }
     log.info("worker.stopped", "The worker has stopped", tally);
     return options.drain && !signal.aborted && tally.rejected + tally.failed > 0 ? EXIT.rejected : EXIT.done;
-  } finally {
-    await log.close();
-  }
+  });
 }
 
 function startHost(

@@ -91,7 +91,7 @@ async function orDirectoryError<T>(directory: string, write: () => Promise<T>): 
   } catch (cause) {
     throw new IntegrityCheckError(
       "integrity_directory",
-      "The image to be checked could not be written to a temporary file: make room there, or give another directory.",
+      "The image to be checked could not be written to a temporary file: make room there, or name another directory in TMPDIR.",
       { details: { directory }, cause },
     );
   }

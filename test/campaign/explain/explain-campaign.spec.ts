@@ -8,7 +8,7 @@ import type { QueueLook } from "../../../src/campaign/explain/queue-finding.ts";
 import type { Heartbeat } from "../../../src/campaign/fleet/heartbeats.ts";
 import { percentagesOf } from "../../../src/campaign/progress/percentages.ts";
 import { RecentActivity } from "../../../src/campaign/fleet/recent-activity.ts";
-import { campaignIn, countsOf, NOW_MS, viewOf, worker } from "../../support/campaign-facts.ts";
+import { campaignIn, countsOf, NOW_MS, samplesOf, viewOf, worker } from "../../support/campaign-facts.ts";
 
 describe("percentages", () => {
   it("add up to exactly 100, whole and none below zero, for any amounts of which one is more than none", () => {
@@ -81,18 +81,24 @@ describe("explain", () => {
     expect(explain({ workers: [lost], campaign: campaignIn("paused") }).limit).to.equal("paused");
   });
 
-  it("believes a look at the queue from here where no worker works on anything", () => {
+  it("believes a look at the queue from here where no worker works on anything, and nothing gets done", () => {
+    const samples = samplesOf([400, 400, 400]);
     const because = "Redis at redis://there does not answer.";
     const look: QueueLook = { kind: "unreachable", because, answers: false };
-    const at = (...workers: Heartbeat[]): string => explainCampaign(viewOf({ workers }), look).sentence;
+    const at = (...workers: Heartbeat[]): string => explainCampaign(viewOf({ workers, samples }), look).sentence;
     expect(at()).to.match(/^The queue cannot be reached.*: Redis at redis:\/\/there does not answer\.$/);
     expect(at(worker({ inFlight: { spring: 0 } }))).to.contain(because);
     expect(at({ ...busy, inFlight: { spring: 3 } })).not.to.contain("queue");
     const full = { because: "Redis at redis://there has reached its maxmemory.", answers: true } as const;
-    const { limit, sentence, advice } = explainCampaign(viewOf(), { kind: "unreachable", ...full });
+    const { limit, sentence, advice } = explainCampaign(viewOf({ samples }), { kind: "unreachable", ...full });
     expect(limit).to.equal("queue");
     expect(sentence).to.match(/^The queue cannot be used, .*: Redis at redis:\/\/there has reached its maxmemory\.$/);
     expect(advice).to.contain("Mend what it says");
+    const moving = viewOf({ samples: samplesOf([360, 380, 400]), counts: countsOf({ todo: 500, migrated: 401 }) });
+    const evicts = { because: "Redis at redis://there may evict jobs.", answers: true } as const;
+    for (const each of [look, { kind: "unreachable", ...evicts } as const]) {
+      expect(explainCampaign(moving, each).sentence).not.to.contain("queue");
+    }
   });
 
   it("says also what was seen from here where workers have lost the queue, and wants Redis back only where it does not answer", () => {
