@@ -2,7 +2,7 @@ import { readCampaign } from "../../campaign/campaign-store.ts";
 import type { Config } from "../../config/config.ts";
 import { UsageError } from "../../errors.ts";
 import { chooseTarget, type TargetName } from "../../migration/targets/choose-target.ts";
-import type { DepotOptions } from "../../migration/targets/depot/depot-options.ts";
+import type { DepotOptions, Neighbour } from "../../migration/targets/depot/depot-options.ts";
 import { makeDepotTarget } from "../../migration/targets/depot/depot-target.ts";
 import { storageTarget } from "../../migration/targets/storage/storage-target.ts";
 import type { Target } from "../../migration/targets/target.ts";
@@ -20,6 +20,7 @@ export class Targets {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #depot: Partial<DepotOptions>;
+  readonly #neighbour: Neighbour = {};
   #configured: Promise<TargetName> | undefined;
   #configuredAtMs = 0;
 
@@ -41,7 +42,9 @@ export class Targets {
     const config = effectiveConfig(this.#config, options);
     const name =
       options["target"] === undefined ? await this.configured() : await chooseTarget(this.#store, config.target);
-    return name === "storage" ? storageTarget : makeDepotTarget({ ...depotOptions(config), ...this.#depot });
+    return name === "storage"
+      ? storageTarget
+      : makeDepotTarget({ ...depotOptions(config), neighbour: this.#neighbour, ...this.#depot });
   }
 
   /**

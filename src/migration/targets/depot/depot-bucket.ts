@@ -5,6 +5,7 @@ import {
   encodeBranchPointer,
   encodeRootBucketBranch,
 } from "../../../formats/depot-branch.ts";
+import { equalBytes } from "../../../formats/bytes.ts";
 import { bucketBranchKey, bucketPointerKey, refcountKey } from "../../../formats/depot-keys.ts";
 import { STAMP_PLACEHOLDER } from "../../../formats/depot-record.ts";
 import { assertFormatError } from "../../../formats/format-error.ts";
@@ -18,16 +19,19 @@ export type Bucket =
   | { readonly kind: "absent" }
   | { readonly kind: "not_live"; readonly bucketBranch: Uint8Array | undefined; readonly detail: string };
 
-/** Reads a namespace's bucket, serializably: K1 and K2. */
-export async function readBucket(tx: Transaction, namespace: NamespaceId): Promise<Bucket> {
-  const pointer = await tx.get(bucketPointerKey(bucketOfNamespace(namespace)));
+/** Reads a namespace's bucket, serializably: K1 and K2, both at once where the bucket is on the branch that is `expected`. */
+export async function readBucket(tx: Transaction, namespace: NamespaceId, expected?: Uint8Array): Promise<Bucket> {
+  const [pointer, expectedRecord] = await Promise.all([
+    tx.get(bucketPointerKey(bucketOfNamespace(namespace))),
+    expected === undefined ? undefined : tx.get(bucketBranchKey(expected)),
+  ]);
   if (pointer === undefined) {
     return { kind: "absent" };
   }
   let bucketBranch: Uint8Array | undefined;
   try {
     bucketBranch = decodeBranchPointer(pointer).branch;
-    const record = await tx.get(bucketBranchKey(bucketBranch));
+    const record = equalBytes(bucketBranch, expected) ? expectedRecord : await tx.get(bucketBranchKey(bucketBranch));
     const detail = record === undefined ? "it points to a branch that has no record" : obstacleOf(record);
     return detail === undefined ? { kind: "live", bucketBranch } : { kind: "not_live", bucketBranch, detail };
   } catch (error) {

@@ -17,6 +17,20 @@ export interface DepotOptions {
   readonly maxPages?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Where the last actor belonged that could be migrated; for targets that are made for one actor each. Default: the target's own. */
+  readonly neighbour?: Neighbour | undefined;
+}
+
+/** Where an actor is expected to belong as well, as nearly all of a campaign are of one namespace and one pool. */
+export interface Neighbour {
+  place?: Place;
+}
+
+/** Where an actor belongs. */
+export interface Place {
+  readonly namespace: NamespaceId;
+  readonly bucketBranch: Uint8Array;
+  readonly poolName: Uint8Array | undefined;
 }
 
 /** Default of `protocolSettleMs`. */

@@ -39,12 +39,12 @@ export async function readPool(tx: Transaction, namespace: NamespaceId, poolName
   return { seenKey, protocol, seenAtMs: isOfThis ? Number(viewOf(seen).getBigInt64(0)) : undefined };
 }
 
-/** Reads the pool's state, serializably. Undefined when it allows the switch. */
+/** Reads the pool's state, serializably, unless it was read `ahead`. Undefined when it allows the switch. */
 export async function poolObstacle(
   tx: Transaction,
   actor: ActorState,
   namespace: NamespaceId,
-  options: DepotOptions,
+  options: DepotOptions & { readonly ahead: Pool | undefined },
 ): Promise<PoolObstacle | undefined> {
   if (!actor.known) {
     // No engine knows the actor, so none can wake it: rows that were put in by hand.
@@ -53,7 +53,7 @@ export async function poolObstacle(
   if (actor.poolName === undefined) {
     return onV1("The actor has no row that names its pool.");
   }
-  const { seenKey, protocol, seenAtMs } = await readPool(tx, namespace, actor.poolName);
+  const { seenKey, protocol, seenAtMs } = options.ahead ?? (await readPool(tx, namespace, actor.poolName));
   if (protocol === undefined) {
     return onV1("The actor's pool has no PROTOCOL_VERSION: its runners speak v1's protocol.");
   }

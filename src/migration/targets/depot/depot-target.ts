@@ -57,7 +57,7 @@ class DepotTarget implements Target {
   readonly #options: DepotOptions;
 
   constructor(options: DepotOptions) {
-    this.#options = options;
+    this.#options = { neighbour: {}, ...options };
   }
 
   async readState(tx: Transaction, id: ActorId): Promise<V2State> {
