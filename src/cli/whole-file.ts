@@ -10,16 +10,18 @@ interface Naming {
   readonly check?: () => Promise<void>;
   /** Whether nothing of that name may be replaced, as for what is removed elsewhere once it is written. Default: no. */
   readonly isNew?: boolean;
+  /** Who may read it, less what the process's umask takes away. Default: only who made it, as it can be actors' data. */
+  readonly mode?: number;
 }
 
 /**
- * Writes actors' data beside the file, and gives it its name when all is on the disk.
+ * Writes beside the file, and gives it its name when all is on the disk.
  * @throws UsageError where it cannot be written
  */
 export async function writeWholeFile(
   file: string,
-  parts: AsyncIterable<string | Uint8Array>,
-  { check, isNew = false }: Naming = {},
+  parts: AsyncIterable<string | Uint8Array> | readonly string[],
+  { check, isNew = false, mode = 0o600 }: Naming = {},
 ): Promise<void> {
   if (file === STANDARD || file === "") {
     throw new UsageError(`Cannot write "${file}": name a file, which is there when all of it is right.`);
@@ -28,8 +30,7 @@ export async function writeWholeFile(
   // Not the process's id: in containers that share a folder it is the same, and each would take the other's away.
   const partial = `${file}.${randomUUID()}.partial`;
   try {
-    // Only for who made it: it can be the actor's data.
-    const handle = await open(partial, "wx", 0o600);
+    const handle = await open(partial, "wx", mode);
     try {
       // Not the handle's own `write`, which writes less than it is given where a disk becomes full.
       await writeFile(handle, parts);

@@ -45,6 +45,19 @@ describe("files that ferry writes as a whole", function () {
     expect(await readdir(folder.path)).to.have.members(["evidence", "store"]);
   });
 
+  it("are a campaign's report too, which its readers may open", async () => {
+    const args = ["campaign", "report", "empty", "--html", folder.in("report.html"), "--store", folder.store];
+    await ferryHere(["campaign", "create", "empty", "--scan", "--store", folder.store]);
+    await writeFile(folder.in("report.html"), "as it was");
+    const { mode } = await lstat(folder.in("report.html"));
+    const { status } = await ferry(args, { maxFileBytes: 4096 });
+    expect([status, await readFile(folder.in("report.html"), "utf8")]).to.deep.equal([2, "as it was"]);
+    expect(await readdir(folder.path)).to.have.members(["report.html", "store"]);
+    expect((await ferryHere(args)).status).to.equal(0);
+    expect(await readFile(folder.in("report.html"), "utf8")).to.match(/^<!doctype html>[^]*<\/html>\n$/);
+    expect((await lstat(folder.in("report.html"))).mode).to.equal(mode);
+  });
+
   it("are no standard output, whose reader would have what proves wrong at the end, and have a name", async () => {
     const parts = async function* (): AsyncGenerator<string> {
       await Promise.reject(new Error("something was written"));

@@ -34,7 +34,7 @@ export async function auditOne(run: Run, name: string): Promise<ExitStatus> {
   run.notes.say(
     moving
       ? "Actors moved while they were counted, so this proves nothing: pause the campaign and audit again."
-      : "Nothing moved meanwhile: this is a bug in Ferry, please report it.",
+      : "Nothing moved meanwhile: see docs/runbooks/alert-ledger-drift.md. If no row was restored or edited, this is a bug in Ferry: report it.",
   );
   return status;
 }

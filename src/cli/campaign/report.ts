@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
 import { makeReport } from "../../campaign/report/report.ts";
-import { fileError, STANDARD } from "../files.ts";
+import { STANDARD } from "../files.ts";
 import { readRunbook } from "../runbooks.ts";
 import type { Run } from "../run.ts";
+import { writeWholeFile } from "../whole-file.ts";
 import { reportText } from "./report-text.ts";
 
 /** `ferry campaign report`: on standard output, or as one HTML file that needs nothing else. */
@@ -20,11 +20,8 @@ export async function reportOne(run: Run, name: string, flags: { html?: string }
     await run.output.text(html);
     return;
   }
-  try {
-    await writeFile(flags.html, html);
-  } catch (error) {
-    throw fileError(flags.html, "write", error);
-  }
+  // Anybody's to read, as what an editor saves: it is to be shown around.
+  await writeWholeFile(flags.html, [html], { mode: 0o666 });
   if (run.json) {
     await run.output.line(JSON.stringify(report));
   } else {

@@ -31,6 +31,7 @@ const ADVICE = {
   verify_mismatch: ["ferry rejected export ID --include-pages, and report it: this is a bug or broken memory"],
   namespace_unknown: [
     "ferry requeue ID --namespace NAMESPACE    where no row says it and you know it: the engine looks nowhere else",
+    "ferry requeue ID                          where its row was no id, and the engine's operators mended it",
   ],
   bucket_not_live: ["The namespace's bucket was forked or frozen: ask the engine's operators, then ferry requeue ID"],
   header_page_count_mismatch: [

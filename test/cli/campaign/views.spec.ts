@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { campaignCommands } from "../../support/campaign-commands.ts";
 import { ferryHere, FerryProcess, type Ended } from "../../support/cli.ts";
+import { formatRows, parseRows } from "../../support/row-lines.ts";
 
 describe("what is said of a campaign", function () {
   this.timeout(60_000);
@@ -28,6 +29,24 @@ describe("what is said of a campaign", function () {
     expect(((await json("show", "again"))["counts"] as { todo: object }).todo).to.include({ actors: 12 });
     expect(await json("delete", "good", "--confirm", "good")).to.include({ result: "deleted", migrated: 12 });
     expect((await campaign("show", "good")).status).to.equal(2);
+  });
+
+  it("names the runbook where rows and counters disagree: a restored row does that as well as a bug", async () => {
+    await seed();
+    await campaign("create", "all", "--scan", "--start");
+    await runToEnd();
+    const rows = parseRows((await run(["store", "dump"])).stdout);
+    const actors = rows.filter(({ key }) => Buffer.from(key).includes("campaign_actor\0"));
+    const restored = actors.slice(0, 1).map(({ key, value }) => {
+      const text = Buffer.from(value).toString().replace('"migrated"', '"failed"');
+      return { key, value: Uint8Array.from(Buffer.from(text)) };
+    });
+    await writeFile(folder.in("restored.rows"), formatRows(restored));
+    await run(["store", "load", folder.in("restored.rows")]);
+    const { status, stdout, stderr } = await campaign("audit", "all");
+    expect(status).to.equal(1);
+    expect(stdout).to.match(/migrated +actors +12 +11/);
+    expect(stderr).to.contain("see docs/runbooks/alert-ledger-drift.md");
   });
 
   it("plans without writing, and keeps the plan with the campaign only when asked to", async () => {
