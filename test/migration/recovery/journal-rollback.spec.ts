@@ -225,6 +225,11 @@ describe("migration/recovery/journal-rollback", () => {
     const journal = new MemorySource(journalOf(0xffff_ffff, { records: [[1, 11]] }));
     const plan = await planJournalRollback(journal, new MemorySource(MAIN));
     expect(plan).to.include({ state: "too_large", imageBytes: 0xffff_ffff * 512 });
+    expect(await planned(journalOf(20 * 2 ** 20, { records: [] }))).to.include({
+      imageBytes: 10 * 2 ** 30,
+      state: "hot",
+    });
+    expect(await planned(journalOf(20 * 2 ** 20 + 1, { records: [] }))).to.include({ state: "too_large" });
     expect(await planned(journalOf(8, { records: [] }), MAIN, { maxImageBytes: 8 * 512 })).to.include({ state: "hot" });
     expect(await planned(journalOf(9, { records: [] }), MAIN, { maxImageBytes: 8 * 512 })).to.include({
       state: "too_large",
