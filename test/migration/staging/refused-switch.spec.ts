@@ -4,8 +4,18 @@ import type { Outcome, Verdict } from "../../../src/migration/outcome.ts";
 import { FaultyStore, UNKNOWNS, type Fault } from "../../support/faulty-store.ts";
 import type { MemoryStore } from "../../support/memory-store.ts";
 import { describeEnding, endingOf, steppedTarget, TestClock, type Ending } from "../../support/reference-attempt.ts";
-import { bytesOf } from "../../support/v1-actors.ts";
-import { ACTOR, clearPrefix, expectClean, expectRight, expire, META, staged, storeWhere } from "./staged-scene.ts";
+import { bytesOf, entryRows, fileChunkK, lifeRow, TAG } from "../../support/v1-actors.ts";
+import {
+  ACTOR,
+  clearPrefix,
+  expectClean,
+  expectRight,
+  expire,
+  META,
+  setRow,
+  staged,
+  storeWhere,
+} from "./staged-scene.ts";
 
 /* Where the target refuses the switch, as Depot does when the engine or another attempt was there first. */
 
@@ -52,6 +62,12 @@ describe("a stage whose switch the target refuses", () => {
     });
   }
 
+  it("is of an actor that woke, where that is so too: what the target says may come of it", async () => {
+    const store = storeWhere({ label: "finalize", act: setRow(lifeRow(ACTOR, "RUNNER_ID")) });
+    expect(describeEnding(await refused(store, GONE_ON))).to.equal("deferred actor_awake");
+    expectClean(store);
+  });
+
   it("has not ended where another took its lease and migrated the actor: it stops, and the other's image stands", async () => {
     const store = storeWhere({
       label: "finalize",
@@ -62,5 +78,19 @@ describe("a stage whose switch the target refuses", () => {
     });
     expect(describeEnding(await refused(store, THERE))).to.equal("lease_lost");
     expectRight(store, "shards");
+  });
+
+  it("nor where another took it and rejected the actor before its first try to end committed", async () => {
+    const store = storeWhere({
+      label: "finalize",
+      point: "commit",
+      act: async (where) => {
+        expire(where);
+        where.load(entryRows(ACTOR, fileChunkK(TAG.journal, 0), new Uint8Array(9)));
+        expect(describeEnding(await endingOf(staged(where, "shards", {}, clock)))).to.equal("rejected journal_present");
+      },
+    });
+    expect(describeEnding(await refused(store, THERE))).to.equal("lease_lost");
+    expectClean(store);
   });
 });
