@@ -57,10 +57,16 @@ async function code(rows: readonly Row[], pageCount?: number): Promise<string> {
 }
 
 /** Rows that note what is asked of them. */
-function noted(rows: readonly Row[]): { rows: ImageRows; ranges: string[]; shards: string[]; open: () => number } {
+function noted(rows: readonly Row[]): {
+  rows: ImageRows;
+  ranges: string[];
+  shards: string[];
+  open: () => number;
+  together: () => number;
+} {
   const inner = memoryRows(rows);
   const [ranges, shards]: [string[], string[]] = [[], []];
-  let open = 0;
+  let [open, together] = [0, 0];
   const all: ImageRows = {
     get: (key) => {
       shards.push(Buffer.from(key).toString("hex"));
@@ -79,9 +85,12 @@ function noted(rows: readonly Row[]): { rows: ImageRows; ranges: string[]; shard
         open -= 1;
       }
     },
-    together: async (read) => read(all),
+    together: async (read) => {
+      together += 1;
+      return read(all);
+    },
   };
-  return { rows: all, ranges, shards, open: () => open };
+  return { rows: all, ranges, shards, open: () => open, together: () => together };
 }
 
 describe("the reader of v2 storage", () => {
@@ -215,6 +224,7 @@ describe("the reader of v2 storage", () => {
       }
       expect(asked).to.have.lengthOf(wanted);
     }
+    expect([covered.together(), mixed.together()], "transactions").to.deep.equal([0, 1]);
   });
 
   it("ends what it reads of DELTAs and PIDX when it is ended itself", async () => {
