@@ -62,6 +62,15 @@ describe("a stage whose switch the target refuses", () => {
     });
   }
 
+  it("says that v2 has lost the image that Ferry brought, which the record of the migration does no more", async () => {
+    const { store } = await lostSince();
+    const ending = await refused(store, GONE_ON);
+    expect(ending)
+      .to.have.property("outcome")
+      .that.includes({ ...GONE_ON, isGone: true });
+    expect(await readOutcome(store, ACTOR.id)).to.include({ state: "deferred", isGone: true });
+  });
+
   it("is of an actor that woke, where that is so too: what the target says may come of it", async () => {
     const store = storeWhere({ label: "finalize", act: setRow(lifeRow(ACTOR, "RUNNER_ID")) });
     expect(describeEnding(await refused(store, GONE_ON))).to.equal("deferred actor_awake");
