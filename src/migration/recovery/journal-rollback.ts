@@ -171,7 +171,7 @@ async function playSegment(reader: ForwardReader, segment: Segment, playback: Pl
   const recordBytes = pageSize + RECORD_OVERHEAD_BYTES;
   const count =
     header.recordCount === RECORD_COUNT_FROM_SIZE
-      ? Math.max(0, Math.floor((journalBytes - first.sectorSize) / recordBytes))
+      ? Math.floor((journalBytes - first.sectorSize) / recordBytes)
       : header.recordCount;
   let offset = segment.offset;
   for (let index = 0; index < count; index += 1, offset += recordBytes) {

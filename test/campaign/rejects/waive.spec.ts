@@ -10,7 +10,16 @@ import { FaultyStore } from "../../support/faulty-store.ts";
 import { MemoryStore, type GatePoint } from "../../support/memory-store.ts";
 import { attempt, STAGED, steppedTarget, TestClock } from "../../support/reference-attempt.ts";
 import { leaseRows, logicalKey, physicalRows, v2RowsOf } from "../../support/reference.ts";
-import { bytesOf, entryPrefix, fileChunkK, syntheticImage, TAG, testActor, v1Rows } from "../../support/v1-actors.ts";
+import {
+  bytesOf,
+  entryPrefix,
+  fileChunkK,
+  lifeRow,
+  syntheticImage,
+  TAG,
+  testActor,
+  v1Rows,
+} from "../../support/v1-actors.ts";
 
 const ACTOR = testActor(6);
 const PAGES = 600;
@@ -76,6 +85,16 @@ describe("a waiver", () => {
     });
     await expectWaived(store, await attempt(store, ACTOR, new TestClock(), IN_STEPS));
   });
+
+  for (const label of ["begin_stage", "finalize"]) {
+    it(`holds where the actor woke too, of which an attempt that is copying would say that it waits (${label})`, async () => {
+      const store = await storeWhere({ label, point: "begin" }, async (where) => {
+        where.load([lifeRow(ACTOR, "RUNNER_ID")]);
+        return waive(where);
+      });
+      await expectWaived(store, await attempt(store, ACTOR, new TestClock(), IN_STEPS));
+    });
+  }
 
   it("is said as it was made and taken back where the commits' results are unknown, and only then", async () => {
     const store = await storeWhere({ label: "none", point: "begin" }, waive);

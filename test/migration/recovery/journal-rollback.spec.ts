@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { concatBytes, equalBytes } from "../../../src/formats/bytes.ts";
+import { concatBytes, equalBytes, u32be } from "../../../src/formats/bytes.ts";
 import { RECORD_COUNT_FROM_SIZE, encodeSuperJournalTrailer } from "../../../src/formats/journal.ts";
 import { MemorySource, type ByteSource } from "../../../src/migration/recovery/byte-source.ts";
 import type { HotJournalPlan, JournalPlan } from "../../../src/migration/recovery/journal-plan.ts";
@@ -47,11 +47,13 @@ describe("migration/recovery/journal-rollback", () => {
       segments: 1,
       end: "no_further_segment",
     });
+    expect(plan.mainBytes).to.equal(3 * 512);
     await expectImage(plan, imageOf(11, 2, 33));
   });
 
   it("extends a shorter file with zeros", async () => {
     const plan = await hot(journalOf(6, { records: [[2, 22]] }), MAIN);
+    expect(facts(plan)).to.include({ dropped: 0 });
     await expectImage(plan, imageOf(1, 22, 3, 4, 0, 0));
   });
 
@@ -61,6 +63,14 @@ describe("migration/recovery/journal-rollback", () => {
     await expectImage(plan, written(main, 0, imageOf(11)));
     expect(plan.imagePages).to.equal(4);
     await expectImage(await hot(journalOf(4, { records: [[4, 44]] }), main), imageOf(1, 2, 3, 44));
+    const lastFirst = journalOf(4, {
+      records: [
+        [4, 44],
+        [1, 11],
+      ],
+    });
+    await expectImage(await hot(lastFirst, main), imageOf(11, 2, 3, 44));
+    expect(facts(await hot(journalOf(3, { records: [] }), main)), "what is cut off of it").to.include({ dropped: 1 });
   });
 
   it("lets the later of two records of a page win", async () => {
@@ -92,6 +102,41 @@ describe("migration/recovery/journal-rollback", () => {
     const unsynced = await hot(journalOf(2, { records: [[1, 11]], header: { recordCount: 0 } }), MAIN);
     expect(facts(unsynced)).to.deep.include({ played: 0, dropped: 2, segments: 1 });
     await expectImage(unsynced, imageOf(1, 2));
+    const twoSegments = journalOf(4, { records: [[2, 22]] }, { records: [[1, 11]] });
+    const cutInHeader = await hot(resized(twoSegments, 1536 + 511), MAIN);
+    expect(facts(cutInHeader)).to.deep.include({ played: 1, segments: 1, end: "no_further_segment" });
+  });
+
+  it("takes its sizes from the first header alone: a later one has but its own count and nonce", async () => {
+    const journal = journalOf(
+      3,
+      {
+        records: [
+          [3, 33],
+          [1, 11],
+        ],
+      },
+      {
+        records: [
+          [4, 44],
+          [2, 22],
+        ],
+      },
+    );
+    const second = 2048;
+    const otherSizes = concatBytes(u32be(9), u32be(32), u32be(1024));
+    const plan = await hot(written(journal, second + 16, otherSizes), MAIN);
+    expect(facts(plan)).to.deep.include({ played: 3, skipped: 1, segments: 2, end: "no_further_segment" });
+    await expectImage(plan, imageOf(11, 22, 33));
+  });
+
+  it("puts segments and their records at the borders of the sectors that the first header names", async () => {
+    for (const sectorSize of [32, 1024, 4096]) {
+      const header = { sectorSize };
+      const plan = await hot(journalOf(4, { records: [[1, 11]], header }, { records: [[2, 22]], header }), MAIN);
+      expect(facts(plan), String(sectorSize)).to.deep.include({ played: 2, segments: 2, end: "no_further_segment" });
+      await expectImage(plan, imageOf(11, 22, 3, 4));
+    }
   });
 
   it("counts records from the size when the header says so", async () => {
@@ -101,6 +146,11 @@ describe("migration/recovery/journal-rollback", () => {
     ] as const;
     const plan = await hot(journalOf(4, { records, header: { recordCount: RECORD_COUNT_FROM_SIZE } }), MAIN);
     expect(facts(plan)).to.deep.include({ played: 2, end: "no_further_segment" });
+    const inLargeSector = journalOf(4, { records, header: { recordCount: RECORD_COUNT_FROM_SIZE, sectorSize: 1024 } });
+    const withRest = await hot(resized(inLargeSector, inLargeSector.length + 100), MAIN);
+    expect(facts(withRest), "whole ones").to.deep.include({ played: 2, end: "no_further_segment" });
+    const later = journalOf(4, { records }, { records: [[3, 33]], header: { recordCount: RECORD_COUNT_FROM_SIZE } });
+    expect(facts(await hot(later, MAIN)), "of the whole file").to.deep.include({ played: 3, end: "record_cut_off" });
   });
 
   it("stops at a wrong checksum, a page number that cannot be, and a record cut off", async () => {
@@ -145,6 +195,8 @@ describe("migration/recovery/journal-rollback", () => {
     });
     const cut = await hot(resized(journalCut, journalCut.length - 4), MAIN);
     expect(facts(cut)).to.deep.include({ played: 1, skipped: 1, end: "no_further_segment" });
+    const cutInPage = await hot(resized(journalCut, journalCut.length - 5), MAIN);
+    expect(facts(cutInPage)).to.deep.include({ played: 1, skipped: 0, end: "record_cut_off" });
   });
 
   it("takes the page size of the main file when the header says 0, and 4096 when that one cannot be", async () => {
@@ -161,10 +213,23 @@ describe("migration/recovery/journal-rollback", () => {
     expect(plan).to.include({ state: "hot", superJournal: "/x-mj1", recordsPlayed: 1 });
   });
 
+  it("takes for a super-journal's name what is up to 512 bytes long, as SQLite does on Linux", async () => {
+    const named = (bytes: number): Uint8Array =>
+      concatBytes(journalOf(4, { records: [[1, 11]] }), encodeSuperJournalTrailer("/".repeat(bytes), 512));
+    expect((await planned(named(512))).state).to.equal("super_journal_missing");
+    expect((await planned(named(513))).state).to.equal("hot");
+    expect((await planned(named(513), MAIN, { maxSuperNameBytes: 513 })).state).to.equal("super_journal_missing");
+  });
+
   it("refuses an image over the limit before it reads a record", async () => {
     const journal = new MemorySource(journalOf(0xffff_ffff, { records: [[1, 11]] }));
     const plan = await planJournalRollback(journal, new MemorySource(MAIN));
     expect(plan).to.include({ state: "too_large", imageBytes: 0xffff_ffff * 512 });
+    expect(await planned(journalOf(20 * 2 ** 20, { records: [] }))).to.include({
+      imageBytes: 10 * 2 ** 30,
+      state: "hot",
+    });
+    expect(await planned(journalOf(20 * 2 ** 20 + 1, { records: [] }))).to.include({ state: "too_large" });
     expect(await planned(journalOf(8, { records: [] }), MAIN, { maxImageBytes: 8 * 512 })).to.include({ state: "hot" });
     expect(await planned(journalOf(9, { records: [] }), MAIN, { maxImageBytes: 8 * 512 })).to.include({
       state: "too_large",

@@ -84,6 +84,25 @@ describe("migration/recovery/recovered-image", () => {
     ]);
   });
 
+  it("reads no more than 4 MiB of a journal at once", async () => {
+    const lengths: number[] = [];
+    const sidecar: ByteSource = {
+      size: 10 ** 9,
+      read: (_offset, length) => {
+        lengths.push(length);
+        return Promise.resolve(new Uint8Array(length));
+      },
+    };
+    const overlay = new PageOverlay();
+    for (let page = 1; page <= 10_000; page += 1) {
+      overlay.set(page, 516 + (page - 1) * 520);
+    }
+    const plan = { header: PAGE, mainBytes: 0, imageBytes: 10_000 * 512, overlay };
+    await new RecoveredImage(new MemorySource(new Uint8Array(0)), sidecar, plan).read(0, 10_000 * 512);
+    expect(lengths).to.have.lengthOf(2);
+    expect(lengths[0]).to.be.within(4 * 2 ** 20 - 520, 4 * 2 ** 20);
+  });
+
   it("is the same over another reading of the main file, also where it lies over another image", async () => {
     const overlayOf = (pageNumber: number): PageOverlay => {
       const overlay = new PageOverlay();

@@ -47,7 +47,7 @@ describe("migration/recovery/wal-recovery", () => {
 
   it("takes the last commit's size, shorter or longer than the file, and no page past it", async () => {
     const shorter = await recovered(walOf([4, 44, 4], [2, 22, 3]));
-    expect(shorter.wal).to.include({ pagesApplied: 1 });
+    expect(shorter.wal).to.include({ pagesApplied: 1, mainBytes: 3 * 512 });
     await expectImage(shorter, resized(written(MAIN, 512, imageOf(22)), 3 * 512));
     const longer = await recovered(walOf([6, 66, 6]));
     await expectImage(longer, concatBytes(MAIN, imageOf(0, 66)));
@@ -75,6 +75,36 @@ describe("migration/recovery/wal-recovery", () => {
       expect(recovery.wal?.state).to.equal(state);
       expect(recovery.image).to.equal(undefined);
     }
+  });
+
+  it("takes a last commit of as many pages as the file, 64 KiB and the committed frames can fill, and of no more", async () => {
+    const most = (MAIN.length + 65_536 + 512) / 512;
+    for (const [frames, state] of [
+      [[[2, 22, most]], "valid_frames"],
+      [[[2, 22, most + 1]], "size_implausible"],
+      [
+        [
+          [2, 22, most + 1],
+          [3, 33, 0],
+        ],
+        "size_implausible",
+      ],
+      [
+        [
+          [2, 22, 0],
+          [3, 33, most + 1],
+        ],
+        "valid_frames",
+      ],
+    ] as const) {
+      expect((await recovered(walOf(...frames))).wal?.state, frames.join(" ")).to.equal(state);
+    }
+  });
+
+  it("takes an image of just the limit, and none over it", async () => {
+    const files = { main: new MemorySource(MAIN), wal: new MemorySource(walOf([2, 22, 5])) };
+    expect((await recoverImage(files, { maxImageBytes: 5 * 512 })).wal?.state).to.equal("valid_frames");
+    expect((await recoverImage(files, { maxImageBytes: 5 * 512 - 1 })).wal?.state).to.equal("too_large");
   });
 
   it("applies the log to what the journal's rollback left", async () => {

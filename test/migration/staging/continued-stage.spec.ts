@@ -11,7 +11,7 @@ import {
   withoutLedger,
 } from "../../support/reference-attempt.ts";
 import { ReferenceEngine } from "../../support/reference-engine.ts";
-import { firstDifference, leaseRows, readMigrated, readV2, v2RowsOf } from "../../support/reference.ts";
+import { firstDifference, leaseRows, readMigrated, readV2, referenceHead, v2RowsOf } from "../../support/reference.ts";
 import {
   bytesOf,
   entryPrefix,
@@ -212,6 +212,36 @@ describe("a stage that is continued", () => {
       expect(stages).to.equal(5 - at);
       expectRight(store, "shards");
     }
+  });
+
+  it("is that still where taking it over is a commit of unknown result: nothing is written twice, and the head's time stays", async () => {
+    const clock = new TestClock();
+    const store = storeWhere();
+    await endingOf(staged(new FaultyStore(store, 3, "cut_after"), "shards", {}, clock));
+    const meta = store.dump().find(({ key }) => Buffer.compare(key, META) === 0);
+    clock.advance(LEASE_MS);
+    const faulty = new FaultyStore(store, 1, "unknown_happened");
+    expect((await staged(faulty, "shards", {}, clock)).state).to.equal("migrated");
+    expect(faulty.commits.filter((label) => label === "begin_stage")).to.have.lengthOf(1);
+    expect(faulty.commits.filter((label) => label === "stage")).to.have.lengthOf(2);
+    const { head } = readMigrated(ACTOR, store.dump(), "shards");
+    expect(head.creationTsMs).to.equal(referenceHead(meta?.value.subarray(1) ?? META).creationTsMs);
+    expectRight(store, "shards");
+  });
+
+  it("has nothing of a stage before it, of another image, taken for written", async () => {
+    const clock = new TestClock();
+    const store = storeWhere();
+    await endingOf(staged(new FaultyStore(store, 4, "cut_after"), "shards", {}, clock));
+    const page = new Uint8Array(4096).fill(0x5a);
+    store.load([lifeRow(ACTOR, "SLEEP_TS", 6n), ...entryRows(ACTOR, fileChunkK(TAG.main, 2), page)]);
+    clock.advance(LEASE_MS);
+    await endingOf(staged(new FaultyStore(store, 1, "cut_after"), "shards", {}, clock));
+    clock.advance(LEASE_MS);
+    expect(describeEnding(await endingOf(staged(store, "shards", { verify: false }, clock)))).to.equal("migrated");
+    const image = Uint8Array.from(IMAGE);
+    image.set(page, 2 * 4096);
+    expectRight(store, "shards", image);
   });
 
   it("is begun again when the engine has thrown it away", async () => {

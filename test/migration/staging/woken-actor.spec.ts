@@ -112,6 +112,14 @@ for (const layout of LAYOUTS) {
       }
     });
 
+    it("before anything is staged, where it had woken and slept again by the time the lease is taken", async () => {
+      const counted = new FaultyStore(
+        storeWhere({ label: "begin_stage", act: setRow(lifeRow(ACTOR, "SLEEP_TS", 6n)) }),
+      );
+      expect(await staged(counted, layout)).to.include({ state: "deferred", reason: "actor_awake" });
+      expect(counted.commits).to.deep.equal(["begin_stage"]);
+    });
+
     it("when the torn reading is found at any time, before the lease and under it", async () => {
       // Nine spans of reading, four at once: from the fifth on they are read when the lease is taken.
       const image = syntheticImage(1100, "text");

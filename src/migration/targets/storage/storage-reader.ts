@@ -175,9 +175,8 @@ class DeltaCursor {
 
   /** Reads on to the blob's end, so that its page index and footer are checked too. */
   async drain(): Promise<void> {
-    this.#current = undefined;
-    for await (const block of this.#blocks) {
-      this.#current = block;
+    for await (const _ of this.#blocks) {
+      // Only a right blob comes to its end.
     }
   }
 
