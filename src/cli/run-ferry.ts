@@ -38,11 +38,22 @@ function interruption(): AbortSignal {
       const error = new InterruptedError(signal);
       askedAtMs ??= performance.now();
       if (controller.signal.aborted && performance.now() - askedAtMs >= SAME_SIGNAL_MS) {
-        // eslint-disable-next-line n/no-process-exit -- asked twice: nothing is waited for any more
-        process.exit(exitStatusOf(error));
+        endBy(signal, exitStatusOf(error));
       }
       controller.abort(error);
     });
   }
   return controller.signal;
+}
+
+/**
+ * Ends the process by the signal itself, where it is to end at once: `process.exit` waits for what native threads have begun, and a commit of
+ * the embedded store that waits for this thread would never end, with the store's lock held.
+ */
+function endBy(signal: NodeJS.Signals, status: ExitStatus): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // A container's first process does not get it.
+  // eslint-disable-next-line n/no-process-exit -- asked twice: nothing is waited for any more
+  process.exit(status);
 }

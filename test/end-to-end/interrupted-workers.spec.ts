@@ -102,7 +102,9 @@ describe("a worker that goes away in the middle of a large actor", function () {
       const toldAtMs = Date.now();
       worker.kill("SIGTERM");
       worker.kill("SIGCONT");
-      expect((await worker.ended()).status).to.equal(143);
+      await worker.ended();
+      // Not by `process.exit`, which would wait for ever for a commit that waits for the main thread.
+      expect(worker.child.signalCode).to.equal("SIGTERM");
       expect(Date.now() - toldAtMs).to.be.below(5_000);
       await expectFinishedBy(await fleet.worker("--drain").ended());
     });
