@@ -11,7 +11,7 @@ import type { Store } from "../../src/store/store.ts";
 import { lifeFieldRow, takeOverRows, wakeRows } from "../support/depot-world.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
 import { FaultyStore } from "../support/faulty-store.ts";
-import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
+import { atEachStep, livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import {
   attempt,
   contextOn,
@@ -70,6 +70,20 @@ describe("cleaning up after a migration", () => {
         const before = store.dump();
         expect(await cleanUp(store)).to.deep.equal({ kind: "refused", id: scene.actor.id, reason });
         expect(store.dump()).to.deep.equal(before);
+      };
+      /** Where something happens at one of the cleanup's steps, for each, v1 stays: that of an image. */
+      const expectKeptAtEachStep = async (
+        happen: (store: MemoryStore) => void,
+        reason: string,
+        left: Uint8Array,
+      ): Promise<void> => {
+        const { disturbed, undisturbed } = await atEachStep(scene.store, happen, cleanUp);
+        expect(undisturbed).to.include({ kind: "removed" });
+        expect(disturbed).to.have.length.above(3);
+        for (const [index, { result, store }] of disturbed.entries()) {
+          expect(result, `step ${index}`).to.include({ kind: "refused", reason });
+          expect(v1Of(store, scene.actor), `step ${index}`).to.deep.equal(sorted(v1Rows(scene.actor, left)));
+        }
       };
 
       beforeEach(async () => {
@@ -133,22 +147,7 @@ describe("cleaning up after a migration", () => {
       });
 
       it("keeps v1 that is written at any moment before it is removed", async () => {
-        for (let at = 1; ; at += 1) {
-          let beats = 0;
-          const living = livingStore(scene.store, (store) => {
-            beats += 1;
-            if (beats === at) {
-              writeV1(store);
-            }
-          });
-          const result = await cleanUp(living);
-          if (beats < at) {
-            expect(result).to.include({ kind: "removed" });
-            return;
-          }
-          expect(result, `at ${at}`).to.include({ kind: "refused", reason: "v1_changed" });
-          expect(v1Of(living, scene.actor), `at ${at}`).to.deep.equal(sorted(v1Rows(scene.actor, written)));
-        }
+        await expectKeptAtEachStep(writeV1, "v1_changed", written);
       });
 
       it("checks again when v2 was written meanwhile, and then removes v1", async () => {
@@ -247,22 +246,7 @@ describe("cleaning up after a migration", () => {
       });
 
       it("keeps v1 of an actor that wakes on it at any moment before it is removed", async () => {
-        for (let at = 1; ; at += 1) {
-          let beats = 0;
-          const living = livingStore(scene.store, (store) => {
-            beats += 1;
-            if (beats === at) {
-              wake(store);
-            }
-          });
-          const result = await cleanUp(living);
-          if (beats < at) {
-            expect(result).to.include({ kind: "removed" });
-            return;
-          }
-          expect(result, `at ${at}`).to.include({ kind: "refused", reason: "runs_on_v1" });
-          expect(v1Of(living, scene.actor), `at ${at}`).to.deep.equal(sorted(v1Rows(scene.actor, image)));
-        }
+        await expectKeptAtEachStep(wake, "runs_on_v1", image);
       });
 
       it("removes v1 of an actor that runs on v2, whether it has written there or not", async () => {

@@ -8,7 +8,7 @@ import type { Store } from "../../src/store/store.ts";
 import { wakeRows } from "../support/depot-world.ts";
 import { CrashError, CUTS, FaultyStore, UNKNOWNS, type Fault } from "../support/faulty-store.ts";
 import type { MemoryStore } from "../support/memory-store.ts";
-import { livingStore, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
+import { atEachStep, makeScene, SCENE_TARGETS, type MigratedScene } from "../support/migrated-scene.ts";
 import { noIntegrityCheck } from "../support/no-integrity-check.ts";
 import { entryRows, fileMetadataK, TAG } from "../support/v1-actors.ts";
 import { sqliteImageAfter, sqliteImageOfPages } from "../support/v1-actors-sqlite.ts";
@@ -36,27 +36,14 @@ for (const target of SCENE_TARGETS) {
     const pagesInV2 = (store: MemoryStore): Promise<number | undefined> =>
       store.transact((tx) => scene.context(store, noIntegrityCheck).target.readPageCount(tx, scene.actor.id));
 
-    /** What a rollback comes to where something happens at its nth step, for every n: before a transaction, or before it commits. */
-    async function atEachStep(
+    /** What a rollback comes to where something happens at one of its steps, for each. */
+    async function whereAtEachStep(
       act: (store: MemoryStore) => void,
     ): Promise<{ result: RollbackResult; store: MemoryStore }[]> {
-      const results: { result: RollbackResult; store: MemoryStore }[] = [];
-      for (let at = 1; ; at += 1) {
-        let steps = 0;
-        const store = livingStore(scene.store, (living) => {
-          steps += 1;
-          if (steps === at) {
-            act(living);
-          }
-        });
-        const result = await rollBack(store);
-        if (steps < at) {
-          expect(result).to.include({ kind: "rolled_back" });
-          expect(results).to.have.length.above(3);
-          return results;
-        }
-        results.push({ result, store });
-      }
+      const { disturbed, undisturbed } = await atEachStep(scene.store, act, rollBack);
+      expect(undisturbed).to.include({ kind: "rolled_back" });
+      expect(disturbed).to.have.length.above(3);
+      return disturbed;
     }
 
     it("says in the outcome when it was, and of which campaign the actor is, also where v1 is damaged later", async () => {
@@ -77,7 +64,7 @@ for (const target of SCENE_TARGETS) {
     });
 
     it("keeps what the engine commits at any moment before it", async () => {
-      for (const { result, store } of await atEachStep((living) => {
+      for (const { result, store } of await whereAtEachStep((living) => {
         scene.writeV2(living, image, written);
       })) {
         expect(result).to.deep.equal({ kind: "refused", reason: "written_since" });
@@ -101,7 +88,7 @@ for (const target of SCENE_TARGETS) {
         ],
       ];
       for (const [act, reasons] of acts) {
-        for (const { result, store } of await atEachStep(act)) {
+        for (const { result, store } of await whereAtEachStep(act)) {
           expect(result).to.have.property("reason").that.is.oneOf(reasons);
           expect(await pagesInV2(store)).to.equal(100);
         }

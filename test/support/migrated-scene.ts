@@ -63,6 +63,32 @@ export function livingStore(
   return store;
 }
 
+/**
+ * Runs `body` on the same rows once for each of its steps, with something happening at that one: before a transaction, or before it commits.
+ * Gives what it came to each time, and last what it comes to undisturbed.
+ */
+export async function atEachStep<T>(
+  from: MemoryStore,
+  happen: (store: MemoryStore) => void,
+  body: (store: MemoryStore) => Promise<T>,
+): Promise<{ disturbed: { result: T; store: MemoryStore }[]; undisturbed: T }> {
+  const disturbed: { result: T; store: MemoryStore }[] = [];
+  for (let at = 1; ; at += 1) {
+    let steps = 0;
+    const store = livingStore(from, (living) => {
+      steps += 1;
+      if (steps === at) {
+        happen(living);
+      }
+    });
+    const result = await body(store);
+    if (steps < at) {
+      return { disturbed, undisturbed: result };
+    }
+    disturbed.push({ result, store });
+  }
+}
+
 function storageScene(): MigratedScene {
   const actor = testActor(41);
   const clock = new TestClock();
